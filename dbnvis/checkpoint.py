@@ -1,0 +1,155 @@
+"""Models on disk: arrays in .npz, everything else in a JSON header inside it; never pickled.
+
+A file is written under a temporary name and renamed, so an interrupted save leaves the previous one intact.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .backend import Array, move, to_numpy
+from .dbn import DBN
+from .files import replacing
+from .rbm import RBM, GaussianRBM
+
+FORMAT = 1
+RBM_TYPES = {cls.__name__: cls for cls in (RBM, GaussianRBM)}
+
+
+class CheckpointError(ValueError):
+    """The file is no checkpoint that this version can read; the message says what is wrong with it."""
+
+
+@dataclass
+class Checkpoint:
+    """What a file holds.
+
+    Parameters
+    ----------
+    model : DBN
+    config : dict
+        How it was trained.
+    seed : int
+    info : dict
+        Further JSON values the writer kept (data set, history of epochs, training state).
+    arrays : dict of array
+        Further arrays the writer kept, by name.
+    """
+
+    model: DBN
+    config: dict[str, Any]
+    seed: int
+    info: dict[str, Any] = field(default_factory=dict)
+    arrays: dict[str, Array] = field(default_factory=dict)
+
+
+def save(
+    path: str | os.PathLike[str],
+    model: DBN,
+    *,
+    config: dict[str, Any],
+    seed: int,
+    info: dict[str, Any] | None = None,
+    arrays: dict[str, Array] | None = None,
+    dtype: str | None = None,
+) -> None:
+    """Write `model` to `path`; the live model is left as it is.
+
+    Parameters
+    ----------
+    path : path
+        Its folder is made where missing.
+    model : DBN
+    config, seed, info, arrays
+        See `Checkpoint`.
+    dtype : str, optional
+        Store floating-point arrays in this type, "float16" to halve the file.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be written; nothing is left behind.
+    """
+    stored = {f"rbm{i}.{name}": x for i, rbm in enumerate(model.rbms) for name, x in rbm.params().items()}
+    stored |= {f"extra.{name}": x for name, x in (arrays or {}).items()}
+    host = {name: to_numpy(x) for name, x in stored.items()}
+    if dtype is not None:
+        host = {name: x.astype(dtype) if x.dtype.kind == "f" else x for name, x in host.items()}
+    header = {
+        "format": FORMAT,
+        "model": type(model).__name__,
+        "rbms": [type(rbm).__name__ for rbm in model.rbms],
+        "dtype": str(model.dtype),
+        "input_shape": list(model.input_shape),
+        "input_range": list(model.input_range),
+        "input_norm": model.input_norm,
+        "config": config,
+        "seed": seed,
+        "info": info or {},
+    }
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, header=np.frombuffer(json.dumps(header).encode(), dtype=np.uint8), **host)
+
+
+def load(path: str | os.PathLike[str], *, xp: Any) -> Checkpoint:
+    """Read a checkpoint onto the device of library `xp`.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    CheckpointError
+        If it is damaged, no checkpoint, of another format version, of inconsistent shapes, not finite, or
+        holds pickled objects.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no checkpoint {path}")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            stored = {name: archive[name] for name in archive.files}
+    except (zipfile.BadZipFile, EOFError, OSError, KeyError) as error:
+        raise CheckpointError(
+            f"{path} is damaged or no checkpoint ({error}); train again or take another copy"
+        ) from None
+    except ValueError as error:
+        if "pickle" in str(error).lower():
+            raise CheckpointError(f"{path} holds pickled objects, which are never loaded") from None
+        raise CheckpointError(f"{path} is damaged or no checkpoint ({error})") from None
+    except Exception as error:  # zlib.error and relatives of a damaged archive
+        raise CheckpointError(f"{path} is damaged ({error}); train again or take another copy") from None
+    try:
+        header = json.loads(bytes(stored.pop("header")))
+    except (KeyError, ValueError, AttributeError):
+        raise CheckpointError(f"{path} is no dbnvis checkpoint: it has no header") from None
+    if header.get("format") != FORMAT:
+        raise CheckpointError(
+            f"{path} has checkpoint format {header.get('format')}, this version reads format {FORMAT}; "
+            "train again or use the dbnvis version that wrote it"
+        )
+    try:
+        rbms = [
+            RBM_TYPES[kind](
+                **{
+                    name: move(np.asarray(stored.pop(f"rbm{i}.{name}"), dtype=header["dtype"]), xp)
+                    for name in ("W", "vbias", "hbias")
+                }
+            )
+            for i, kind in enumerate(header["rbms"])
+        ]
+        model = DBN(rbms, tuple(header["input_shape"]), tuple(header["input_range"]), header["input_norm"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path} does not hold the model its header describes: {error}") from None
+    for i, rbm in enumerate(rbms):
+        for name, x in rbm.params().items():
+            if not bool(xp.isfinite(x).all()):
+                raise CheckpointError(f"{path}: {name} of RBM {i + 1} holds NaN or infinite values")
+    arrays = {name.removeprefix("extra."): move(x, xp) for name, x in stored.items()}
+    return Checkpoint(model, header["config"], header["seed"], header["info"], arrays)

@@ -1,0 +1,354 @@
+"""The command line: one dataclass per command, options and help generated from the fields."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, make_dataclass, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+from tqdm import tqdm
+
+from . import datasets, report
+from .backend import device_module
+from .datasets import Dataset
+from .doctor import diagnosis
+from .report import figures
+from .report.session import HIDDEN
+from .train import CDConfig, EpochStats
+from .visualize import VISUALIZERS, Unit
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of every command."""
+
+    dataset: str = "auto"
+    """mnist, fashion-mnist, digits; auto: mnist where it is found or can be fetched, otherwise digits."""
+    data_dir: Path | None = None
+    """Folder searched first for the data set's files (then $DBNVIS_DATA, data/ and the user's cache)."""
+    out: Path = Path("results")
+    """Folder of what is written; each data set gets a folder in it."""
+    device: Literal["auto", "cpu", "gpu"] = "auto"
+    """Where to compute; auto takes the GPU where one answers."""
+    seed: int = 0
+    """Seed of everything random; the same seed on the same machine gives the same results."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+    def run(self) -> None:
+        """Do what the command is for."""
+
+    def load(self) -> Dataset:
+        return datasets.load(self.dataset, self.data_dir, progress=True, notify=say)
+
+
+def say(text: str) -> None:
+    """One line to the user, beside progress bars."""
+    tqdm.write(text, file=sys.stderr)
+
+
+def progress(iterable: Iterable[Any], description: str, total: int) -> Iterable[Any]:
+    """A progress bar that leaves no trace when done."""
+    return tqdm(iterable, desc=description, total=total, leave=False, file=sys.stderr, dynamic_ncols=True)
+
+
+class EpochBars:
+    """A progress bar per layer, with the statistics of its latest epoch."""
+
+    def __init__(self) -> None:
+        self.layer = ""
+        self.bar: Any = None
+
+    def __call__(self, stats: EpochStats, config: CDConfig) -> None:
+        if stats.layer != self.layer:
+            self.close()
+            self.layer = stats.layer
+            self.bar = tqdm(
+                desc=f"training {stats.layer}",
+                total=config.epochs,
+                initial=stats.epoch - 1,
+                unit="epoch",
+                file=sys.stderr,
+                dynamic_ncols=True,
+            )
+        self.bar.set_postfix_str(
+            f"reconstruction error {stats.reconstruction_error:.2f}, gap {stats.free_energy_gap:+.2f} nats, "
+            f"dead {stats.dead}"
+        )
+        self.bar.update()
+
+    def close(self) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+
+def _train(
+    options: Options, data: Dataset, hidden: Sequence[int], config: CDConfig, folder: Path, resume: bool
+) -> Path:
+    bars = EpochBars()
+    try:
+        return report.train(
+            data,
+            hidden,
+            config,
+            folder=folder,
+            seed=options.seed,
+            xp=device_module(options.device),
+            resume=resume,
+            on_epoch=bars,
+        )
+    except KeyboardInterrupt:
+        say(f"interrupted; every epoch in {folder} is whole: the same command with --resume goes on from the last")
+        raise
+    finally:
+        bars.close()
+
+
+def _study(options: Options, model: str, data: Dataset | None = None) -> tuple[report.Study, list[EpochStats]]:
+    return report.open_study(
+        model,
+        data,
+        data_dir=options.data_dir,
+        out=options.out,
+        seed=options.seed,
+        xp=device_module(options.device),
+        progress=progress,
+    )
+
+
+@dataclass(frozen=True)
+class Reproduce(Options):
+    """From the data to pictures of every hidden unit, in one command: data, training, all figures."""
+
+    quick: bool = False
+    """A first look within a minute: a third of the data, few epochs, fewer units; in a folder of its own."""
+    resume: bool = False
+    """Go on from an interrupted training; keep a finished model."""
+
+    def run(self) -> None:
+        clock = [time.perf_counter()]
+        stages: list[str] = []
+
+        def done(stage: str) -> None:
+            clock.append(time.perf_counter())
+            stages.append(f"{clock[-1] - clock[-2]:7.1f} s  {stage}")
+
+        data = self.load()
+        folder = self.out / data.name
+        config = CDConfig()
+        if self.quick:
+            data, config, folder = (
+                data.first(20_000),
+                replace(config, epochs=6),
+                self.out / f"{data.name}-quick",
+            )
+        done(f"data: {data.name}, {len(data.train_images)} training images")
+        model = _train(self, data, HIDDEN, config, folder, self.resume)
+        done(f"training: {config.epochs} epochs a layer")
+        study, history = _study(self, str(model), data)
+        study.out = folder / "figures"
+        for name, draw in figures.reproduction(study, history, quick=self.quick):
+            draw()
+            done(name)
+        print(f"\nmodel    {model}")
+        for path in study.written:
+            if path.suffix == ".png":
+                print(f"figure   {path}")
+        print("Beside each figure lie its settings (.json) and its arrays (.npz).\n")
+        print(*stages, f"{clock[-1] - clock[0]:7.1f} s  in all", sep="\n")
+
+
+@dataclass(frozen=True)
+class Train(Options):
+    """Train a deep belief network, layer by layer, saving after every epoch."""
+
+    hidden: tuple[int, ...] = HIDDEN
+    """Hidden units of each layer, from the lowest."""
+    resume: bool = False
+    """Go on from an interrupted training, to the same bits; keep a finished model."""
+    cd: tyro.conf.OmitArgPrefixes[CDConfig] = field(default_factory=CDConfig)
+
+    def run(self) -> None:
+        data = self.load()
+        folder = self.out / data.name
+        model = _train(self, data, self.hidden, self.cd, folder, self.resume)
+        study, history = _study(self, str(model), data)
+        study.out = folder / "figures"
+        figures.training_curves(study, history)
+        print(model, *study.written, sep="\n")
+
+
+@dataclass(frozen=True)
+class Visualize(Options):
+    """Draw units of one layer by one method, on one sheet."""
+
+    method: str = "am"
+    """am, gibbs, combination, top-images or connections; each has settings of its own: --method gibbs --help."""
+    layer: str = ""
+    """h1, h2, ...; the top layer if absent."""
+    units: str = "0-35"
+    """Units, such as 0-35 or 3,17,40-49; all: every unit."""
+    model: str = "pretrained"
+    """A checkpoint (model.npz of a training), or pretrained: the model shipped with the package."""
+    settings: Any = field(default_factory=VISUALIZERS["am"])
+
+    def run(self) -> None:
+        study, _ = _study(self, self.model)
+        layer = self.layer or study.model.layer_names[-1]
+        units = parse_units(study.model, layer, self.units)
+        _needs(study, self.settings)
+        study.out = self.out / study.dataset / "sheets"
+        figures.units_sheet(
+            study, self.settings, study.pictures(self.settings, units), f"{self.method}_{layer}_{self.units}"
+        )
+        print(*study.written, sep="\n")
+
+
+@dataclass(frozen=True)
+class Compare(Options):
+    """Draw one unit by every method, on one sheet, with scores and settings."""
+
+    unit: tyro.conf.Positional[str] = "h3:17"
+    """The unit, written LAYER:INDEX."""
+    model: str = "pretrained"
+    """A checkpoint (model.npz of a training), or pretrained: the model shipped with the package."""
+
+    def run(self) -> None:
+        study, _ = _study(self, self.model)
+        unit = Unit.parse(self.unit)
+        study.out = self.out / study.dataset / "sheets"
+        if study.images is None:
+            say(f"no {study.dataset} at hand: methods that need training images are left out (dbnvis data)")
+        figures.compare(study, unit)
+        print(*study.written, sep="\n")
+
+
+@dataclass(frozen=True)
+class Data(Options):
+    """List the data sets and where each was found, or fetch one."""
+
+    fetch: str = ""
+    """Download this data set to --data-dir or the user's cache."""
+
+    def run(self) -> None:
+        if self.fetch:
+            print(datasets.fetch(self.fetch, self.data_dir))
+            return
+        for name, spec in datasets.DATASETS.items():
+            where = "embedded" if spec.generate else datasets.locate(name, self.data_dir)
+            print(f"{name:14} {where or f'not found; dbnvis data --fetch {name}'}\n{'':14} {spec.about}")
+
+
+@dataclass(frozen=True)
+class Doctor(Options):
+    """Say what this machine computes with, what is missing, and what would make it faster."""
+
+    def run(self) -> None:
+        print(diagnosis(self.data_dir))
+
+
+COMMANDS = {
+    "reproduce": Reproduce,
+    "train": Train,
+    "visualize": Visualize,
+    "compare": Compare,
+    "data": Data,
+    "doctor": Doctor,
+}
+
+
+def parse_units(model: Any, layer: str, text: str) -> list[Unit]:
+    """Read "0-35", "3,17,40-49" or "all" as units of `layer`; ValueError for anything else."""
+    if text == "all":
+        text = f"0-{model.layer_shape(layer)[0] - 1}"
+    units: list[Unit] = []
+    for part in text.split(","):
+        first, _, last = part.strip().partition("-")
+        if not first.isdigit() or not (last or first).isdigit() or int(last or first) < int(first):
+            raise ValueError(f"units are written 0-35 or 3,17,40-49 or all; got {text!r}")
+        units += [Unit(layer, i) for i in range(int(first), int(last or first) + 1)]
+    return units
+
+
+def _needs(study: report.Study, method: Any) -> None:
+    if method.needs_images and study.images is None:
+        raise ValueError(
+            f"{type(method).__name__} needs {study.dataset} training images and none are at hand; "
+            f"dbnvis data --fetch {study.dataset}, or --data-dir"
+        )
+
+
+def _parse(args: Sequence[str]) -> Options:
+    """Parse the command line; `visualize` takes the settings of the method it names."""
+    commands: dict[str, Any] = dict(COMMANDS)
+    if args[:1] == ["visualize"]:
+        method = _option(args, "--method", "am")
+        if method not in VISUALIZERS:
+            nearest = get_close_matches(method, VISUALIZERS, n=len(VISUALIZERS), cutoff=0)
+            raise ValueError(f"no method {method!r}; the methods are {', '.join(nearest)}")
+        settings = VISUALIZERS[method]
+        commands["visualize"] = make_dataclass(
+            "Visualize",
+            [("settings", Annotated[settings, tyro.conf.OmitArgPrefixes], field(default_factory=settings))],
+            bases=(Visualize,),
+            frozen=True,
+        )
+    return tyro.extras.subcommand_cli_from_dict(
+        commands,
+        prog="dbnvis",
+        description="What has each hidden unit of a deep network learned?",
+        args=args,
+        config=(tyro.conf.FlagCreatePairsOff,),
+    )
+
+
+def _option(args: Sequence[str], name: str, default: str) -> str:
+    for i, arg in enumerate(args):
+        if arg == name and i + 1 < len(args):
+            return args[i + 1]
+        if arg.startswith(f"{name}="):
+            return arg.partition("=")[2]
+    return default
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run a command: 0 when it is done, 2 after a user's mistake (one line on standard error), 130 on Ctrl-C."""
+    args = list(sys.argv[1:] if args is None else args)
+    try:
+        _parse(args).run()
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader of our output has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (ValueError, TypeError, KeyError, OSError, RuntimeError, ArithmeticError, MemoryError) as error:
+        if "--debug" in args:
+            raise
+        message = error.args[0] if isinstance(error, KeyError) and error.args else error
+        print(f"dbnvis: {' '.join(str(message).split())}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def study_for_script(description: str) -> tuple[report.Study, list[EpochStats]]:
+    """The study a figure script begins with, from its command line: the model, the data, where to write."""
+
+    @dataclass(frozen=True)
+    class Script(Options):
+        model: str = "pretrained"
+        """A checkpoint (model.npz of a training), or pretrained: the model shipped with the package."""
+
+    options = tyro.cli(Script, description=description, config=(tyro.conf.FlagCreatePairsOff,))
+    study, history = _study(options, options.model)
+    study.out = options.out / study.dataset / "figures"
+    return study, history
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,35 @@
+"""Which hidden units have learned nothing: dead, always on, or copies of another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..backend import Array, array_module
+
+ON, OFF = 0.95, 0.05  # probabilities beyond which a unit counts as on, as off
+SAME = 0.95  # cosine of two weight vectors above which the later unit is a copy
+
+
+@dataclass(frozen=True)
+class UnitAudit:
+    """Flags of the hidden units of one layer, each (H,) of bool.
+
+    dead: p(h = 1 | v) below 0.05 for every image; always_on: above 0.95 for every image; duplicate: its
+    weights have a cosine above 0.95 with those of an earlier unit.
+    """
+
+    dead: Array
+    always_on: Array
+    duplicate: Array
+
+
+def unit_audit(mean_h: Array, W: Array) -> UnitAudit:
+    """Audit units from their activation probabilities (B, H) over some images and their weights (V, H)."""
+    xp = array_module(mean_h, W)
+    directions = W / xp.maximum(xp.sqrt((W * W).sum(axis=0)), 1e-12)
+    earlier = xp.triu(directions.T @ directions, k=1)  # [i, j] with i < j
+    return UnitAudit(
+        dead=mean_h.max(axis=0) < OFF,
+        always_on=mean_h.min(axis=0) > ON,
+        duplicate=earlier.max(axis=0) > SAME,
+    )

@@ -1,0 +1,181 @@
+"""Restricted Boltzmann machines: what they are, not how they learn.
+
+One short method per mathematical object, named as the papers name it. Conditional *means* and *samples* are
+different methods; `energy` is of (v, h), `free_energy` of v with h summed out. Batches are rows and
+`W` is (V, H) everywhere.
+
+References
+----------
+Smolensky (1986), "Information processing in dynamical systems: foundations of harmony theory".
+Hinton (2010), "A practical guide to training restricted Boltzmann machines", UTML TR 2010-003.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from .backend import Array, array_module, bernoulli, logistic_mean, logistic_sample
+from .numerics import softplus
+
+
+@dataclass
+class RBM:
+    """Binary visible and hidden units, E(v, h) = - vbias.v - hbias.h - v'Wh.
+
+    Parameters
+    ----------
+    W : array (V, H)
+    vbias : array (V,)
+    hbias : array (H,)
+
+    Raises
+    ------
+    ValueError
+        If the shapes disagree.
+    """
+
+    W: Array
+    vbias: Array
+    hbias: Array
+
+    def __post_init__(self) -> None:
+        if self.W.ndim != 2 or self.W.shape != (*self.vbias.shape, *self.hbias.shape):
+            raise ValueError(
+                f"expected W (V, H), vbias (V,), hbias (H,); got {self.W.shape}, {self.vbias.shape}, {self.hbias.shape}"
+            )
+
+    @classmethod
+    def random(cls, n_visible: int, n_hidden: int, *, rng: Any, scale: float = 0.01, dtype: Any = "float32") -> RBM:
+        """Weights N(0, scale^2), biases 0 (Hinton 2010, section 8); on the device of `rng`."""
+        W = rng.standard_normal((n_visible, n_hidden), dtype=dtype)
+        W *= scale
+        xp = array_module(W)
+        return cls(W, xp.zeros(n_visible, dtype=dtype), xp.zeros(n_hidden, dtype=dtype))
+
+    @property
+    def n_visible(self) -> int:
+        return self.W.shape[0]
+
+    @property
+    def n_hidden(self) -> int:
+        return self.W.shape[1]
+
+    def params(self) -> dict[str, Array]:
+        """The parameters by name, the arrays themselves."""
+        return {"W": self.W, "vbias": self.vbias, "hbias": self.hbias}
+
+    # --- p(h | v)
+
+    def input_to_h(self, v: Array) -> Array:
+        """Pre-activations of the hidden units, v W + hbias: (..., V) -> (..., H)."""
+        return self._times(v, self.W, "visible") + self.hbias
+
+    def mean_h_given_v(self, v: Array) -> Array:
+        """p(h = 1 | v): (..., V) -> (..., H), in [0, 1]."""
+        pre = self._times(v, self.W, "visible")
+        return logistic_mean(pre, self.hbias, out=pre)
+
+    def sample_h_given_v(self, v: Array, *, rng: Any) -> Array:
+        """Draw h ~ p(h | v): (..., V) -> (..., H), of 0 and 1."""
+        pre = self._times(v, self.W, "visible")
+        return logistic_sample(pre, self.hbias, rng=rng, out=pre)
+
+    # --- p(v | h)
+
+    def input_to_v(self, h: Array) -> Array:
+        """Pre-activations of the visible units, h W' + vbias: (..., H) -> (..., V)."""
+        return self._times(h, self.W.T, "hidden") + self.vbias
+
+    def mean_v_given_h(self, h: Array) -> Array:
+        """E[v | h]: (..., H) -> (..., V)."""
+        pre = self._times(h, self.W.T, "hidden")
+        return logistic_mean(pre, self.vbias, out=pre)
+
+    def sample_v_given_h(self, h: Array, *, rng: Any) -> Array:
+        """Draw v ~ p(v | h): (..., H) -> (..., V)."""
+        pre = self._times(h, self.W.T, "hidden")
+        return logistic_sample(pre, self.vbias, rng=rng, out=pre)
+
+    def random_v(self, shape: tuple[int, ...], *, rng: Any) -> Array:
+        """Noise to start chains from: fair coins, `shape` (..., V)."""
+        return bernoulli(array_module(self.W).full(shape, 0.5, dtype=self.W.dtype), rng=rng)
+
+    # --- energies, in nats
+
+    def energy(self, v: Array, h: Array) -> Array:
+        """E(v, h) of each row, (B,)."""
+        return self._visible_energy(v) - h @ self.hbias - ((v @ self.W) * h).sum(axis=-1)
+
+    def free_energy(self, v: Array) -> Array:
+        """F(v) = -log sum_h exp(-E(v, h)) of each row, (B,)."""
+        return self._visible_energy(v) - softplus(self.input_to_h(v)).sum(axis=-1)
+
+    def free_energy_grad(self, v: Array) -> dict[str, Array]:
+        """Gradient of the mean free energy of the batch `v` (B, V) by each parameter."""
+        h = self.mean_h_given_v(v)
+        return {
+            "W": -(v.T @ h) / v.shape[0],
+            "vbias": -self._visible_statistic(v).mean(axis=0),
+            "hbias": -h.mean(axis=0),
+        }
+
+    def _visible_energy(self, v: Array) -> Array:
+        return -(v @ self.vbias)
+
+    def _visible_statistic(self, v: Array) -> Array:
+        """-dE/dvbias: what the visible biases' gradient averages."""
+        return v
+
+    def _times(self, x: Array, weights: Array, side: str) -> Array:
+        if x.shape[-1] != weights.shape[0]:
+            raise ValueError(
+                f"batch has {x.shape[-1]} columns, the RBM has {weights.shape[0]} {side} units; "
+                "was it built for another data set or layer?"
+            )
+        return x @ weights
+
+
+class GaussianRBM(RBM):
+    """Gaussian visible units of variance 1: E(v, h) = |v - vbias|^2 / 2 - hbias.h - v'Wh.
+
+    The data should be scaled to about unit variance; learning rates are 10 to 100 times smaller than for
+    binary units (Hinton 2010, section 13.2).
+    """
+
+    def mean_v_given_h(self, h: Array) -> Array:
+        return self.input_to_v(h)
+
+    def sample_v_given_h(self, h: Array, *, rng: Any) -> Array:
+        mean = self.input_to_v(h)
+        mean += rng.standard_normal(mean.shape, dtype=mean.dtype)
+        return mean
+
+    def random_v(self, shape: tuple[int, ...], *, rng: Any) -> Array:
+        """Noise to start chains from: N(vbias, 1), `shape` (..., V)."""
+        return rng.standard_normal(shape, dtype=self.W.dtype) + self.vbias
+
+    def _visible_energy(self, v: Array) -> Array:
+        return 0.5 * ((v - self.vbias) ** 2).sum(axis=-1)
+
+    def _visible_statistic(self, v: Array) -> Array:
+        return v - self.vbias
+
+
+def gibbs(rbm: RBM, v: Array, steps: int, *, rng: Any) -> Array:
+    """Run `steps` full Gibbs sweeps v -> h -> v from the states `v` (B, V); `v` is left unchanged."""
+    for _ in range(steps):
+        v = rbm.sample_v_given_h(rbm.sample_h_given_v(v, rng=rng), rng=rng)
+    return v
+
+
+def clamp(rbm: RBM, unit: int) -> RBM:
+    """The RBM over v and the other hidden units, given that hidden `unit` is on.
+
+    Exact: p(v, h_rest | h_unit = 1) is the RBM without that unit whose visible biases are
+    vbias + W[:, unit].
+    """
+    if not 0 <= unit < rbm.n_hidden:
+        raise ValueError(f"unit must lie in 0 to {rbm.n_hidden - 1}, got {unit}")
+    rest = [j for j in range(rbm.n_hidden) if j != unit]
+    return replace(rbm, W=rbm.W[:, rest], vbias=rbm.vbias + rbm.W[:, unit], hbias=rbm.hbias[rest])

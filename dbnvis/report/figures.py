@@ -1,0 +1,267 @@
+"""The figures: each a function of a study, with its settings as defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from .. import plot
+from ..backend import make_rng, to_numpy
+from ..plot import BLUE, ORANGE, Panel
+from ..train import EpochStats
+from ..visualize import (
+    VISUALIZERS,
+    ActivationMaximization,
+    ClampedGibbs,
+    FilterCombination,
+    StrongestConnections,
+    TopImages,
+    Unit,
+    UnitImages,
+)
+from .study import Study, describe
+
+#: Settings of the sheets of every unit.
+COMBINATION = FilterCombination(k=100, rank="positive")
+MAXIMIZATION = ActivationMaximization(starts=3)
+SAMPLING = ClampedGibbs(chains=10, burn_in=50, draws=3, thin=10, shown=0)
+
+ROW = 10  # pictures in a row of a unit's sheet
+
+
+def _symmetric(method: Any) -> bool:
+    return bool(method.symmetric) and getattr(method, "constraint", "norm") == "norm"
+
+
+def all_units(study: Study, method: Any, name: str, n: int | None = None) -> None:
+    """Every unit (or the first `n`) of each layer, one sheet per layer."""
+    for layer in study.model.layer_names:
+        pictures = study.pictures(method, study.units(layer, n))
+        units_sheet(study, method, pictures, f"{name}_{layer}")
+
+
+def units_sheet(study: Study, method: Any, pictures: UnitImages, name: str) -> None:
+    """One picture per unit, with its number and score."""
+    captions = [row[0] for row in study.captions(pictures)]
+    noted = [i for i, note in enumerate(pictures.notes) if note]
+    panel = Panel(
+        pictures.images[:, 0],
+        _symmetric(method),
+        columns=min(25, len(pictures.units)),
+        labels=[str(i) for i in pictures.indices],
+        captions=captions,
+    )
+    figure = plot.sheet(
+        [panel],
+        heading=f"{study.dataset}, layer {pictures.layer}: {method.title}, {len(captions)} units",
+        legend=f"Above a picture: the unit. {study.legend} Settings: {describe(method)}.{_notes(pictures, noted)}",
+        tile=0.42,
+    )
+    study.save(name, figure, {"pictures": pictures})
+
+
+def _notes(pictures: UnitImages, noted: Sequence[int]) -> str:
+    if not noted:
+        return ""
+    first = ", ".join(f"{pictures.indices[i]}: {pictures.notes[i]}" for i in noted[:3])
+    return f" Notes on {len(noted)} of {len(pictures.units)} units ({first}{', ...' if len(noted) > 3 else ''})."
+
+
+def methods_side_by_side(study: Study, n: int = 36, methods: Sequence[Any] | None = None) -> None:
+    """The first `n` units of each layer, the methods in columns (Erhan et al. 2009, figure 4)."""
+    methods = methods or [
+        ClampedGibbs(),
+        FilterCombination(),
+        ActivationMaximization(),
+        TopImages(),
+        StrongestConnections(k=1),
+    ]
+    methods = [method for method in methods if study.images is not None or not method.needs_images]
+    for layer in study.model.layer_names:
+        shown = {type(method).__name__: study.pictures(method, study.units(layer, n)) for method in methods}
+        panels = [
+            Panel(
+                pictures.images[:, 0],
+                _symmetric(method),
+                columns=6,
+                title=method.title,
+                labels=[str(i) for i in pictures.indices],
+                captions=[row[0] for row in study.captions(pictures)],
+            )
+            for method, pictures in zip(methods, shown.values(), strict=True)
+        ]
+        figure = plot.sheet(
+            panels,
+            heading=f"{study.dataset}, layer {layer}: the same {n} units by {len(methods)} methods",
+            legend=f"Above a picture: the unit. {study.legend}",
+            tile=0.46,
+        )
+        study.save(f"methods_{layer}", figure, shown)
+
+
+def starts(study: Study, n: int = 4, n_starts: int = 9) -> None:
+    """Optima of top-layer units from several random starts (Erhan et al. 2009, figure 1, right)."""
+    method = ActivationMaximization(starts=n_starts)
+    pictures = study.pictures(method, study.units(study.model.layer_names[-1], n))
+    spread = [float(row.std() / abs(row.mean())) for row in pictures.scores]
+    panels = [
+        Panel(
+            pictures.images[i],
+            True,
+            columns=3,
+            title=f"{unit}: scores differ by {100 * spread[i]:.1g} % (std / mean)",
+            captions=study.captions(pictures)[i],
+        )
+        for i, unit in enumerate(pictures.units)
+    ]
+    figure = plot.sheet(
+        panels,
+        heading=f"{study.dataset}: {n} units of the top layer, each maximized from {n_starts} random starts",
+        legend=f"Best start first. {study.legend} Settings: {describe(method)}.",
+        tile=0.75,
+    )
+    study.save("starts", figure, {"pictures": pictures})
+
+
+def samples(study: Study, n: int = 6, shown: int = 12) -> None:
+    """Rows of samples of units held on (Erhan et al. 2009, figure 3), for every layer above the first."""
+    method = ClampedGibbs(shown=shown)
+    for layer in study.model.layer_names[1:]:
+        pictures = study.pictures(method, study.units(layer, n))
+        captions = study.captions(pictures)
+        panels = [
+            Panel(
+                pictures.images[i],
+                False,
+                columns=shown + 1,
+                title=f"{unit} held on, R = {pictures.extras['mixing'][i]:.1f}",
+                captions=captions[i],
+                frames=[BLUE, *[""] * shown],
+            )
+            for i, unit in enumerate(pictures.units)
+        ]
+        figure = plot.sheet(
+            panels,
+            heading=f"{study.dataset}: samples of layer {layer} with one unit held on, {n} units",
+            legend=(
+                "Framed: the mean over all chains and draws; then the last draw of single chains, as pixel "
+                "probabilities. R: potential scale reduction (Gelman and Rubin 1992), 1 when all chains see the "
+                f"same distribution, above 1.2 they have not mixed. {study.legend} Settings: {describe(method)}, "
+                f"started from {pictures.settings['start']}."
+            ),
+            side_by_side=False,
+        )
+        study.save(f"samples_{layer}", figure, {"pictures": pictures})
+
+
+def fantasies(study: Study, n: int = 100, steps: int = 1000) -> None:
+    """Free samples of the whole model: nothing held on, chains started from noise."""
+    layer = study.model.layer_names[-1]
+    rng = make_rng(study.model.xp, study.seed)
+    tiles = to_numpy(study.model.sample(n, layer, steps, rng=rng))
+    figure = plot.sheet(
+        [Panel(tiles, False, columns=20)],
+        heading=f"{study.dataset}: {n} fantasies of the whole model, {steps} Gibbs sweeps from noise in its top RBM",
+        legend="Each tile is the end of its own chain: pixel probabilities after one directed pass down.",
+        tile=0.42,
+    )
+    study.save("fantasies", figure, {"tiles": tiles}, n=n, steps=steps)
+
+
+CURVES = {
+    "reconstruction_error": "reconstruction error (squared, per image)",
+    "free_energy_gap": "free-energy gap, train - test (nats)",
+    "weight_norm": "mean norm of a unit's weights",
+    "dead": "dead units",
+    "duplicates": "duplicate units",
+    "seconds": "seconds per epoch",
+}
+
+
+def training_curves(study: Study, history: Sequence[EpochStats]) -> None:
+    """Every epoch's statistics, one line per layer."""
+    layers = list(dict.fromkeys(stats.layer for stats in history))
+    rows = {layer: [asdict(stats) for stats in history if stats.layer == layer] for layer in layers}
+    panels = [
+        (
+            title,
+            "epoch",
+            {layer: ([r["epoch"] for r in rows[layer]], [r[key] for r in rows[layer]]) for layer in layers},
+        )
+        for key, title in CURVES.items()
+    ]
+    figure = plot.curves(
+        panels,
+        heading=f"{study.dataset}: training, layer by layer",
+        legend=(
+            "Healthy: the error falls and levels off; the gap stays near a constant (a falling gap is overfitting); "
+            "weights grow and level off as the learning rate falls to zero; no unit is dead (p below 0.05 for every "
+            "image) or a duplicate (cosine above 0.95 with an earlier one). The error of h2 and h3 is that of "
+            "reconstructing the layer below, not pixels."
+        ),
+    )
+    numbers = {key: np.array([getattr(stats, key) for stats in history]) for key in CURVES if key != "seconds"}
+    study.save("training", figure, numbers)
+
+
+def compare(study: Study, unit: Unit) -> None:
+    """One unit by every method: pictures, what they rest on, scores and settings."""
+    methods = [cls() for cls in VISUALIZERS.values() if study.images is not None or not cls.needs_images]
+    shown = {type(method).__name__: study.pictures(method, [unit]) for method in methods}
+    panels = []
+    for method, pictures in zip(methods, shown.values(), strict=True):
+        tiles = pictures.images[0][:ROW]
+        captions = study.captions(pictures)[0][:ROW]
+        labels, frames = None, [BLUE, *[""] * (len(tiles) - 1)]
+        if isinstance(method, StrongestConnections):
+            links = pictures.extras["links"][0]
+            labels = [f"{i}: {w:+.2f}" for i, w in zip(pictures.extras["filters"][0], links, strict=True)]
+            frames = [BLUE if w > 0 else ORANGE for w in links]
+        note = f"  [{pictures.notes[0]}]" if pictures.notes[0] else ""
+        panels.append(
+            Panel(
+                tiles,
+                _symmetric(method),
+                columns=ROW,
+                title=f"{method.title}: {describe(method)}{note}",
+                labels=labels,
+                captions=captions,
+                frames=frames,
+            )
+        )
+    missing = "" if study.images is not None else " Methods that need training images are left out: none at hand."
+    figure = plot.sheet(
+        panels,
+        heading=f"{study.dataset}: unit {unit} by {len(methods)} methods",
+        legend=(
+            "Blue frame: the method's picture; the others are what it rests on (further starts, best first; single "
+            "chains; single images). Strongest filters: number and link above, blue frame positive, orange negative. "
+            f"{study.legend}{missing}"
+        ),
+        tile=0.75,
+        side_by_side=False,
+    )
+    study.save(f"compare_{unit.layer}_{unit.index}", figure, shown, unit=str(unit))
+
+
+def reproduction(
+    study: Study, history: Sequence[EpochStats], *, quick: bool = False
+) -> list[tuple[str, Callable[[], None]]]:
+    """The figures of `dbnvis reproduce`, in order: (what it draws, a function that draws it).
+
+    `quick` draws the first 100 units of a layer where the others draw all.
+    """
+    n = 100 if quick else None
+    return [
+        ("training curves", lambda: training_curves(study, history)),
+        ("fantasies", lambda: fantasies(study)),
+        ("every unit: linear combination", lambda: all_units(study, COMBINATION, "combination", n)),
+        ("every unit: activation maximization", lambda: all_units(study, MAXIMIZATION, "am", n)),
+        ("every unit: clamped Gibbs sampling", lambda: all_units(study, SAMPLING, "gibbs", n)),
+        ("methods side by side", lambda: methods_side_by_side(study)),
+        ("one unit from nine starts", lambda: starts(study)),
+        ("samples of single units", lambda: samples(study)),
+    ]

@@ -1,0 +1,180 @@
+"""From a data set's name to a trained model and its study: what the command line and the scripts begin with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from .. import checkpoint, datasets, results
+from ..backend import Array, make_rng, move
+from ..datasets import Dataset
+from ..dbn import DBN
+from ..evaluate.scores import Responses
+from ..train import CDConfig, DBNState, EpochStats, TrainingDiverged, train_dbn
+from .study import Progress, Study, silent
+
+#: Hidden units of each layer of the shipped model and of `dbnvis reproduce`.
+HIDDEN = (1000, 500, 250)
+QUANTILES = 201  # of each unit's test responses, kept with a model for use without data
+TRAINING, MODEL = "training.npz", "model.npz"  # file names in a run's folder
+
+
+def train(
+    dataset: Dataset,
+    hidden: Sequence[int],
+    config: CDConfig,
+    *,
+    folder: Path,
+    seed: int,
+    xp: Any,
+    resume: bool = False,
+    on_epoch: Callable[[EpochStats, CDConfig], None] = lambda stats, config: None,
+) -> Path:
+    """Train a DBN on `dataset`, saving after every epoch, and return the finished model's path.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    hidden : sequence of int
+        Hidden units of each layer.
+    config : CDConfig
+        Of every layer.
+    folder : Path
+        Gets `training.npz` after every epoch and `model.npz` at the end.
+    seed : int
+    xp : module
+        Array library of the device to train on.
+    resume : bool
+        Go on from `training.npz`, or keep `model.npz` if it is finished. The result has the same bits as an
+        uninterrupted run's.
+    on_epoch : callable
+        Told after every epoch, once it is saved.
+
+    Raises
+    ------
+    ValueError
+        If the run to resume had other settings or other data.
+    TrainingDiverged
+        With the last good checkpoint's path.
+    """
+    settings = {"hidden": list(hidden), **asdict(config)}
+    facts = {"dataset": dataset.name, "data_sha256": dataset.sha256}
+    part, final = folder / TRAINING, folder / MODEL
+    model_rng, train_rng = (make_rng(xp, seed, purpose) for purpose in (1, 2))
+    if resume and final.exists() and not part.exists():
+        _same_run(checkpoint.load(final, xp=xp), settings, seed, facts, final)
+        return final
+    if resume and part.exists():
+        saved = checkpoint.load(part, xp=xp)
+        _same_run(saved, settings, seed, facts, part)
+        model, state = saved.model, DBNState(saved.info["layers_done"])
+        state.cd.epoch, state.cd.arrays = saved.info["epoch"], saved.arrays
+        history = [EpochStats(**stats) for stats in saved.info["history"]]
+    else:
+        pixels = dataset.train_images[0].size
+        model = DBN.random((pixels, *hidden), dataset.input_shape, rng=model_rng)
+        state, history = DBNState(), []
+    images, held_out = (move(x, xp) for x in (dataset.train_images, dataset.test_images))
+
+    def save(path: Path, arrays: dict[str, Array]) -> None:
+        info = {
+            **facts,
+            "layers_done": state.layers_done,
+            "epoch": state.cd.epoch,
+            "history": [asdict(stats) for stats in history],
+        }
+        checkpoint.save(path, model, config=settings, seed=seed, info=info, arrays=arrays)
+
+    try:
+        for stats in train_dbn(model, images, config, rng=train_rng, held_out=held_out, state=state):
+            history.append(stats)
+            save(part, state.cd.arrays)
+            on_epoch(stats, config)
+    except TrainingDiverged as error:
+        kept = f"the last good checkpoint is {part}" if part.exists() else "nothing was saved before it"
+        raise TrainingDiverged(f"{error}; {kept}") from None
+    save(final, Responses.of(model, held_out, QUANTILES).by_layer)
+    part.unlink(missing_ok=True)
+    return final
+
+
+def _same_run(
+    saved: checkpoint.Checkpoint, settings: dict[str, Any], seed: int, facts: dict[str, Any], path: Path
+) -> None:
+    asked, found = {**settings, "seed": seed, **facts}, {**saved.config, "seed": saved.seed, **saved.info}
+    for name, value in asked.items():
+        if found.get(name) != value:
+            raise ValueError(
+                f"cannot resume {path}: its {name} is {found.get(name)}, this run's is {value}; "
+                "give the same options, or leave --resume out to start over"
+            )
+
+
+def pretrained() -> Path:
+    """Path of the model shipped with the package: 784-1000-500-250, trained on MNIST."""
+    return Path(str(files("dbnvis") / "models" / "mnist.npz"))
+
+
+def open_study(
+    model: str | Path,
+    dataset: Dataset | None = None,
+    *,
+    data_dir: Path | None = None,
+    out: Path,
+    seed: int,
+    xp: Any,
+    progress: Progress = silent,
+) -> tuple[Study, list[EpochStats]]:
+    """Load a model and make its study; also the history of its training.
+
+    Parameters
+    ----------
+    model : str or Path
+        A finished model's checkpoint, or "pretrained".
+    dataset : Dataset, optional
+        The one the model was trained on; by default it is looked for (in `data_dir` first) but not downloaded,
+        and where it is not found the methods that need training images cannot be used.
+    data_dir : Path, optional
+    out : Path
+        Folder of the figures.
+    seed : int
+    xp : module
+        Array library of the device.
+
+    Raises
+    ------
+    ValueError
+        If the checkpoint is of an unfinished training, or `dataset` is another than the model's.
+    """
+    path = pretrained() if str(model) == "pretrained" else Path(model)
+    saved = checkpoint.load(path, xp=xp)
+    missing = [layer for layer in saved.model.layer_names if layer not in saved.arrays]
+    if missing:
+        raise ValueError(f"{path} is an unfinished training; finish it with dbnvis train --resume")
+    name = saved.info["dataset"]
+    if dataset is None and (name == "digits" or datasets.locate(name, data_dir) is not None):
+        dataset = datasets.load(name, data_dir, download=False)
+    if dataset is not None and (dataset.name, tuple(dataset.input_shape)) != (
+        name,
+        tuple(saved.model.input_shape),
+    ):
+        raise ValueError(f"{path} was trained on {name}, the data set is {dataset.name}; give --dataset {name}")
+    study = Study(
+        model=saved.model,
+        dataset=name,
+        responses=Responses({layer: saved.arrays[layer].astype("float32") for layer in saved.model.layer_names}),
+        out=Path(out),
+        seed=seed,
+        images=None if dataset is None else move(dataset.train_images, xp),
+        provenance={
+            "model_sha256": results.model_hash(saved.model),
+            "data_sha256": saved.info["data_sha256"],
+            "training": {**saved.config, "seed": saved.seed},
+            "versions": results.versions(xp.__name__),
+        },
+        progress=progress,
+    )
+    return study, [EpochStats(**stats) for stats in saved.info["history"]]

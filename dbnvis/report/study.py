@@ -1,0 +1,131 @@
+"""A model under study: its pictures, and where its figures go."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from .. import plot, results
+from ..backend import Array, make_rng, to_numpy
+from ..evaluate.scores import Responses
+from ..visualize import Unit, UnitImages
+
+CHUNK = 48  # units between two steps of the progress bar
+
+#: Wraps an iterable in a progress bar: (iterable, description, total) -> iterable.
+Progress = Callable[[Iterable[Any], str, int], Iterable[Any]]
+
+
+def silent(iterable: Iterable[Any], description: str, total: int) -> Iterable[Any]:
+    """No progress bar."""
+    return iterable
+
+
+@dataclass
+class Study:
+    """Everything that figures of a model need.
+
+    Parameters
+    ----------
+    model : DBN
+    dataset : str
+        Name of the data set the model was trained on; in every heading and manifest.
+    responses : Responses
+        What the data set's test images do to every unit.
+    out : Path
+        Folder of the figures.
+    seed : int
+    images : array (N, *input_shape), optional
+        Training images, on the model's device, for the methods that need some.
+    provenance : dict
+        What the manifests say of the model and the data.
+    progress : callable
+    """
+
+    model: Any
+    dataset: str
+    responses: Responses
+    out: Path
+    seed: int = 0
+    images: Array | None = None
+    provenance: dict[str, Any] = field(default_factory=dict)
+    progress: Progress = silent
+    written: list[Path] = field(default_factory=list)
+    _started: float = field(default_factory=time.perf_counter)
+
+    def pictures(self, method: Any, units: Sequence[Unit]) -> UnitImages:
+        """Run `method` on units of one layer, some at a time behind a progress bar.
+
+        Every unit has random numbers of its own, so neither the grouping nor the other units matter.
+        """
+        parts = [units[i : i + CHUNK] for i in range(0, len(units), CHUNK)]
+        title = f"{method.title}, {units[0].layer}"
+        return UnitImages.join(
+            [
+                method(self.model, part, rng=make_rng(self.model.xp, self.seed), images=self.images)
+                for part in self.progress(parts, title, len(parts))
+            ]
+        )
+
+    def units(self, layer: str, n: int | None = None) -> list[Unit]:
+        """The first `n` units of `layer`, or all."""
+        size = self.model.layer_shape(layer)[0]
+        return [Unit(layer, i) for i in range(size if n is None else min(n, size))]
+
+    def captions(self, pictures: UnitImages) -> list[list[str]]:
+        """Under every picture (U, S): its score and percentile, such as "12.3 99%"."""
+        xp = self.model.xp
+        percentiles = to_numpy(self.responses.percentile(pictures.layer, pictures.indices, xp.asarray(pictures.scores)))
+        return [
+            [f"{score:.1f} {percent:.0f}%" if score == score else "" for score, percent in zip(*row, strict=True)]
+            for row in zip(pictures.scores, percentiles, strict=True)
+        ]
+
+    @property
+    def legend(self) -> str:
+        """What captions mean."""
+        return (
+            f"Under a picture: the unit's pre-activation at the picture rescaled to norm {self.model.input_norm:.2f}, "
+            f"the mean norm of the training images, and the percentage of {self.dataset} test images, at the same "
+            "norm, that excite the unit less."
+        )
+
+    def save(self, name: str, figure: Any, shown: dict[str, UnitImages] | dict[str, Array], **settings: Any) -> None:
+        """Write `figure` as `<out>/<name>.png` with its manifest and arrays.
+
+        `shown` is what the figure shows: pictures of units, whose settings go into the manifest, or arrays.
+        """
+        arrays: dict[str, Array] = {}
+        for key, value in shown.items():
+            if isinstance(value, UnitImages):
+                settings[key] = value.settings
+                arrays[f"{key}.images"], arrays[f"{key}.scores"] = value.images, value.scores
+                arrays |= {f"{key}.{extra}": x for extra, x in value.extras.items()}
+            else:
+                arrays[key] = value
+        now = time.perf_counter()
+        manifest = {
+            "figure": f"{name}.png",
+            "dataset": self.dataset,
+            "seed": self.seed,
+            "settings": settings,
+            **self.provenance,
+            "seconds": round(now - self._started, 2),
+        }
+        path = self.out / f"{name}.png"
+        self.written += results.save_artefact(
+            path, lambda temporary: plot.save(figure, temporary), manifest=manifest, arrays=arrays
+        )
+        self._started = now
+
+
+def describe(method: Any) -> str:
+    """Settings of a method in words: "starts 9, constraint norm, ..."."""
+    return ", ".join(
+        f"{f.name.replace('_', ' ')} {getattr(method, f.name)}"
+        for f in fields(method)
+        if getattr(method, f.name) is not None
+    )

@@ -1,0 +1,91 @@
+"""Where artefacts go, and the JSON manifest beside each.
+
+Everything is written to a temporary name and renamed: an interrupted run leaves whole files or none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import __version__
+from .backend import Array, gpu_status, to_numpy
+from .files import replacing
+
+
+def array_hash(*arrays: Array) -> str:
+    """sha256 of the shapes, types and bytes of arrays."""
+    digest = hashlib.sha256()
+    for x in map(to_numpy, arrays):
+        digest.update(f"{x.shape}{x.dtype.str}".encode())
+        digest.update(np.ascontiguousarray(x).tobytes())
+    return digest.hexdigest()
+
+
+def model_hash(model: Any) -> str:
+    """sha256 of a model's parameters."""
+    return array_hash(*(x for rbm in model.rbms for x in rbm.params().values()))
+
+
+def versions(device: str) -> dict[str, str]:
+    """Versions of what computed a result, and on which device."""
+    packages = {}
+    for package in ("numpy", "scipy", "scikit-learn", "matplotlib"):
+        try:
+            packages[package] = version(package)
+        except PackageNotFoundError:
+            packages[package] = "not installed"
+    return {
+        "dbnvis": __version__,
+        "python": platform.python_version(),
+        **packages,
+        "device": gpu_status()[1] if device == "cupy" else f"CPU {platform.machine()}",
+    }
+
+
+def save_artefact(
+    path: Path,
+    write: Callable[[Path], None],
+    *,
+    manifest: dict[str, Any],
+    arrays: dict[str, Array] | None = None,
+) -> list[Path]:
+    """Write one artefact, its manifest `<stem>.json` and, if given, the arrays it shows `<stem>.npz`.
+
+    Parameters
+    ----------
+    path : Path
+    write : callable
+        Writes the artefact to the path it is given.
+    manifest : dict
+        Settings, seed, data set, model hash, versions and seconds; the hash of `arrays` is added.
+    arrays : dict of array, optional
+
+    Returns
+    -------
+    list of Path
+        What was written.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be written or is full; what stood there before stays.
+    """
+    written = [path, path.with_suffix(".json")]
+    if arrays:
+        manifest = {**manifest, "arrays_sha256": array_hash(*arrays.values())}
+        written.append(path.with_suffix(".npz"))
+        with replacing(written[-1]) as temporary:
+            np.savez_compressed(temporary, **{name: to_numpy(x) for name, x in arrays.items()})
+    with replacing(path) as temporary:
+        write(temporary)
+    with replacing(written[1]) as temporary:
+        temporary.write_text(json.dumps(manifest, indent=2, default=str) + "\n")
+    return written

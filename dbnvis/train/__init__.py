@@ -1,0 +1,6 @@
+"""Learning: generators of epoch statistics. Nothing here prints, plots or writes."""
+
+from .cd import CDConfig, CDState, EpochStats, TrainingDiverged, train_rbm
+from .greedy import DBNState, train_dbn
+
+__all__ = ["CDConfig", "CDState", "DBNState", "EpochStats", "TrainingDiverged", "train_dbn", "train_rbm"]

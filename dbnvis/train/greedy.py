@@ -1,0 +1,77 @@
+"""Greedy layer-wise training of a deep belief network.
+
+References
+----------
+Hinton, Osindero, Teh (2006), "A fast learning algorithm for deep belief nets".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..backend import Array, child_seeds, make_rng
+from ..dbn import DBN
+from .cd import CDConfig, CDState, EpochStats, train_rbm
+
+
+@dataclass
+class DBNState:
+    """Where greedy training stands; saving it with the DBN makes training resumable."""
+
+    layers_done: int = 0
+    cd: CDState = field(default_factory=CDState)
+    """State of the layer in training."""
+
+
+def train_dbn(
+    dbn: DBN,
+    data: Array,
+    config: CDConfig | Sequence[CDConfig],
+    *,
+    rng: Any,
+    held_out: Array | None = None,
+    state: DBNState | None = None,
+) -> Iterator[EpochStats]:
+    """Train the RBMs of `dbn` in place from the bottom up, one epoch per step of the iterator.
+
+    Each RBM learns from the mean activations of the one below, drawn as binary states at every presentation
+    (`CDConfig.binarize`). Sets `dbn.input_norm` to the mean norm of the images.
+
+    Parameters
+    ----------
+    dbn : DBN
+    data : array (N, *input_shape) or (N, V)
+    config : CDConfig, or one per layer
+    rng : numpy or cupy Generator
+    held_out : array like data, optional
+        For the free-energy gap.
+    state : DBNState, optional
+        Where to go on; updated in place, current after every epoch.
+
+    Yields
+    ------
+    EpochStats
+
+    Raises
+    ------
+    ValueError
+        If the number of configurations is not that of the layers, or as `train_rbm`.
+    """
+    configs = [config] * len(dbn.rbms) if isinstance(config, CDConfig) else list(config)
+    if len(configs) != len(dbn.rbms):
+        raise ValueError(f"got {len(configs)} configurations for {len(dbn.rbms)} layers")
+    state = DBNState() if state is None else state
+    data = data.reshape(len(data), -1)
+    held_out = None if held_out is None else held_out.reshape(len(held_out), -1)
+    dbn.input_norm = float(((data * data).sum(axis=1) ** 0.5).mean())
+    seeds = child_seeds(rng, len(dbn.rbms))
+    for i, (name, rbm) in enumerate(zip(dbn.layer_names, dbn.rbms, strict=True)):
+        if i >= state.layers_done:
+            layer_rng = make_rng(dbn.xp, seeds[i])
+            yield from train_rbm(rbm, data, configs[i], rng=layer_rng, held_out=held_out, state=state.cd, layer=name)
+            state.layers_done, state.cd = i + 1, CDState()
+        if i + 1 < len(dbn.rbms):
+            data = rbm.mean_h_given_v(data)
+            held_out = None if held_out is None else rbm.mean_h_given_v(held_out)

@@ -1,0 +1,31 @@
+"""One file per method; a new one is a file and a line in `VISUALIZERS`."""
+
+from typing import Any
+
+from .activation_maximization import ActivationMaximization
+from .base import Unit, UnitImages, Visualizer
+from .clamped_gibbs import ClampedGibbs
+from .filter_combination import FilterCombination
+from .strongest_connections import StrongestConnections
+from .top_images import TopImages
+
+#: Short name on the command line -> method.
+VISUALIZERS: dict[str, Any] = {
+    "am": ActivationMaximization,
+    "gibbs": ClampedGibbs,
+    "combination": FilterCombination,
+    "top-images": TopImages,
+    "connections": StrongestConnections,
+}
+
+__all__ = [
+    "VISUALIZERS",
+    "ActivationMaximization",
+    "ClampedGibbs",
+    "FilterCombination",
+    "StrongestConnections",
+    "TopImages",
+    "Unit",
+    "UnitImages",
+    "Visualizer",
+]

@@ -1,0 +1,61 @@
+"""The first-layer filters that a unit is most strongly linked to.
+
+After the connection grid of pylearn2's `top_filters` (Goodfellow et al. 2013), with unit order, coverage and
+normalization made explicit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from ..backend import Array
+from .base import Unit, UnitImages, as_units, unit_images
+
+
+@dataclass(frozen=True)
+class StrongestConnections:
+    """The k first-layer filters of largest |link|, strongest first, drawn as they are: not summed, not flipped.
+
+    The link of a second-layer unit is its weight; that of a unit above is the product of the weight matrices
+    in between (W2 W3 ...), and a first-layer unit is linked to its own filter alone.
+    `extras["links"]` (U, k) holds the signed links, `extras["covered"]` (U, k) which share of the sum of
+    all |link| the filters up to here cover, `extras["filters"]` (U, k) which filters they are.
+    """
+
+    title: ClassVar[str] = "strongest first-layer filters"
+    needs_images: ClassVar[bool] = False
+    symmetric: ClassVar[bool] = True
+
+    k: int = 9
+    """Filters per unit."""
+
+    def __call__(
+        self, model: Any, units: Sequence[Unit | str], *, rng: Any = None, images: Array | None = None
+    ) -> UnitImages:
+        """Find the filters of `units` of one layer; see `UnitImages`. `rng` is not used.
+
+        Raises
+        ------
+        ValueError
+            If k is not between 1 and the size of the first layer, or a unit does not exist.
+        """
+        layer, indices = as_units(model, units)
+        xp = model.xp
+        first, *uppers = [
+            layer_.W for layer_ in model.network.upto(f"{layer}.pre").layers.values() if hasattr(layer_, "W")
+        ]
+        if not 1 <= self.k <= first.shape[1]:
+            raise ValueError(f"k must lie between 1 and {first.shape[1]}, the units of the first layer; got {self.k}")
+        links = xp.eye(first.shape[1], dtype=first.dtype)
+        for W in uppers:
+            links = links @ W
+        links = links[:, xp.asarray(indices)].T  # (U, H1)
+        filters = xp.argsort(-xp.abs(links), axis=1, kind="stable")[:, : self.k]
+        strongest = xp.take_along_axis(links, filters, axis=1)
+        total = xp.abs(links).sum(axis=1, keepdims=True)
+        covered = xp.cumsum(xp.abs(strongest), axis=1) / xp.where(total > 0, total, 1)
+        pictures = first.T[filters].reshape(*filters.shape, *model.input_shape)
+        extras = {"links": strongest, "covered": covered, "filters": filters}
+        return unit_images(self, model, layer, indices, pictures, extras=extras)

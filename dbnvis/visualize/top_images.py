@@ -1,0 +1,49 @@
+"""The training images that excite a unit most, and their mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from ..backend import Array
+from ..evaluate.scores import pre_activations
+from .base import Unit, UnitImages, as_units, unit_images
+
+
+@dataclass(frozen=True)
+class TopImages:
+    """Mean of the k training images of highest pre-activation, then those images, best first.
+
+    Ranked by pre-activation at the images as they are: sigmoid outputs saturate at 1 and would tie. Equal
+    responses keep the order of the data set. `extras["rows"]` (U, k) says which images they are.
+    """
+
+    title: ClassVar[str] = "mean of the top images"
+    needs_images: ClassVar[bool] = True
+    symmetric: ClassVar[bool] = False
+
+    k: int = 9
+    """Images per unit."""
+
+    def __call__(
+        self, model: Any, units: Sequence[Unit | str], *, rng: Any = None, images: Array | None = None
+    ) -> UnitImages:
+        """Find the top images of `units` of one layer; see `UnitImages`. `rng` is not used.
+
+        Raises
+        ------
+        ValueError
+            If there are no images, or fewer than k.
+        """
+        layer, indices = as_units(model, units)
+        if images is None:
+            raise ValueError("TopImages needs training images; pass images=... (or a data set on the command line)")
+        if not 1 <= self.k <= len(images):
+            raise ValueError(f"k must lie between 1 and the {len(images)} images, got {self.k}")
+        xp = model.xp
+        pre = pre_activations(model, layer, images, indices)  # (N, U)
+        rows = xp.argsort(-pre, axis=0, kind="stable")[: self.k].T  # (U, k)
+        top = images[rows]  # (U, k, *shape)
+        pictures = xp.concatenate([top.mean(axis=1, keepdims=True), top], axis=1)
+        return unit_images(self, model, layer, indices, pictures, extras={"rows": rows})
