@@ -47,30 +47,34 @@ def blas_advice(kernel: str, flags: set[str]) -> str | None:
     return None
 
 
-def diagnosis(data_dir: Path | None = None) -> str:
-    """The report of `dbnvis doctor`."""
+def machine() -> list[str]:
+    """Versions, BLAS, its measured rate, GPU and advice, a line each."""
     from importlib.metadata import version
 
     from threadpoolctl import threadpool_info
 
     packages = ", ".join(f"{name} {version(name)}" for name in ("numpy", "scipy", "matplotlib", "scikit-learn"))
-    lines = [
-        f"dbnvis   {__version__}, Python {platform.python_version()}, {platform.platform()}",
-        f"packages {packages}",
-    ]
-    blas = [info for info in threadpool_info() if info["user_api"] == "blas" and "numpy" in info["filepath"]]
-    advice = []
-    for info in blas or [info for info in threadpool_info() if info["user_api"] == "blas"][:1]:
-        kernel = info.get("architecture", "unknown")
-        lines.append(
-            f"BLAS     {info['internal_api']} {info['version']}, {kernel} kernels, {info['num_threads']} threads "
-            f"on {os.cpu_count()} processors"
-        )
-        advice.append(blas_advice(kernel, cpu_flags()))
-    lines.append(f"rate     {matmul_rate():.0f} GFLOP/s in float32 matrix products of a training step's size")
     available, detail = gpu_status()
-    lines.append(f"GPU      {detail}" if available else f"GPU      none: {detail}")
-    for name, spec in datasets.DATASETS.items():
-        where = "embedded" if spec.generate else datasets.locate(name, data_dir) or "not found"
-        lines.append(f"data     {name}: {where}")
-    return "\n".join(lines + [f"advice   {text}" for text in advice if text])
+    libraries = [info for info in threadpool_info() if info["user_api"] == "blas"]
+    lines = [
+        f"dbnvis   {__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}",
+        f"packages {packages}",
+        *(
+            f"BLAS     {info['internal_api']} {info['version']}, {info.get('architecture', 'unknown')} kernels, "
+            f"{info['num_threads']} threads on {os.cpu_count()} processors"
+            for info in libraries
+        ),
+        f"rate     {matmul_rate():.0f} GFLOP/s in float32 matrix products of a training step's size",
+        f"GPU      {detail}" if available else f"GPU      none: {detail}",
+    ]
+    advice = [blas_advice(info.get("architecture", ""), cpu_flags()) for info in libraries]
+    return lines + [f"advice   {text}" for text in advice if text]
+
+
+def diagnosis(data_dir: Path | None = None) -> str:
+    """The report of `dbnvis doctor`: the machine, and where each data set was found."""
+    found = {
+        name: "embedded" if spec.generate else datasets.locate(name, data_dir) or "not found"
+        for name, spec in datasets.DATASETS.items()
+    }
+    return "\n".join([*machine(), *(f"data     {name}: {where}" for name, where in found.items())])

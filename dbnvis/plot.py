@@ -186,6 +186,8 @@ def curves(panels: Sequence[tuple[str, str, dict[str, tuple[Array, Array]]]], *,
         for j, (name, (x, y)) in enumerate(lines.items()):
             color, style = styles[j % len(styles)]
             axes.plot(x, y, color=color, linestyle=style, linewidth=1.4, label=name)
+        if all(np.asarray(y).dtype.kind in "iu" for _, y in lines.values()):  # counts
+            axes.set_ylim(-0.2, max(5, *(max(y) for _, y in lines.values())) * 1.05)
         axes.set_title(title, fontsize=8, loc="left")
         axes.set_xlabel(x_label, fontsize=7)
         axes.tick_params(labelsize=7)

@@ -5,10 +5,11 @@ Everything is written to a temporary name and renamed: an interrupted run leaves
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -89,3 +90,11 @@ def save_artefact(
     with replacing(written[1]) as temporary:
         temporary.write_text(json.dumps(manifest, indent=2, default=str) + "\n")
     return written
+
+
+def write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Write rows of equal keys under a header."""
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)

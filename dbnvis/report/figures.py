@@ -177,7 +177,7 @@ CURVES = {
     "weight_norm": "mean norm of a unit's weights",
     "dead": "dead units",
     "duplicates": "duplicate units",
-    "seconds": "seconds per epoch",
+    "always_on": "units always on",
 }
 
 
@@ -199,11 +199,11 @@ def training_curves(study: Study, history: Sequence[EpochStats]) -> None:
         legend=(
             "Healthy: the error falls and levels off; the gap stays near a constant (a falling gap is overfitting); "
             "weights grow and level off as the learning rate falls to zero; no unit is dead (p below 0.05 for every "
-            "image) or a duplicate (cosine above 0.95 with an earlier one). The error of h2 and h3 is that of "
-            "reconstructing the layer below, not pixels."
+            "image), always on (above 0.95) or a duplicate (cosine above 0.95 with an earlier one). The error of h2 "
+            "and h3 is that of reconstructing the layer below, not pixels."
         ),
     )
-    numbers = {key: np.array([getattr(stats, key) for stats in history]) for key in CURVES if key != "seconds"}
+    numbers = {key: np.array([getattr(stats, key) for stats in history]) for key in CURVES}
     study.save("training", figure, numbers)
 
 

@@ -106,19 +106,25 @@ class Study:
                 arrays |= {f"{key}.{extra}": x for extra, x in value.extras.items()}
             else:
                 arrays[key] = value
+        self._write(f"{name}.png", lambda path: plot.save(figure, path), settings, arrays)
+
+    def save_table(self, name: str, rows: Sequence[dict[str, Any]], **settings: Any) -> None:
+        """Write `rows`, of equal keys, as `<out>/<name>.csv` with its manifest."""
+        self._write(f"{name}.csv", lambda path: results.write_csv(path, rows), settings)
+
+    def _write(
+        self, name: str, write: Callable[[Path], None], settings: dict[str, Any], arrays: dict[str, Array] | None = None
+    ) -> None:
         now = time.perf_counter()
         manifest = {
-            "figure": f"{name}.png",
+            "artefact": name,
             "dataset": self.dataset,
             "seed": self.seed,
             "settings": settings,
             **self.provenance,
             "seconds": round(now - self._started, 2),
         }
-        path = self.out / f"{name}.png"
-        self.written += results.save_artefact(
-            path, lambda temporary: plot.save(figure, temporary), manifest=manifest, arrays=arrays
-        )
+        self.written += results.save_artefact(self.out / name, write, manifest=manifest, arrays=arrays)
         self._started = now
 
 

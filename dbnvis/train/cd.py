@@ -54,9 +54,9 @@ class CDConfig:
     """Visible units of a CD step: drawn, or their probabilities (Hinton 2010, 3.2). Persistent chains draw."""
     centered: bool = True
     """Subtract running means from both sides of the statistics (Melchior et al. 2016)."""
-    weight_decay: float = 0.0
+    weight_decay: float = 1e-3
     """L2 penalty on the weights."""
-    l1_decay: float = 0.0
+    l1_decay: float = 2e-4
     """L1 penalty on the weights: local filters (Hinton 2010, section 10)."""
     sparsity_target: float | None = 0.1
     """Wanted mean probability of a hidden unit, 0.01 to 0.1 (Hinton 2010, section 11); none if absent. Hidden

@@ -1,0 +1,74 @@
+"""Tables: numbers that say what the pictures are worth."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..backend import make_rng, move, to_numpy
+from ..datasets import Dataset
+from ..evaluate.agreement import cosines, own_rank
+from ..evaluate.scores import input_norm, pre_activations, rescale, unit_scores
+from ..visualize import ActivationMaximization, ClampedGibbs
+from .study import Study
+
+FREE_CHAINS, FREE_STEPS = 500, 200  # of the unclamped mean picture
+
+
+def acceptance(study: Study, data: Dataset, classifier: Any) -> None:
+    """One row per layer: what activation maximization and clamped sampling show, against independent answers.
+
+    Parameters
+    ----------
+    study : Study
+    data : Dataset
+        Real images: the test images are what optima are compared with, training images start the chains.
+    classifier : fitted classifier
+        `predict` of flat images (N, V) says which class each sample is.
+    """
+    model, xp = study.model, study.model.xp
+    am, gibbs = ActivationMaximization(), ClampedGibbs()
+    tests = rescale(move(data.test_images, xp), input_norm(model), len(model.input_shape))
+    rows = []
+    for layer in model.layer_names:
+        units = study.units(layer)
+        optima, samples = study.pictures(am, units), study.pictures(gibbs, units)
+        best_image = to_numpy(pre_activations(model, layer, tests).max(axis=0))
+        rng = make_rng(xp, study.seed, 3)
+        start = move(data.train_images[:FREE_CHAINS], xp)
+        free = model.sample(FREE_CHAINS, layer, FREE_STEPS, rng=rng, start=start).mean(axis=0)
+        unclamped = to_numpy(unit_scores(model, layer, samples.indices, xp.stack([free[None]] * len(units))))[:, 0]
+        flat = [x.images[:, 0].reshape(len(units), -1) for x in (samples, optima)]
+        alive = np.array([not note.startswith("dead") for note in optima.notes])
+        rank = own_rank(cosines(*(x[alive] for x in flat)))
+        spread = optima.scores[alive].std(axis=1) / np.abs(optima.scores[alive].mean(axis=1))
+        classes = classifier.predict(samples.images[:, 1:].reshape(-1, flat[0].shape[1]))
+        shares = np.bincount(classes, minlength=10) / len(classes)
+        rows.append(
+            {
+                "layer": layer,
+                "units": len(units),
+                "dead units": int((~alive).sum()),
+                "optimum above the best test image, % of units": _percent(optima.scores[:, 0] > best_image, alive),
+                "9 starts: scores within 5 % (std / mean), % of units": _percent(spread <= 0.05),
+                "sampling mean above the unclamped mean, % of units": _percent(samples.scores[:, 0] > unclamped, alive),
+                "sampling mean and optimum: own unit first, % of units": _percent(rank == 1),
+                "sampling mean and optimum: median rank of the own unit": float(np.median(rank)),
+                "chains: median R": round(float(np.median(samples.extras["mixing"])), 2),
+                **{f"samples of class {i}, %": round(100 * share, 1) for i, share in enumerate(shares)},
+            }
+        )
+    settings = {
+        "activation_maximization": optima.settings,
+        "clamped_gibbs": samples.settings,
+        "free_chains": FREE_CHAINS,
+        "free_steps": FREE_STEPS,
+        "classifier": str(classifier),
+        "classifier_test_accuracy": float(classifier.score(data.test_images.reshape(len(tests), -1), data.test_labels)),
+    }
+    study.save_table("acceptance", rows, **settings)
+
+
+def _percent(holds: Any, among: Any = slice(None)) -> float:
+    return round(100 * float(np.mean(holds[among])), 1)
