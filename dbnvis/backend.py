@@ -172,6 +172,7 @@ def _compare_to_noise(xp: Any, y: Array, rng: Any) -> Array:
     """Replace `y` in [-1, 1] by 1 where it exceeds uniform noise on (-1, 1), else by 0."""
     if xp.__name__ == "numpy" and y.dtype == xp.float32:
         y *= 32768.0
+        y -= 0.5  # rounds the probability to the nearest of 2**16
         return xp.greater(y, _noise_int16(rng, y.shape), out=y)
     noise = rng.random(y.shape, dtype=y.dtype)
     noise *= 2.0

@@ -112,6 +112,8 @@ def load(path: str | os.PathLike[str], *, xp: Any) -> Checkpoint:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no checkpoint {path}")
+    if not zipfile.is_zipfile(path):
+        raise CheckpointError(f"{path} is damaged or no checkpoint; train again or take another copy")
     try:
         with np.load(path, allow_pickle=False) as archive:
             stored = {name: archive[name] for name in archive.files}
@@ -127,8 +129,10 @@ def load(path: str | os.PathLike[str], *, xp: Any) -> Checkpoint:
         raise CheckpointError(f"{path} is damaged ({error}); train again or take another copy") from None
     try:
         header = json.loads(bytes(stored.pop("header")))
-    except (KeyError, ValueError, AttributeError):
-        raise CheckpointError(f"{path} is no dbnvis checkpoint: it has no header") from None
+    except (KeyError, ValueError, AttributeError, TypeError):
+        header = None
+    if not isinstance(header, dict):
+        raise CheckpointError(f"{path} is no dbnvis checkpoint: it has no header")
     if header.get("format") != FORMAT:
         raise CheckpointError(
             f"{path} has checkpoint format {header.get('format')}, this version reads format {FORMAT}; "
@@ -145,6 +149,7 @@ def load(path: str | os.PathLike[str], *, xp: Any) -> Checkpoint:
             for i, kind in enumerate(header["rbms"])
         ]
         model = DBN(rbms, tuple(header["input_shape"]), tuple(header["input_range"]), header["input_norm"])
+        config, seed, info = header["config"], header["seed"], header["info"]
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path} does not hold the model its header describes: {error}") from None
     for i, rbm in enumerate(rbms):
@@ -152,4 +157,4 @@ def load(path: str | os.PathLike[str], *, xp: Any) -> Checkpoint:
             if not bool(xp.isfinite(x).all()):
                 raise CheckpointError(f"{path}: {name} of RBM {i + 1} holds NaN or infinite values")
     arrays = {name.removeprefix("extra."): move(x, xp) for name, x in stored.items()}
-    return Checkpoint(model, header["config"], header["seed"], header["info"], arrays)
+    return Checkpoint(model, config, seed, info, arrays)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
+import re
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import redirect_stderr
 from dataclasses import dataclass, field, make_dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -21,7 +24,7 @@ from .doctor import diagnosis
 from .report import figures
 from .report.session import HIDDEN
 from .train import CDConfig, EpochStats
-from .visualize import VISUALIZERS, Unit
+from .visualize import VISUALIZERS, Unit, as_units
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,9 @@ def say(text: str) -> None:
 
 
 def progress(iterable: Iterable[Any], description: str, total: int) -> Iterable[Any]:
-    """A progress bar that leaves no trace when done."""
+    """A progress bar that leaves no trace when done; none for a single step."""
+    if total == 1:
+        return iterable
     return tqdm(iterable, desc=description, total=total, leave=False, file=sys.stderr, dynamic_ncols=True)
 
 
@@ -104,13 +109,15 @@ def _train(
             on_epoch=bars,
         )
     except KeyboardInterrupt:
-        say(f"interrupted; every epoch in {folder} is whole: the same command with --resume goes on from the last")
+        say(f"training stopped; the same command with --resume goes on from the last epoch kept in {folder}")
         raise
     finally:
         bars.close()
 
 
 def _study(options: Options, model: str, data: Dataset | None = None) -> tuple[report.Study, list[EpochStats]]:
+    if data is None and options.dataset != "auto":
+        data = options.load()
     return report.open_study(
         model,
         data,
@@ -192,8 +199,8 @@ class Visualize(Options):
     """am, gibbs, combination, top-images or connections; each has settings of its own: --method gibbs --help."""
     layer: str = ""
     """h1, h2, ...; the top layer if absent."""
-    units: str = "0-35"
-    """Units, such as 0-35 or 3,17,40-49; all: every unit."""
+    units: str = ""
+    """Units, such as 0-35 or 3,17,40-49; all: every unit; the first 36 if absent."""
     model: str = "pretrained"
     """A checkpoint (model.npz of a training), or pretrained: the model shipped with the package."""
     settings: Any = field(default_factory=VISUALIZERS["am"])
@@ -201,11 +208,16 @@ class Visualize(Options):
     def run(self) -> None:
         study, _ = _study(self, self.model)
         layer = self.layer or study.model.layer_names[-1]
-        units = parse_units(study.model, layer, self.units)
+        as_units(study.model, [Unit(layer, 0)])
+        if self.units in ("", "all"):
+            units = study.units(layer, 36 if self.units == "" else None)
+        else:
+            units = [Unit(layer, i) for i in parse_indices(self.units)]
+        as_units(study.model, units)
         _needs(study, self.settings)
         study.out = self.out / study.dataset / "sheets"
         figures.units_sheet(
-            study, self.settings, study.pictures(self.settings, units), f"{self.method}_{layer}_{self.units}"
+            study, self.settings, study.pictures(self.settings, units), f"{self.method}_{layer}_{self.units or 'first'}"
         )
         print(*study.written, sep="\n")
 
@@ -222,10 +234,11 @@ class Compare(Options):
     def run(self) -> None:
         study, _ = _study(self, self.model)
         unit = Unit.parse(self.unit)
+        as_units(study.model, [unit])
         study.out = self.out / study.dataset / "sheets"
-        if study.images is None:
-            say(f"no {study.dataset} at hand: methods that need training images are left out (dbnvis data)")
         figures.compare(study, unit)
+        if study.images is None:
+            say(f"no {study.dataset} at hand: methods that need training images were left out (dbnvis data)")
         print(*study.written, sep="\n")
 
 
@@ -263,17 +276,15 @@ COMMANDS = {
 }
 
 
-def parse_units(model: Any, layer: str, text: str) -> list[Unit]:
-    """Read "0-35", "3,17,40-49" or "all" as units of `layer`; ValueError for anything else."""
-    if text == "all":
-        text = f"0-{model.layer_shape(layer)[0] - 1}"
-    units: list[Unit] = []
+def parse_indices(text: str) -> list[int]:
+    """Read "0-35" or "3,17,40-49"; ValueError for anything else, also for more than a million units."""
+    indices: list[int] = []
     for part in text.split(","):
-        first, _, last = part.strip().partition("-")
-        if not first.isdigit() or not (last or first).isdigit() or int(last or first) < int(first):
+        match = re.fullmatch(r"\s*(\d+)(?:-(\d+))?\s*", part)
+        if match is None or not 0 <= int(match[2] or match[1]) - int(match[1]) < 1_000_000:
             raise ValueError(f"units are written 0-35 or 3,17,40-49 or all; got {text!r}")
-        units += [Unit(layer, i) for i in range(int(first), int(last or first) + 1)]
-    return units
+        indices += range(int(match[1]), int(match[2] or match[1]) + 1)
+    return indices
 
 
 def _needs(study: report.Study, method: Any) -> None:
@@ -299,13 +310,21 @@ def _parse(args: Sequence[str]) -> Options:
             bases=(Visualize,),
             frozen=True,
         )
-    return tyro.extras.subcommand_cli_from_dict(
-        commands,
-        prog="dbnvis",
-        description="What has each hidden unit of a deep network learned?",
-        args=args,
-        config=(tyro.conf.FlagCreatePairsOff,),
-    )
+    refusal = io.StringIO()
+    try:
+        with redirect_stderr(refusal):
+            return tyro.extras.subcommand_cli_from_dict(
+                commands,
+                prog="dbnvis",
+                description="What has each hidden unit of a deep network learned?",
+                args=args,
+                config=(tyro.conf.FlagCreatePairsOff,),
+            )
+    except SystemExit as stop:
+        if stop.code == 0:
+            raise
+        # tyro draws a box of several lines; a mistake is one line here.
+        raise ValueError(re.sub(r"[╭╮╰╯│─]+", " ", refusal.getvalue())) from None
 
 
 def _option(args: Sequence[str], name: str, default: str) -> str:
@@ -323,6 +342,7 @@ def main(args: Sequence[str] | None = None) -> int:
     try:
         _parse(args).run()
     except KeyboardInterrupt:
+        print("dbnvis: interrupted; every file already written is whole", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of our output has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

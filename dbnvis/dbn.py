@@ -106,7 +106,7 @@ class DBN:
 
     def encode(self, v: Array, layer: str) -> Array:
         """Mean-field pass up: images (B, V) or (B, *input_shape) -> means of `layer` (B, H)."""
-        x = v.reshape(len(v), -1)
+        x = v.reshape(len(v), math.prod(v.shape[1:]))
         for rbm in self.rbms[: self.depth(layer)]:
             x = rbm.mean_h_given_v(x)
         return x

@@ -50,6 +50,10 @@ class Dense:
     def transpose(self, y: Array) -> Array:
         return y @ self.W.T
 
+    def select(self, units: Array) -> Dense:
+        """The layer with `units` (U,) as its only outputs."""
+        return Dense(self.W[:, units], self.bias[units])
+
 
 @dataclass(frozen=True)
 class Sigmoid:
@@ -81,6 +85,11 @@ class Network:
         if address not in names:
             raise KeyError(f"no layer {address!r}; the network has {', '.join(names)}")
         return Network({name: self.layers[name] for name in names[: names.index(address) + 1]})
+
+    def select(self, units: Array) -> Network:
+        """The network with `units` (U,) as its only outputs; its last layer must have a `select`."""
+        *_, last = self.layers
+        return Network({**self.layers, last: self.layers[last].select(units)})  # type: ignore[attr-defined]
 
     def forward(self, x: Array) -> tuple[Array, Pullback]:
         """Run all layers; the pullback maps the output's gradient to the input's."""

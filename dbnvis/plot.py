@@ -33,7 +33,7 @@ class Panel:
     Parameters
     ----------
     tiles : array (N, height, width)
-        A tile of NaN is drawn crossed out, with its note.
+        A tile of NaN is crossed out.
     symmetric : bool
         Both signs, zero at mid-grey, scaled by the tile's largest |value|; otherwise pixels in [0, 1].
     columns : int

@@ -105,11 +105,11 @@ class RBM:
 
     def energy(self, v: Array, h: Array) -> Array:
         """E(v, h) of each row, (B,)."""
-        return self._visible_energy(v) - h @ self.hbias - ((v @ self.W) * h).sum(axis=-1)
+        return -h @ self.hbias - (self._times(v, self.W, "visible") * h).sum(axis=-1) + self._visible_energy(v)
 
     def free_energy(self, v: Array) -> Array:
         """F(v) = -log sum_h exp(-E(v, h)) of each row, (B,)."""
-        return self._visible_energy(v) - softplus(self.input_to_h(v)).sum(axis=-1)
+        return -softplus(self.input_to_h(v)).sum(axis=-1) + self._visible_energy(v)
 
     def free_energy_grad(self, v: Array) -> dict[str, Array]:
         """Gradient of the mean free energy of the batch `v` (B, V) by each parameter."""

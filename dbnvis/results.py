@@ -10,6 +10,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -79,17 +80,17 @@ def save_artefact(
     OSError
         If the folder cannot be written or is full; what stood there before stays.
     """
-    written = [path, path.with_suffix(".json")]
+    paths = [path, path.with_suffix(".json")]
     if arrays:
         manifest = {**manifest, "arrays_sha256": array_hash(*arrays.values())}
-        written.append(path.with_suffix(".npz"))
-        with replacing(written[-1]) as temporary:
-            np.savez_compressed(temporary, **{name: to_numpy(x) for name, x in arrays.items()})
-    with replacing(path) as temporary:
-        write(temporary)
-    with replacing(written[1]) as temporary:
-        temporary.write_text(json.dumps(manifest, indent=2, default=str) + "\n")
-    return written
+        paths.append(path.with_suffix(".npz"))
+    with ExitStack() as stack:  # none is put in place before all are written
+        artefact, text, *archive = [stack.enter_context(replacing(p)) for p in paths]
+        write(artefact)
+        text.write_text(json.dumps(manifest, indent=2, default=str) + "\n")
+        if arrays:
+            np.savez_compressed(archive[0], **{name: to_numpy(x) for name, x in arrays.items()})
+    return paths
 
 
 def write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from dbnvis.datasets.idx import GZIP_MAGIC, gunzip, read_idx
+from dbnvis.files import replacing
 
 #: Training images, training labels, test images, test labels; bytes.
 Arrays = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
@@ -110,7 +111,8 @@ def fetch(name: str, spec: Spec, data_dir: PathLike | None = None, *, progress: 
             for file in missing(folder, spec):
                 data = _get(f"{mirror}{file}.gz", patience=spec.patience, progress=progress)
                 _check(gunzip(data, file), spec.files[file], file)
-                _write(folder / (f"{file}.gz" if data.startswith(GZIP_MAGIC) else file), data)
+                with replacing(folder / (f"{file}.gz" if data.startswith(GZIP_MAGIC) else file)) as temporary:
+                    temporary.write_bytes(data)
             return folder
         except (OSError, ValueError) as error:
             reasons.append(f"{urlsplit(mirror).netloc}: {_reason(error)}")
@@ -184,17 +186,6 @@ def _check(payload: bytes, checksum: str, name: str) -> None:
         )
 
 
-def _write(path: Path, data: bytes) -> None:
-    """Write a whole file or none: to a temporary name, then renamed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def _get(url: str, *, patience: float, progress: bool) -> bytes:
     """Download `url` into memory.
 
@@ -207,7 +198,9 @@ def _get(url: str, *, patience: float, progress: bool) -> bytes:
     buffer = io.BytesIO()
     errors: list[Exception] = []
     # pooch reads the total from the server's answer; until then, a bar without one has no truth value.
-    with tqdm(total=1, desc=url.rpartition("/")[2], unit="B", unit_scale=True, disable=not progress) as bar:
+    with tqdm(
+        total=1, desc=url.rpartition("/")[2], unit="B", unit_scale=True, delay=0.5, leave=False, disable=not progress
+    ) as bar:
         downloader = HTTPDownloader(progressbar=bar, timeout=patience)
 
         def work() -> None:

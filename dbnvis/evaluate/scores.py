@@ -28,9 +28,9 @@ def pre_activations(model: Any, layer: str, images: Array, indices: Sequence[int
     """Pre-activations of the units `indices` (all if absent) of `layer` at images (N, *input_shape): (N, U)."""
     xp = array_module(images)
     network = model.network.upto(f"{layer}.pre")
-    columns = slice(None) if indices is None else xp.asarray(indices)
-    batches = (images[i : i + BATCH] for i in range(0, len(images), BATCH))
-    return xp.concatenate([network.forward(batch)[0][:, columns] for batch in batches])
+    if indices is not None:
+        network = network.select(xp.asarray(indices))
+    return xp.concatenate([network.forward(images[i : i + BATCH])[0] for i in range(0, len(images), BATCH)])
 
 
 def unit_scores(model: Any, layer: str, indices: Sequence[int], images: Array) -> Array:
@@ -41,13 +41,12 @@ def unit_scores(model: Any, layer: str, indices: Sequence[int], images: Array) -
     ValueError
         If the model does not know its data's norm.
     """
-    norm = input_norm(model)
-    scaled = rescale(images, norm, len(model.input_shape))
-    U, S = images.shape[:2]
-    pre = pre_activations(model, layer, scaled.reshape(U * S, *model.input_shape)).reshape(U, S, -1)
-    xp = array_module(pre)
-    column = xp.asarray(indices).reshape(U, 1, 1)
-    return xp.take_along_axis(pre, xp.broadcast_to(column, (U, S, 1)), axis=2)[..., 0]
+    xp = array_module(images)
+    scaled = rescale(images, input_norm(model), len(model.input_shape))
+    # One matrix product per unit (not one for all), so that a score does not depend on the company it is in.
+    pre = model.network.upto(f"{layer}.pre").forward(scaled)[0]  # (U, S, H)
+    own = xp.broadcast_to(xp.asarray(indices).reshape(-1, 1, 1), (*pre.shape[:2], 1))
+    return xp.take_along_axis(pre, own, axis=2)[..., 0]
 
 
 def input_norm(model: Any) -> float:

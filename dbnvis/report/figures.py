@@ -38,6 +38,7 @@ def _symmetric(method: Any) -> bool:
 
 def all_units(study: Study, method: Any, name: str, n: int | None = None) -> None:
     """Every unit (or the first `n`) of each layer, one sheet per layer."""
+    method = study.fitted(method)
     for layer in study.model.layer_names:
         pictures = study.pictures(method, study.units(layer, n))
         units_sheet(study, method, pictures, f"{name}_{layer}")
@@ -79,7 +80,7 @@ def methods_side_by_side(study: Study, n: int = 36, methods: Sequence[Any] | Non
         TopImages(),
         StrongestConnections(k=1),
     ]
-    methods = [method for method in methods if study.images is not None or not method.needs_images]
+    methods = [study.fitted(method) for method in methods if study.images is not None or not method.needs_images]
     for layer in study.model.layer_names:
         shown = {type(method).__name__: study.pictures(method, study.units(layer, n)) for method in methods}
         panels = [
@@ -106,13 +107,17 @@ def starts(study: Study, n: int = 4, n_starts: int = 9) -> None:
     """Optima of top-layer units from several random starts (Erhan et al. 2009, figure 1, right)."""
     method = ActivationMaximization(starts=n_starts)
     pictures = study.pictures(method, study.units(study.model.layer_names[-1], n))
-    spread = [float(row.std() / abs(row.mean())) for row in pictures.scores]
+    spread = pictures.scores.std(axis=1) / np.abs(pictures.scores.mean(axis=1))
+    titles = [
+        f"{unit}: {note or f'scores differ by {100 * s:.1g} % (std / mean)'}"
+        for unit, note, s in zip(pictures.units, pictures.notes, spread, strict=True)
+    ]
     panels = [
         Panel(
             pictures.images[i],
             True,
             columns=3,
-            title=f"{unit}: scores differ by {100 * spread[i]:.1g} % (std / mean)",
+            title=titles[i],
             captions=study.captions(pictures)[i],
         )
         for i, unit in enumerate(pictures.units)
@@ -209,7 +214,7 @@ def training_curves(study: Study, history: Sequence[EpochStats]) -> None:
 
 def compare(study: Study, unit: Unit) -> None:
     """One unit by every method: pictures, what they rest on, scores and settings."""
-    methods = [cls() for cls in VISUALIZERS.values() if study.images is not None or not cls.needs_images]
+    methods = [study.fitted(cls()) for cls in VISUALIZERS.values() if study.images is not None or not cls.needs_images]
     shown = {type(method).__name__: study.pictures(method, [unit]) for method in methods}
     panels = []
     for method, pictures in zip(methods, shown.values(), strict=True):
@@ -218,7 +223,9 @@ def compare(study: Study, unit: Unit) -> None:
         labels, frames = None, [BLUE, *[""] * (len(tiles) - 1)]
         if isinstance(method, StrongestConnections):
             links = pictures.extras["links"][0]
-            labels = [f"{i}: {w:+.2f}" for i, w in zip(pictures.extras["filters"][0], links, strict=True)]
+            links = links[links != 0]  # a first-layer unit has one
+            tiles = tiles[: len(links)]
+            labels = [f"{i}: {w:+.2f}" for i, w in zip(pictures.extras["filters"][0], links, strict=False)]
             frames = [BLUE if w > 0 else ORANGE for w in links]
         note = f"  [{pictures.notes[0]}]" if pictures.notes[0] else ""
         panels.append(

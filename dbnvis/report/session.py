@@ -155,7 +155,8 @@ def open_study(
     if missing:
         raise ValueError(f"{path} is an unfinished training; finish it with dbnvis train --resume")
     name = saved.info["dataset"]
-    if dataset is None and (name == "digits" or datasets.locate(name, data_dir) is not None):
+    known = datasets.DATASETS.get(name)
+    if dataset is None and known and (known.generate or datasets.locate(name, data_dir) is not None):
         dataset = datasets.load(name, data_dir, download=False)
     if dataset is not None and (dataset.name, tuple(dataset.input_shape)) != (
         name,

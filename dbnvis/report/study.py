@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,12 @@ class Study:
                 for part in self.progress(parts, title, len(parts))
             ]
         )
+
+    def fitted(self, method: Any) -> Any:
+        """`method` with its `k` reduced to what the narrowest combined layer of a small model allows."""
+        if method.needs_images or getattr(method, "k", None) is None:
+            return method
+        return replace(method, k=min(method.k, *(self.model.sizes[1:-1] or self.model.sizes[1:])))
 
     def units(self, layer: str, n: int | None = None) -> list[Unit]:
         """The first `n` units of `layer`, or all."""

@@ -74,6 +74,9 @@ class CDConfig:
         for name in ("momentum", "final_momentum"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must lie in [0, 1), got {getattr(self, name)}")
+        for name, choices in (("binarize", ("sample", "threshold", "none")), ("reconstruction", ("sample", "mean"))):
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name} must be {' or '.join(choices)}, got {getattr(self, name)!r}")
         if self.sparsity_target is not None and not 0 < self.sparsity_target < 1:
             raise ValueError(f"sparsity_target must lie between 0 and 1, got {self.sparsity_target}")
 
@@ -153,7 +156,8 @@ def train_rbm(
         If the parameters are no longer finite after an epoch.
     """
     xp = array_module(rbm.W, data)
-    _check(rbm, data)
+    data = checked(rbm, data, "data")
+    held_out = None if held_out is None else checked(rbm, held_out, "held-out data")
     state = CDState() if state is None else state
     seeds = child_seeds(rng, config.epochs + 1)
     if state.epoch == 0:
@@ -172,17 +176,19 @@ def train_rbm(
         yield _monitor(rbm, data, held_out, layer, epoch + 1, rate, time.perf_counter() - started)
 
 
-def _check(rbm: RBM, data: Array) -> None:
+def checked(rbm: RBM, data: Array, name: str) -> Array:
+    """`data` (N, V) in the type of the RBM's parameters, or ValueError if they do not fit it; see `train_rbm`."""
     xp = array_module(data)
     if data.ndim != 2 or data.shape[1] != rbm.n_visible or len(data) == 0:
-        raise ValueError(f"expected data (N, {rbm.n_visible}) with N > 0, got {data.shape}")
+        raise ValueError(f"expected {name} (N, {rbm.n_visible}) with N > 0, got {data.shape}")
     low, high = float(data.min()), float(data.max())
     if not bool(xp.isfinite(xp.asarray([low, high])).all()):
-        raise ValueError("the data contain NaN or infinite values")
+        raise ValueError(f"the {name} contain NaN or infinite values")
     if not isinstance(rbm, GaussianRBM) and (low < 0 or high > 1):
         raise ValueError(
-            f"binary visible units need data in [0, 1], got {low:g} to {high:g}; rescale them or use a GaussianRBM"
+            f"binary visible units need {name} in [0, 1], got {low:g} to {high:g}; rescale them or use a GaussianRBM"
         )
+    return data.astype(rbm.W.dtype, copy=False)
 
 
 def _start(rbm: RBM, data: Array, config: CDConfig, state: CDState, rng: Any) -> None:

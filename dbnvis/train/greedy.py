@@ -7,13 +7,14 @@ Hinton, Osindero, Teh (2006), "A fast learning algorithm for deep belief nets".
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..backend import Array, child_seeds, make_rng
 from ..dbn import DBN
-from .cd import CDConfig, CDState, EpochStats, train_rbm
+from .cd import CDConfig, CDState, EpochStats, checked, train_rbm
 
 
 @dataclass
@@ -63,7 +64,7 @@ def train_dbn(
     if len(configs) != len(dbn.rbms):
         raise ValueError(f"got {len(configs)} configurations for {len(dbn.rbms)} layers")
     state = DBNState() if state is None else state
-    data = data.reshape(len(data), -1)
+    data = checked(dbn.rbms[0], data.reshape(len(data), math.prod(data.shape[1:])), "data")
     held_out = None if held_out is None else held_out.reshape(len(held_out), -1)
     dbn.input_norm = float(((data * data).sum(axis=1) ** 0.5).mean())
     seeds = child_seeds(rng, len(dbn.rbms))

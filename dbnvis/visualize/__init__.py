@@ -3,7 +3,7 @@
 from typing import Any
 
 from .activation_maximization import ActivationMaximization
-from .base import Unit, UnitImages, Visualizer
+from .base import Unit, UnitImages, Visualizer, as_units
 from .clamped_gibbs import ClampedGibbs
 from .filter_combination import FilterCombination
 from .strongest_connections import StrongestConnections
@@ -28,4 +28,5 @@ __all__ = [
     "Unit",
     "UnitImages",
     "Visualizer",
+    "as_units",
 ]

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal
 
 from ..backend import Array
 from ..evaluate.scores import input_norm, rescale
-from .base import Unit, UnitImages, as_units, unit_images, unit_rngs
+from .base import Unit, UnitImages, as_units, check_choices, unit_images, unit_rngs
 
 BLOCK = 16  # units that climb together: enough rows for a fast matrix product, few enough for the cache
 GROW, SHRINK = 1.5, 0.5  # of a row's step after a success, after a failure
@@ -57,6 +57,7 @@ class ActivationMaximization:
         ValueError
             If a setting makes no sense or a unit does not exist.
         """
+        check_choices(self)
         if self.starts < 1 or self.max_steps < 1 or not self.step > 0:
             raise ValueError(
                 f"starts, max_steps and step must be positive, got {self.starts}, {self.max_steps}, {self.step}"
@@ -70,25 +71,24 @@ class ActivationMaximization:
         for i in range(0, len(indices), BLOCK):
             starts = [g.random((self.starts, *model.input_shape), dtype=model.dtype) for g in rngs[i : i + BLOCK]]
             parts.append(self._ascend(model, layer, indices[i : i + BLOCK], model.xp.stack(starts), norm))
-        x, trace = (model.xp.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        x, trace, slope = (model.xp.concatenate(arrays) for arrays in zip(*parts, strict=True))
 
-        best_first = (-trace[..., -1]).argsort(axis=1)  # (U, S)
+        best_first = (-trace[..., -1]).argsort(axis=1, kind="stable")  # (U, S)
         trace = model.xp.take_along_axis(trace, best_first[..., None], axis=1)
         x = model.xp.take_along_axis(x, best_first.reshape(*best_first.shape, *(1,) * len(model.input_shape)), axis=1)
         # A gradient of exactly zero moves nothing: the unit ignores its input and has no picture.
-        dead = (trace[..., 0] == trace[..., -1]).all(axis=1)
+        dead = (slope == 0).all(axis=1)
         x[dead] = float("nan")
         notes = ["dead: zero gradient at every start" if d else "" for d in dead.tolist()]
         return unit_images(self, model, layer, indices, x, notes=notes, extras={"trace": trace}, norm=norm)
 
-    def _ascend(self, model: Any, layer: str, indices: list[int], x: Array, norm: float) -> tuple[Array, Array]:
-        """Climb from `x` (U, S, *shape) to the optima and their traces (U, S, max_steps + 1)."""
+    def _ascend(self, model: Any, layer: str, indices: list[int], x: Array, norm: float) -> tuple[Array, Array, Array]:
+        """Climb from `x` (U, S, *shape): optima, traces (U, S, max_steps + 1), gradients' norms there (U, S)."""
         xp, shape, n_axes = model.xp, x.shape, len(model.input_shape)
         x = x.reshape(-1, *model.input_shape)  # (R, *shape), R = U S rows
         R = len(x)
-        network = model.network.upto(f"{layer}.pre")
-        wanted = xp.repeat(xp.asarray(indices), shape[1])
-        pick = (xp.arange(model.layer_shape(layer)[0]) == wanted[:, None]).astype(x.dtype)  # (R, H) one-hot
+        network = model.network.upto(f"{layer}.pre").select(xp.asarray(indices))
+        pick = xp.repeat(xp.eye(shape[0], dtype=x.dtype), shape[1], axis=0)  # (R, U): the row's own unit
 
         def project(x: Array) -> Array:
             return rescale(x, norm, n_axes) if self.constraint == "norm" else xp.clip(x, *model.input_range)
@@ -100,13 +100,16 @@ class ActivationMaximization:
         def per_row(a: Array) -> Array:
             return a.reshape(R, *(1,) * n_axes)
 
+        def slope(grad: Array) -> Array:
+            return xp.sqrt((grad * grad).reshape(R, -1).sum(axis=1))
+
         x = project(x)
         value, grad = value_and_grad(x)
         step = xp.full(R, self.step, dtype=x.dtype)
         climbing = xp.ones(R, dtype=bool)
         trace = [value]
         for i in range(self.max_steps):
-            length = xp.sqrt((grad * grad).reshape(R, -1).sum(axis=1))
+            length = slope(grad)
             proposal = project(x + per_row(step * norm / xp.where(length > 0, length, 1)) * grad)
             new_value, new_grad = value_and_grad(proposal)
             better = climbing & (new_value > value)
@@ -120,4 +123,5 @@ class ActivationMaximization:
                 if not climbing.any():
                     break
         trace += [value] * (self.max_steps + 1 - len(trace))
-        return x.reshape(shape), xp.stack(trace, axis=1).reshape(*shape[:2], -1)
+        per_unit = shape[:2]
+        return x.reshape(shape), xp.stack(trace, axis=1).reshape(*per_unit, -1), slope(grad).reshape(per_unit)

@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol, get_args, get_origin, get_type_hints
 
 from ..backend import Array, array_module, child_seeds, make_rng, to_numpy
 from ..evaluate.scores import unit_scores
 
-MEMORY = 256 * 2**20  # bytes of the images a chunk of units may take
+MEMORY = 256 * 2**20  # bytes that the arrays of a chunk of units may take
 
 
 @dataclass(frozen=True, order=True)
@@ -126,6 +126,13 @@ def as_units(model: Any, units: Sequence[Unit | str]) -> tuple[str, list[int]]:
     return layer, [unit.index for unit in parsed]
 
 
+def check_choices(method: Any) -> None:
+    """ValueError if a setting of `method` declared as a Literal holds none of its values."""
+    for name, hint in get_type_hints(type(method)).items():
+        if get_origin(hint) is Literal and getattr(method, name) not in get_args(hint):
+            raise ValueError(f"{name} must be {' or '.join(get_args(hint))}, got {getattr(method, name)!r}")
+
+
 def unit_images(
     method: Any,
     model: Any,
@@ -158,8 +165,8 @@ def unit_rngs(model: Any, layer: str, indices: Sequence[int], *, rng: Any) -> li
     return [make_rng(model.xp, seed, model.layer_names.index(layer), index) for index in indices]
 
 
-def chunks(n_units: int, bytes_per_unit: int, multiple: int = 1) -> Iterator[slice]:
-    """Slices of units whose images fit into `MEMORY`, each a multiple of `multiple` units long but the last."""
-    size = max(1, MEMORY // (bytes_per_unit * multiple)) * multiple
+def chunks(n_units: int, bytes_per_unit: int) -> Iterator[slice]:
+    """Slices of units whose arrays fit into `MEMORY`."""
+    size = max(1, MEMORY // bytes_per_unit)
     for start in range(0, n_units, size):
         yield slice(start, min(start + size, n_units))

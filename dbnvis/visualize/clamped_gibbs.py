@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal
 
 from ..backend import Array, UnitStreams, array_module, bernoulli
 from ..rbm import RBM
-from .base import Unit, UnitImages, as_units, chunks, unit_images, unit_rngs
+from .base import Unit, UnitImages, as_units, check_choices, chunks, unit_images, unit_rngs
 
 STARTS = 10_000  # training images at the most from which chains start
 MIXED = 1.2  # potential scale reduction above which the chains are said not to have mixed
@@ -65,6 +65,7 @@ class ClampedGibbs:
                 f"{type(model).__name__} has no p(v | h), so a unit cannot be held on while sampling; "
                 "use activation maximization"
             )
+        check_choices(self)
         if min(self.chains, self.draws, self.thin) < 1 or min(self.burn_in, self.shown) < 0:
             raise ValueError(
                 "chains, draws and thin must be at least 1, burn_in and shown at least 0; got "

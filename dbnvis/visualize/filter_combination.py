@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal
 
 from ..backend import Array, array_module
 from ..layers import Network
-from .base import Unit, UnitImages, as_units, unit_images
+from .base import Unit, UnitImages, as_units, check_choices, unit_images
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class FilterCombination:
         ValueError
             If k is not between 1 and the size of every layer combined, or a unit does not exist.
         """
+        check_choices(self)
         layer, indices = as_units(model, units)
         network = model.network.upto(f"{layer}.pre")
         names = list(network.layers)
@@ -55,7 +56,10 @@ class FilterCombination:
         xp = model.xp
         one_hot = (xp.arange(model.layer_shape(layer)[0]) == xp.asarray(indices)[:, None]).astype(model.dtype)
         pictures = Network({**network.layers, **strongest}).transpose(one_hot)
-        return unit_images(self, model, layer, indices, pictures[:, None])
+        empty = (pictures == 0).all(axis=tuple(range(1, pictures.ndim)))
+        pictures[empty] = float("nan")
+        notes = ["dead: no weight to combine" if e else "" for e in empty.tolist()]
+        return unit_images(self, model, layer, indices, pictures[:, None], notes=notes)
 
     def _strongest(self, W: Array, name: str) -> Array:
         """`W` (n_in, n_out) with all but the k strongest weights of each column set to zero."""
@@ -64,5 +68,5 @@ class FilterCombination:
         if not 1 <= k <= len(W):
             raise ValueError(f"k must lie between 1 and {len(W)}, the inputs of {name.removesuffix('.pre')}; got {k}")
         strength = xp.abs(W) if self.rank == "magnitude" else xp.maximum(W, 0)
-        threshold = xp.sort(strength, axis=0)[len(W) - k]
-        return xp.where((strength >= threshold) & (strength > 0), W, 0).astype(W.dtype)
+        rank = xp.argsort(xp.argsort(-strength, axis=0, kind="stable"), axis=0, kind="stable")  # 0 is the strongest
+        return xp.where((rank < k) & (strength > 0), W, 0).astype(W.dtype)

@@ -19,7 +19,8 @@ class StrongestConnections:
     """The k first-layer filters of largest |link|, strongest first, drawn as they are: not summed, not flipped.
 
     The link of a second-layer unit is its weight; that of a unit above is the product of the weight matrices
-    in between (W2 W3 ...), and a first-layer unit is linked to its own filter alone.
+    in between (W2 W3 ...), and a first-layer unit is linked to its own filter alone. A filter without link is
+    not drawn (NaN).
     `extras["links"]` (U, k) holds the signed links, `extras["covered"]` (U, k) which share of the sum of
     all |link| the filters up to here cover, `extras["filters"]` (U, k) which filters they are.
     """
@@ -56,6 +57,7 @@ class StrongestConnections:
         strongest = xp.take_along_axis(links, filters, axis=1)
         total = xp.abs(links).sum(axis=1, keepdims=True)
         covered = xp.cumsum(xp.abs(strongest), axis=1) / xp.where(total > 0, total, 1)
-        pictures = first.T[filters].reshape(*filters.shape, *model.input_shape)
+        pictures = xp.where((strongest == 0)[..., None], xp.asarray(float("nan"), dtype=first.dtype), first.T[filters])
+        pictures = pictures.reshape(*filters.shape, *model.input_shape)
         extras = {"links": strongest, "covered": covered, "filters": filters}
         return unit_images(self, model, layer, indices, pictures, extras=extras)

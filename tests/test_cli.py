@@ -1,0 +1,458 @@
+"""The command line: what it writes, what it returns, and one line on standard error for every mistake."""
+
+import json
+import socket
+import sys
+from dataclasses import fields, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dbnvis import checkpoint, cli, datasets
+from dbnvis.backend import gpu_status, make_rng
+from dbnvis.cli import COMMANDS, main, parse_indices
+from dbnvis.report.session import pretrained
+from dbnvis.visualize import VISUALIZERS
+
+HIDDEN = ("14", "10", "9")
+FAST = ("--hidden", *HIDDEN, "--epochs", "2", "--batch-size", "20", "--device", "cpu")
+
+
+def bars():
+    """In the place of the embedded digits: 80 training and 40 test images of bars, 6 x 6, in bytes."""
+    rng = np.random.default_rng(0)
+    images, labels = np.zeros((120, 6, 6), dtype=np.uint8), rng.integers(0, 10, 120).astype(np.uint8)
+    for image, label in zip(images, labels, strict=True):
+        image[(label, slice(None)) if label < 6 else (slice(None), label - 6)] = rng.integers(150, 256)
+    return images[:80], labels[:80], images[80:], labels[80:]
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path, monkeypatch):
+    """No data but the bars (under the name digits), no network, an empty working directory."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        closed = f"http://127.0.0.1:{free.getsockname()[1]}/"
+    specs = datasets.DATASETS
+    monkeypatch.setitem(specs, "digits", replace(specs["digits"], generate=bars))
+    for name in ("mnist", "fashion-mnist"):
+        monkeypatch.setitem(specs, name, replace(specs[name], mirrors=(closed,), patience=1.0))
+    fetch = sys.modules["dbnvis.datasets.fetch"]
+    nowhere = tmp_path / "nowhere"
+    monkeypatch.setattr(fetch, "cache", lambda: nowhere)
+    monkeypatch.setattr(fetch, "roots", lambda data_dir=None: iter([Path(data_dir or nowhere)]))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A model trained by the command, as bytes: tests run in folders of their own."""
+    folder = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(datasets.DATASETS, "digits", replace(datasets.DATASETS["digits"], generate=bars))
+        assert main(["train", "--dataset", "digits", "--out", str(folder), *FAST]) == 0
+    return folder / "digits" / "model.npz"
+
+
+def refused(capsys, *args):
+    """Run a command that is a mistake; its one line."""
+    capsys.readouterr()
+    assert main([str(arg) for arg in args]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    seen = [line.rpartition("\r")[2] for line in err.split("\n")]  # progress bars return to the line's beginning
+    assert len(seen) == 2 and seen[1] == "", err
+    assert seen[0].startswith("dbnvis: ")
+    return seen[0]
+
+
+def written(folder):
+    return sorted(str(p.relative_to(folder)) for p in Path(folder).rglob("*") if p.is_file())
+
+
+# --- help
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_exits_0_and_documents_every_option(capsys, command):
+    with pytest.raises(SystemExit) as stop:
+        main([*([command] if command else []), "--help"])
+    assert stop.value.code == 0
+    said = capsys.readouterr().out
+    if command:
+        for option in ("--dataset", "--data-dir", "--out", "--device", "--seed", "--debug"):
+            assert option in said
+    else:
+        assert all(name in said for name in COMMANDS)
+
+
+@pytest.mark.parametrize("name", list(VISUALIZERS))
+def test_help_of_visualize_documents_the_settings_of_the_method_it_names(capsys, name):
+    for args in (["--method", name], [f"--method={name}"]):
+        with pytest.raises(SystemExit) as stop:
+            main(["visualize", *args, "--help"])
+        assert stop.value.code == 0
+        said = capsys.readouterr().out
+        for field in fields(VISUALIZERS[name]):
+            assert f"--{field.name.replace('_', '-')}" in said
+
+
+# --- commands that do what they say
+
+
+def test_train_leaves_a_model_its_curves_and_their_manifest(capsys, trained):
+    assert written(trained.parent) == [f"figures/training.{s}" for s in ("json", "npz", "png")] + ["model.npz"]
+    saved = checkpoint.load(trained, xp=np)
+    assert saved.model.sizes == [36, 14, 10, 9]
+    assert (saved.config["epochs"], saved.config["batch_size"], saved.seed) == (2, 20, 0)
+    manifest = json.loads((trained.parent / "figures" / "training.json").read_text())
+    assert manifest["training"] == {**saved.config, "seed": 0}
+
+
+def test_train_prints_what_it_wrote(capsys, tmp_path):
+    assert main(["train", "--dataset", "digits", "--out", str(tmp_path / "out"), *FAST, "--seed", "5"]) == 0
+    out, err = capsys.readouterr()
+    named = out.split()
+    assert sorted(Path(p).relative_to(tmp_path / "out").as_posix() for p in named) == written(tmp_path / "out")
+    assert "training h1" in err and "training h3" in err
+    assert checkpoint.load(named[0], xp=np).seed == 5
+
+
+@pytest.mark.parametrize("name", list(VISUALIZERS))
+def test_visualize_writes_one_sheet(capsys, trained, tmp_path, name):
+    settings = {"am": ["--starts", "2"], "combination": ["--k", "5"], "top-images": ["--k", "4"]}.get(name, [])
+    args = ["visualize", "--method", name, "--layer", "h2", "--units", "0-2,7", "--model", str(trained), *settings]
+    assert main([*args, "--out", str(tmp_path / "out"), "--seed", "4", "--device", "cpu"]) == 0
+    files = written(tmp_path / "out")
+    assert [Path(f).suffix for f in files] == [".json", ".npz", ".png"]
+    assert {str(tmp_path / "out" / f) for f in files} == set(capsys.readouterr().out.split())
+    manifest = json.loads((tmp_path / "out" / files[0]).read_text())
+    assert manifest["settings"]["pictures"]["method"] == VISUALIZERS[name].__name__
+    assert (manifest["seed"], manifest["dataset"]) == (4, "digits")
+    if settings:
+        assert manifest["settings"]["pictures"][settings[0][2:]] == int(settings[1])
+    with np.load(tmp_path / "out" / files[1]) as arrays:
+        assert arrays["pictures.images"].shape[0] == 4
+        direct = VISUALIZERS[name](**{settings[0][2:]: int(settings[1])} if settings else {})
+        data = datasets.load("digits")
+        expected = direct(
+            checkpoint.load(trained, xp=np).model,
+            ["h2:0", "h2:1", "h2:2", "h2:7"],
+            rng=make_rng(np, 4),
+            images=data.train_images,
+        )
+        np.testing.assert_array_equal(arrays["pictures.images"], expected.images)
+
+
+def test_visualize_takes_the_top_layer_and_all_of_its_units(trained, tmp_path):
+    args = ["visualize", "--model", str(trained), "--units", "all", "--starts", "1", "--out", str(tmp_path / "out")]
+    assert main(args) == 0
+    (file,) = (tmp_path / "out").rglob("*.npz")
+    with np.load(file) as arrays:
+        assert arrays["pictures.images"].shape == (9, 1, 6, 6)
+
+
+def test_visualize_without_units_works_on_a_layer_of_fewer_than_36(trained, tmp_path):
+    """The default, 0-35, is for layers of that size; a smaller one is shown whole."""
+    assert main(["visualize", "--model", str(trained), "--starts", "1", "--out", str(tmp_path / "out")]) == 0
+
+
+def test_compare_writes_one_sheet_of_the_unit(capsys, trained, tmp_path):
+    """Also of a layer with fewer units than the 100 filters that a combination keeps by default."""
+    assert main(["compare", "h3:5", "--model", str(trained), "--out", str(tmp_path / "out"), "--device", "cpu"]) == 0
+    assert [Path(f).name for f in written(tmp_path / "out")] == [f"compare_h3_5.{s}" for s in ("json", "npz", "png")]
+
+
+def test_data_lists_every_data_set_and_where_it_is(capsys, tmp_path):
+    assert main(["data"]) == 0
+    said = capsys.readouterr().out
+    for name in datasets.DATASETS:
+        assert name in said
+    assert "embedded" in said
+    assert "not found; dbnvis data --fetch mnist" in said
+
+
+def test_doctor_reports_versions_blas_gpu_and_data(capsys):
+    assert main(["doctor"]) == 0
+    said = capsys.readouterr().out
+    for text in ("dbnvis", "numpy", np.__version__, "BLAS", "GFLOP/s", "GPU", "mnist", "digits"):
+        assert text in said
+    assert ("none:" in said) != gpu_status()[0]
+
+
+def test_the_pretrained_model_works_without_data(capsys, tmp_path):
+    if not pretrained().exists():
+        pytest.skip(f"{pretrained()} is not there yet")
+    args = ["visualize", "--layer", "h3", "--units", "0-3", "--starts", "2", "--max-steps", "5", "--out", str(tmp_path)]
+    assert main(args) == 0
+    (file,) = tmp_path.rglob("*.npz")
+    with np.load(file) as arrays:
+        assert arrays["pictures.images"].shape == (4, 2, 28, 28)
+
+
+# --- mistakes
+
+
+def test_an_unknown_data_set_is_refused_nearest_first(capsys):
+    err = refused(capsys, "train", "--dataset", "digit", *FAST)
+    assert "unknown data set 'digit'; known are digits, " in err
+    assert "mnist" in err and "auto" in err
+    assert "known are mnist, " in refused(capsys, "train", "--dataset", "MNIST".lower() + "t", *FAST)
+
+
+def test_mnist_that_cannot_be_had_says_how_to_get_it(capsys, tmp_path):
+    err = refused(capsys, "train", "--dataset", "mnist", "--out", tmp_path / "out", *FAST)
+    for text in (*datasets.DATASETS["mnist"].files, "cannot connect", "--data-dir", "DBNVIS_DATA"):
+        assert text in err
+    assert not (tmp_path / "out").exists()
+
+
+def test_auto_falls_back_to_digits_and_says_so_in_a_line(capsys, tmp_path):
+    assert main(["train", "--out", str(tmp_path / "out"), *FAST]) == 0
+    said = [line for line in capsys.readouterr().err.splitlines() if "using the embedded data set digits" in line]
+    assert len(said) == 1
+    assert (tmp_path / "out" / "digits" / "model.npz").exists()
+
+
+@pytest.mark.parametrize("command", ["visualize", "compare"])
+def test_a_data_set_other_than_the_models_is_refused(capsys, trained, command):
+    """`--dataset` is an option of every command; it must not be ignored."""
+    unit = ["h2:0"] if command == "compare" else []
+    assert "unknown data set 'nothing'" in refused(capsys, command, *unit, "--model", trained, "--dataset", "nothing")
+
+
+@pytest.mark.parametrize(("layer", "nearest"), [("h4", None), ("h22", "h2"), ("x", None)])
+def test_an_unknown_layer_is_refused_with_those_that_exist(capsys, trained, layer, nearest):
+    for args in (["visualize", "--layer", layer, "--units", "0"], ["visualize", "--layer", layer, "--units", "all"]):
+        err = refused(capsys, *args, "--model", trained)
+        assert f"no layer '{layer}'; the model has {nearest or 'h'}" in err
+        assert all(name in err for name in ("h1", "h2", "h3"))
+    assert f"no layer '{layer}'" in refused(capsys, "compare", f"{layer}:0", "--model", trained)
+
+
+def test_a_unit_out_of_range_is_refused_with_the_range(capsys, trained):
+    err = refused(capsys, "compare", "h3:9", "--model", trained)
+    assert "no unit h3:9; layer h3 has units h3:0 to h3:8" in err
+    err = refused(capsys, "visualize", "--layer", "h2", "--units", "3,8-12", "--model", trained)
+    assert "no unit h2:10; layer h2 has units h2:0 to h2:9" in err
+
+
+@pytest.mark.parametrize("unit", ["h3", "h3:", "3", "h3:x", "h3:1.5", "h3-1"])
+def test_a_malformed_unit_is_refused_with_the_form(capsys, trained, unit):
+    err = refused(capsys, "compare", unit, "--model", trained)
+    assert f"a unit is written LAYER:INDEX, such as h3:17; got '{unit}'" in err
+
+
+@pytest.mark.parametrize("units", ["x", "5-3", "1,,2", "1-2-3", "1.5", "0-"])
+def test_malformed_units_are_refused_with_the_form(capsys, trained, units):
+    err = refused(capsys, "visualize", "--units", units, "--model", trained)
+    assert f"units are written 0-35 or 3,17,40-49 or all; got '{units}'" in err
+
+
+@pytest.mark.parametrize(
+    ("method", "nearest"), [("gibs", "gibbs"), ("combinations", "combination"), ("top", "top-images"), ("AM", None)]
+)
+def test_an_unknown_method_is_refused_nearest_first(capsys, trained, method, nearest):
+    for option in (["--method", method], [f"--method={method}"]):
+        err = refused(capsys, "visualize", *option, "--model", trained)
+        assert f"no method '{method}'; the methods are {nearest or ''}" in err
+        assert all(name in err for name in VISUALIZERS)
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["combination", "--k", "15", "--layer", "h2"], "k must lie between 1 and 14, the inputs of h2; got 15"),
+        (["combination", "--k", "0", "--layer", "h2"], "k must lie between 1 and 14, the inputs of h2; got 0"),
+        (["connections", "--k", "15"], "k must lie between 1 and 14, the units of the first layer; got 15"),
+        (["top-images", "--k", "81"], "k must lie between 1 and the 80 images, got 81"),
+        (["am", "--starts", "0"], "starts, max_steps and step must be positive"),
+        (["gibbs", "--chains", "0"], "chains, draws and thin must be at least 1"),
+    ],
+)
+def test_settings_beyond_the_model_are_refused(capsys, trained, tmp_path, args, message):
+    err = refused(capsys, "visualize", "--units", "0", "--model", trained, "--out", tmp_path / "out", "--method", *args)
+    assert message in err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_missing_or_damaged_checkpoint_is_refused(capsys, trained, tmp_path):
+    for command in (["visualize", "--units", "0"], ["compare", "h1:0"]):
+        assert "no checkpoint" in refused(capsys, *command, "--model", tmp_path / "nothing.npz")
+        content = trained.read_bytes()
+        (tmp_path / "cut.npz").write_bytes(content[: len(content) // 2])
+        assert "damaged" in refused(capsys, *command, "--model", tmp_path / "cut.npz")
+        (tmp_path / "text.npz").write_text("hello")
+        assert "no checkpoint" in refused(capsys, *command, "--model", tmp_path / "text.npz")
+
+
+def test_a_method_that_needs_images_is_refused_where_there_are_none(capsys, trained, tmp_path):
+    with np.load(trained) as archive:
+        stored = {name: archive[name] for name in archive.files}
+    header = json.loads(bytes(stored["header"]))
+    header["info"]["dataset"] = "mnist"  # which is nowhere
+    stored["header"] = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
+    np.savez(tmp_path / "m.npz", **stored)
+    err = refused(capsys, "visualize", "--method", "top-images", "--units", "0", "--model", tmp_path / "m.npz")
+    assert "needs mnist training images" in err
+    assert "dbnvis data --fetch mnist" in err
+    args = [
+        "visualize",
+        "--method",
+        "gibbs",
+        "--units",
+        "0",
+        "--model",
+        str(tmp_path / "m.npz"),
+        "--out",
+        str(tmp_path),
+    ]
+    assert main(args) == 0
+
+
+@pytest.mark.parametrize("command", [["train", *FAST[:-2]], ["visualize", "--units", "0"], ["compare", "h1:0"]])
+def test_a_gpu_that_is_not_there_is_refused_with_the_reason(capsys, trained, command):
+    if gpu_status()[0]:
+        pytest.skip("there is a GPU")
+    model = [] if command[0] == "train" else ["--model", str(trained)]
+    err = refused(capsys, *command, *model, "--dataset", "digits", "--device", "gpu")
+    assert f"no GPU: {gpu_status()[1]}; use --device cpu" in err
+
+
+@pytest.mark.parametrize("command", ["train", "visualize", "compare"])
+def test_a_folder_that_cannot_be_written_is_refused(capsys, trained, tmp_path, command):
+    """A regular file stands where the folder should be (as root, permissions stop nobody)."""
+    (tmp_path / "file").write_text("precious")
+    args = {
+        "train": ["--dataset", "digits", *FAST],
+        "visualize": ["--model", trained, "--units", "0", "--starts", "1"],
+        "compare": ["h1:0", "--model", trained],
+    }[command]
+    err = refused(capsys, command, *args, "--out", tmp_path / "file" / "out")
+    assert str(tmp_path / "file") in err
+    assert (tmp_path / "file").read_text() == "precious"
+
+
+@pytest.mark.parametrize(
+    ("args", "mentions"),
+    [
+        (["trian"], "trian"),
+        (["train", "--epochs", "many"], "many"),
+        (["train", "--device", "tpu"], "tpu"),
+        (["train", "--epoch", "3"], "--epoch"),
+        (["visualize", "--method", "am", "--chains", "3"], "--chains"),
+        (["train", "--epochs", "0"], "epochs must be at least 1, got 0"),
+        (["train", "--learning-rate", "-1"], "learning_rate must be a finite number"),
+        ([], "reproduce"),
+    ],
+)
+def test_options_that_do_not_exist_or_make_no_sense_are_refused(capsys, args, mentions):
+    assert mentions in refused(capsys, *args)
+
+
+def test_training_that_diverges_is_refused_with_advice(capsys, tmp_path):
+    with np.errstate(all="ignore"):
+        args = ["train", "--dataset", "digits", *FAST, "--learning-rate", "1e30", "--out", str(tmp_path / "out")]
+        assert "lower the learning rate" in refused(capsys, *args)
+    assert written(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("digits", "digits is embedded, there is nothing to download"),
+        ("nothing", "unknown data set 'nothing'"),
+        ("mnist", "downloading failed"),
+    ],
+)
+def test_data_that_cannot_be_fetched_are_refused(capsys, tmp_path, name, message):
+    assert message in refused(capsys, "data", "--fetch", name, "--data-dir", tmp_path / "data")
+    assert written(tmp_path) == []
+
+
+def test_debug_shows_the_traceback(trained):
+    with pytest.raises(ValueError, match="no unit h3:9"):
+        main(["compare", "h3:9", "--model", str(trained), "--debug"])
+
+
+def test_mistakes_write_nothing_to_the_working_directory(capsys, trained):
+    refused(capsys, "compare", "h3:9", "--model", trained)
+    refused(capsys, "visualize", "--method", "combination", "--k", "99", "--units", "0", "--model", trained)
+    refused(capsys, "train", "--dataset", "nothing")
+    assert written(".") == []
+
+
+# --- interruptions
+
+
+def test_ctrl_c_during_training_returns_130_and_the_rest_can_follow(capsys, trained, tmp_path, monkeypatch):
+    shown = cli.EpochBars.__call__
+
+    def press(self, stats, config):
+        shown(self, stats, config)
+        if (stats.layer, stats.epoch) == ("h2", 1):
+            raise KeyboardInterrupt
+
+    args = ["train", "--dataset", "digits", "--out", str(tmp_path / "out"), *FAST]
+    monkeypatch.setattr(cli.EpochBars, "__call__", press)
+    assert main(args) == 130
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "--resume" in err and "Traceback" not in err
+    assert written(tmp_path / "out") == ["digits/training.npz"]
+    assert "unfinished training" in refused(
+        capsys, "visualize", "--units", "0", "--model", tmp_path / "out" / "digits" / "training.npz"
+    )
+
+    monkeypatch.setattr(cli.EpochBars, "__call__", shown)
+    assert "cannot resume" in refused(capsys, *args, "--resume", "--seed", "1")
+    assert main([*args, "--resume"]) == 0
+    with np.load(tmp_path / "out" / "digits" / "model.npz") as a, np.load(trained) as b:
+        assert a.files == b.files
+        for name in a.files:
+            if name != "header":
+                assert a[name].tobytes() == b[name].tobytes(), name
+
+
+def test_ctrl_c_during_a_figure_leaves_no_half_figure(capsys, trained, tmp_path, monkeypatch):
+    from dbnvis import plot
+
+    def press(figure, path):
+        path.write_bytes(b"\x89PNG half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(plot, "save", press)
+    args = ["visualize", "--units", "0", "--starts", "1", "--model", str(trained), "--out", str(tmp_path / "out")]
+    assert main(args) == 130
+    assert "Traceback" not in capsys.readouterr().err
+    assert not [name for name in written(tmp_path / "out") if name.endswith(".png") or ".png" in name]
+
+
+def test_a_closed_pipe_is_no_error(monkeypatch):
+    def closed(self):
+        raise BrokenPipeError
+
+    monkeypatch.setattr(cli.os, "open", lambda *a: 1)
+    monkeypatch.setattr(cli.os, "dup2", lambda *a: None)
+    monkeypatch.setattr(cli.Doctor, "run", closed)
+    assert main(["doctor"]) == 0
+
+
+# --- units
+
+
+def test_indices_are_read_from_ranges_and_lists():
+    assert [parse_indices(text) for text in ("0-3", "3,7,4-6", "8", " 1 , 2 ")] == [
+        [0, 1, 2, 3],
+        [3, 7, 4, 5, 6],
+        [8],
+        [1, 2],
+    ]
+
+
+def test_a_range_far_beyond_the_layer_is_refused_at_once():
+    with pytest.raises(ValueError, match="units are written 0-35"):
+        parse_indices("0-99999999999")

@@ -1,0 +1,170 @@
+"""dbnvis.train.greedy: which data each layer sees, what it leaves alone, resuming at every epoch."""
+
+import itertools
+from dataclasses import asdict
+
+import numpy as np
+import oracles
+import pytest
+from conftest import host
+from scipy.special import expit, logit
+
+from dbnvis import DBN, RBM, CDConfig, train_dbn
+from dbnvis.backend import make_rng
+from dbnvis.train import CDState, DBNState
+
+SIZES = (6, 5, 4, 3)
+N = 40
+STILL = CDConfig(epochs=1, learning_rate=0, sparsity_target=None)  # sets visible biases, changes nothing else
+
+
+def build(xp, dtype="float64"):
+    machines = [oracles.machine(v, h, seed=i) for i, (v, h) in enumerate(itertools.pairwise(SIZES))]
+    return DBN([RBM(*(xp.asarray(x.astype(dtype)) for x in machine)) for machine in machines], (2, 3))
+
+
+def images(n=N, seed=0):
+    numbers = np.random.default_rng(seed)
+    return (numbers.random((n, 2, 3)) < numbers.random((n, 1, 1))).astype(float)
+
+
+def params(dbn):
+    return [{name: host(value) for name, value in rbm.params().items()} for rbm in dbn.rbms]
+
+
+def test_every_layer_learns_from_the_means_of_the_one_below(xp):
+    dbn, data, held_out = build(xp), images(), images(15, seed=1)
+    (W1, _, c1), (W2, _, c2), (W3, _, c3) = (machine.values() for machine in params(dbn))
+    epochs = list(train_dbn(dbn, xp.asarray(data), STILL, rng=make_rng(xp, 0), held_out=xp.asarray(held_out)))
+
+    def layers(x):
+        h1 = expit(x.reshape(len(x), 6) @ W1 + c1)
+        return x.reshape(len(x), 6), h1, expit(h1 @ W2 + c2)
+
+    below = zip(layers(data), layers(held_out), (W1, W2, W3), (c1, c2, c3), epochs, params(dbn), strict=True)
+    for v, v_held_out, W, c, epoch, after in below:
+        np.testing.assert_allclose(after["vbias"], logit((v.sum(axis=0) + 1) / (N + 2)), rtol=1e-10)
+        b = after["vbias"]
+
+        def free_energy(v, W=W, b=b, c=c):
+            return (-v @ b - np.log1p(np.exp(v @ W + c)).sum(axis=1)).mean()
+
+        assert epoch.free_energy_gap == pytest.approx(free_energy(v) - free_energy(v_held_out), rel=1e-8)
+        error = ((v - expit(expit(v @ W + c) @ W.T + b)) ** 2).sum(axis=1).mean()
+        assert epoch.reconstruction_error == pytest.approx(error, rel=1e-8)
+
+
+def test_layers_are_trained_from_the_bottom_up_one_at_a_time(xp):
+    dbn, previous = build(xp), None
+    configs = [CDConfig(epochs=n, batch_size=10) for n in (2, 1, 3)]
+    seen = []
+    for epoch in train_dbn(dbn, xp.asarray(images()), configs, rng=make_rng(xp, 0)):
+        seen.append((epoch.layer, epoch.epoch))
+        now = params(dbn)
+        if previous is not None:
+            for i, name in enumerate(dbn.layer_names):
+                changed = any((now[i][key] != previous[i][key]).any() for key in now[i])
+                assert changed == (name == epoch.layer), (epoch.layer, name)
+        previous = now
+    assert seen == [("h1", 1), ("h1", 2), ("h2", 1), ("h3", 1), ("h3", 2), ("h3", 3)]
+
+
+def test_one_configuration_serves_all_layers(xp):
+    epochs = list(train_dbn(build(xp), xp.asarray(images()), CDConfig(epochs=2), rng=make_rng(xp, 0)))
+    assert [(e.layer, e.epoch) for e in epochs] == [(f"h{i}", n) for i in (1, 2, 3) for n in (1, 2)]
+
+
+@pytest.mark.parametrize("flat", [False, True])
+def test_the_mean_norm_of_the_images_is_recorded(xp, flat):
+    dbn, data = build(xp), images()
+    list(train_dbn(dbn, xp.asarray(data.reshape(N, 6) if flat else data), STILL, rng=make_rng(xp, 0)))
+    assert type(dbn.input_norm) is float
+    assert dbn.input_norm == pytest.approx(np.linalg.norm(data.reshape(N, 6), axis=1).mean(), rel=1e-12)
+
+
+def test_data_are_left_unchanged(xp):
+    data, held_out = xp.asarray(images()), xp.asarray(images(7))
+    list(train_dbn(build(xp), data, CDConfig(epochs=1), rng=make_rng(xp, 0), held_out=held_out))
+    np.testing.assert_array_equal(host(data), images())
+    np.testing.assert_array_equal(host(held_out), images(7))
+
+
+def but_seconds(epochs):
+    return [{**asdict(epoch), "seconds": 0, "free_energy_gap": str(epoch.free_energy_gap)} for epoch in epochs]
+
+
+def assert_same_bits(a, b):
+    for mine, others in zip(params(a), params(b), strict=True):
+        for name in mine:
+            np.testing.assert_array_equal(mine[name], others[name], err_msg=name)
+
+
+def copies(dbn, state):
+    rbms = [type(rbm)(**{name: value.copy() for name, value in rbm.params().items()}) for rbm in dbn.rbms]
+    cd = CDState(state.cd.epoch, {name: value.copy() for name, value in state.cd.arrays.items()})
+    return DBN(rbms, dbn.input_shape, dbn.input_range, dbn.input_norm), DBNState(state.layers_done, cd)
+
+
+@pytest.mark.parametrize("done", [1, 2, 3, 4, 5, 6])
+def test_an_interrupted_training_resumes_to_the_same_bits(xp, done):
+    """Two epochs per layer, interrupted after each of the six, the last of a layer among them."""
+    data, config = xp.asarray(images().astype(np.float32)), CDConfig(epochs=2, batch_size=15)
+
+    def train(dbn, state):
+        return train_dbn(dbn, data, config, rng=make_rng(xp, 4), state=state)
+
+    dbn, state = build(xp, "float32"), DBNState()
+    straight = list(train(dbn, state))
+    first, first_state = build(xp, "float32"), DBNState()
+    begun = list(itertools.islice(train(first, first_state), done))
+    second, second_state = copies(first, first_state)
+    rest = list(train(second, second_state))
+    assert_same_bits(second, dbn)
+    assert but_seconds(begun + rest) == but_seconds(straight)
+    assert second_state.layers_done == state.layers_done == 3
+    assert second.input_norm == dbn.input_norm
+
+
+def test_training_is_a_function_of_the_seed(xp):
+    ends = []
+    for seed in (1, 1, 2):
+        dbn = build(xp)
+        list(train_dbn(dbn, xp.asarray(images()), CDConfig(epochs=1, batch_size=20), rng=make_rng(xp, seed)))
+        ends.append(dbn)
+    assert_same_bits(ends[0], ends[1])
+    for same, other in zip(params(ends[0]), params(ends[2]), strict=True):
+        assert (same["W"] != other["W"]).any()
+
+
+def test_layers_draw_different_numbers(xp):
+    """Two layers of one size, same weights, same data: only their generators tell them apart."""
+    W, b, c = oracles.machine(4, 4)
+    dbn = DBN([RBM(*(xp.asarray(x) for x in (W, b, c))) for _ in range(2)], (4,))
+    state = DBNState()
+    chains = {}
+    for epoch in train_dbn(dbn, xp.full((N, 4), 0.5), STILL, rng=make_rng(xp, 0), state=state):
+        chains[epoch.layer] = host(state.cd.arrays["chains"])
+    assert (chains["h1"] != chains["h2"]).mean() > 0.1
+
+
+@pytest.mark.parametrize("n", [0, 2, 4])
+def test_the_number_of_configurations_must_be_that_of_the_layers(xp, n):
+    with pytest.raises(ValueError, match=f"got {n} configurations for 3 layers"):
+        next(train_dbn(build(xp), xp.asarray(images()), [CDConfig()] * n, rng=make_rng(xp, 0)))
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (np.zeros((4, 3, 3)), r"expected data \(N, 6\).*got \(4, 9\)"),
+        (np.zeros((0, 2, 3)), r"expected data \(N, 6\) with N > 0"),
+        (np.full((4, 2, 3), np.nan), "NaN or infinite"),
+        (np.full((4, 2, 3), 2.0), r"\[0, 1\]"),
+    ],
+)
+def test_data_that_do_not_fit_are_refused(xp, data, message):
+    dbn = build(xp)
+    with pytest.raises(ValueError, match=message):
+        next(train_dbn(dbn, xp.asarray(data), CDConfig(), rng=make_rng(xp, 0)))
+    assert_same_bits(dbn, build(xp))
+    assert dbn.input_norm is None

@@ -1,0 +1,261 @@
+"""dbnvis.plot: what is seen in the rendered pixels."""
+
+import struct
+import zlib
+
+import numpy as np
+import pytest
+
+from dbnvis import plot
+from dbnvis.plot import BLUE, GREEN, ORANGE, Panel, curves, sheet
+
+MID = (127, 128)
+
+
+def render(figure):
+    figure.canvas.draw()
+    return np.asarray(figure.canvas.buffer_rgba())[..., :3].astype(int)
+
+
+def panel_axes(figure):
+    """The axes with tiles; the keys of the grey scales are images of one row."""
+    return [axes for axes in figure.axes if not any(image.get_array().shape[0] == 1 for image in axes.images)]
+
+
+def boxes(figure):
+    """Where each drawn tile lies in the rendered pixels: (top, bottom, left, right), in the order drawn."""
+    figure.canvas.draw()
+    height = figure.bbox.height
+    found = []
+    for axes in panel_axes(figure):
+        for image in axes.images:
+            left, right, bottom, top = image.get_extent()
+            (x0, y0), (x1, y1) = axes.transData.transform([(left, bottom), (right, top)])
+            found.append(tuple(round(float(z)) for z in (height - y1, height - y0, x0, x1)))
+    return found
+
+
+def centre(pixels, box, row, column, rows, columns):
+    """Colour in the middle of a tile's picture element."""
+    top, bottom, left, right = box
+    y, x = top + (row + 0.5) * (bottom - top) / rows, left + (column + 0.5) * (right - left) / columns
+    return tuple(pixels[int(y), int(x)])
+
+
+def grey(pixels, box, tile):
+    """The rendered greys of all elements of `tile`, sampled at their middles."""
+    rows, columns = tile.shape
+    out = np.zeros(tile.shape, dtype=int)
+    for i in range(rows):
+        for j in range(columns):
+            red, green, blue = centre(pixels, box, i, j, rows, columns)
+            assert red == green == blue
+            out[i, j] = red
+    return out
+
+
+def draw(tiles, symmetric=True, **keywords):
+    panel = Panel(np.asarray(tiles, dtype=float), symmetric, columns=keywords.pop("columns", len(tiles)), **keywords)
+    return sheet([panel], heading="Heading", legend="Legend", tile=1.0)
+
+
+def rgb(color):
+    return tuple(int(color[i : i + 2], 16) for i in (1, 3, 5))
+
+
+def texts(figure):
+    return [t.get_text() for axes in figure.axes for t in axes.texts] + [t.get_text() for t in figure.texts]
+
+
+# --- greys
+
+
+def test_symmetric_scale_has_zero_at_mid_grey_and_the_largest_value_at_an_end():
+    tile = np.array([[0.0, -4.0, 0.0], [2.0, 0.0, -2.0], [0.0, 1.0, 0.0]])
+    figure = draw([tile])
+    seen = grey(render(figure), boxes(figure)[0], tile)
+    assert set(seen[tile == 0]) <= set(MID)
+    assert seen[0, 1] == 0
+    np.testing.assert_allclose(seen, (tile / 4 + 1) / 2 * 255, atol=1.5)
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_each_symmetric_tile_is_scaled_by_its_own_largest_value(scale):
+    tile = np.array([[1.0, -0.5], [0.0, 0.25]])
+    figure = draw([100 * tile, scale * tile])
+    pixels = render(figure)
+    a, b = (grey(pixels, box, tile) for box in boxes(figure))
+    np.testing.assert_array_equal(a, b)
+    assert a[0, 0] == 255
+
+
+def test_a_tile_of_zeros_is_mid_grey_all_over():
+    figure = draw([np.zeros((3, 3)), np.ones((3, 3))])
+    assert set(grey(render(figure), boxes(figure)[0], np.zeros((3, 3))).ravel()) <= set(MID)
+
+
+def test_pixels_are_drawn_from_black_at_0_to_white_at_1_and_not_stretched():
+    tile = np.array([[0.0, 0.5], [0.25, 0.5]])
+    figure = draw([tile, np.ones((2, 2))], symmetric=False)
+    pixels = render(figure)
+    np.testing.assert_allclose(grey(pixels, boxes(figure)[0], tile), 255 * tile, atol=1.5)
+    assert (grey(pixels, boxes(figure)[1], tile) == 255).all()
+
+
+def test_rows_and_columns_of_a_picture_are_not_exchanged_or_flipped():
+    tile = np.zeros((4, 4))
+    tile[0, 3] = 1.0  # top right
+    figure = draw([tile], symmetric=False)
+    seen = grey(render(figure), boxes(figure)[0], tile)
+    assert np.argwhere(seen > 100).tolist() == [[0, 3]]
+
+
+@pytest.mark.parametrize("symmetric", [True, False])
+def test_a_tile_of_nan_is_crossed_out_not_grey(symmetric):
+    plain, tiles = np.zeros((3, 4, 4)), np.zeros((3, 4, 4))
+    plain[:, 0, 0] = tiles[:, 0, 0] = 1.0
+    tiles[1] = np.nan
+    reference = draw(plain, symmetric)
+    top, bottom, left, right = boxes(reference)[1]
+    area = render(draw(tiles, symmetric))[top + 2 : bottom - 2, left + 2 : right - 2].reshape(-1, 3)
+    colours = {tuple(colour) for colour in area}
+    assert (255, 255, 255) in colours
+    orange = np.abs(area - rgb(ORANGE)).max(axis=1) < 40
+    assert 0.05 < orange.mean() < 0.8  # the hatching
+    is_grey = (np.ptp(area, axis=1) == 0) & (area[:, 0] < 250)
+    assert not is_grey.any()
+    # and its neighbours are drawn as before
+    assert len(boxes(draw(tiles, symmetric))) == 2
+
+
+def test_a_tile_with_a_single_nan_is_crossed_out_too():
+    tiles = np.ones((2, 3, 3))
+    tiles[0, 1, 1] = np.nan
+    assert len(boxes(draw(tiles))) == 1
+
+
+# --- layout and text
+
+
+@pytest.mark.parametrize("columns", [1, 3, 5])
+def test_tiles_run_in_rows_from_the_left_within_the_figure(columns):
+    figure = draw(np.random.default_rng(0).random((7, 3, 3)), columns=columns)
+    found = np.array(boxes(figure))
+    for i, (top, bottom, left, right) in enumerate(found):
+        assert bottom > top >= 0 and right > left >= 0
+        assert bottom <= figure.bbox.height and right <= figure.bbox.width
+        assert (left == found[i % columns, 2]) and (top == found[i - i % columns, 0])
+        assert bottom - top == pytest.approx(right - left, abs=1)  # square
+    assert len({(top, left) for top, _, left, _ in found}) == 7
+    rows = found[::columns, 0]
+    assert (np.diff(rows) > 0).all()
+
+
+def test_panels_lie_beside_or_below_each_other_and_do_not_overlap():
+    panels = [Panel(np.ones((4, 2, 2)), symmetric, columns=2, title="t") for symmetric in (True, False)]
+    for side_by_side in (True, False):
+        figure = sheet(panels, heading="h", legend="l", tile=0.5, side_by_side=side_by_side)
+        first, second = np.array(boxes(figure)[:4]), np.array(boxes(figure)[4:])
+        if side_by_side:
+            assert second[:, 2].min() > first[:, 3].max()
+            assert first[0, 0] == second[0, 0]
+        else:
+            assert second[:, 0].min() > first[:, 1].max()
+            assert first[0, 2] == second[0, 2]
+
+
+def test_heading_legend_titles_numbers_and_captions_are_on_the_sheet():
+    figure = draw(np.ones((2, 2, 2)), title="A title", labels=["17", "18"], captions=["1.5 99%", ""])
+    said = texts(figure)
+    for text in ("Heading", "Legend", "A title", "17", "18", "1.5 99%"):
+        assert text in said
+
+
+@pytest.mark.parametrize(
+    ("kinds", "keys"),
+    [((True,), {"-max"}), ((False,), {"1, pixel value"}), ((True, False), {"-max", "1, pixel value"})],
+)
+def test_every_grey_scale_in_use_is_explained(kinds, keys):
+    panels = [Panel(np.ones((1, 2, 2)), kind, columns=1) for kind in kinds]
+    said = set(texts(sheet(panels, heading="h", legend="l")))
+    assert keys == said & {"-max", "1, pixel value"}
+
+
+def test_labels_lie_above_their_tile_and_captions_below():
+    figure = draw(np.ones((2, 2, 2)), labels=["17", "18"], captions=["c", "d"])
+    height, found = figure.bbox.height, boxes(figure)
+    (axes,) = panel_axes(figure)
+    at = {t.get_text(): t.get_window_extent() for t in axes.texts}
+    for box, label, caption in zip(found, ("17", "18"), ("c", "d"), strict=True):
+        assert height - at[label].y0 <= box[0] + 2
+        assert height - at[caption].y1 >= box[1] - 2
+        assert abs(at[label].x0 - box[2]) < 4
+
+
+def test_frames_are_drawn_in_their_colours_round_the_tiles_that_have_one():
+    figure = draw(np.zeros((3, 2, 2)), frames=[BLUE, "", ORANGE])
+    pixels = render(figure)
+    for (top, bottom, left, _), color in zip(boxes(figure), (BLUE, None, ORANGE), strict=True):
+        edge = pixels[top + 5 : bottom - 5, left - 1 : left + 2].reshape(-1, 3)
+        for candidate in (BLUE, ORANGE):
+            close = (np.abs(edge - rgb(candidate)).max(axis=1) < 30).any()
+            assert close == (candidate == color)
+
+
+# --- curves
+
+
+def test_curves_draw_the_numbers_they_are_given():
+    lines = {"h1": ([1, 2, 3], [3.0, 2.0, 1.5]), "h2": ([1, 2], [9.0, 8.0])}
+    figure = curves([("error", "epoch", lines), ("gap", "epoch", lines)], heading="Heading", legend="Legend")
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["error", "gap"]
+    for axes in figure.axes:
+        assert axes.get_xlabel() == "epoch"
+        assert [line.get_label() for line in axes.lines] == ["h1", "h2"]
+        assert [t.get_text() for t in axes.get_legend().get_texts()] == ["h1", "h2"]
+        for line, (x, y) in zip(axes.lines, lines.values(), strict=True):
+            np.testing.assert_array_equal(line.get_xdata(), x)
+            np.testing.assert_array_equal(line.get_ydata(), y)
+        # told apart without colour, and by the colour-blind
+        assert len({line.get_linestyle() for line in axes.lines}) == 2
+        assert [line.get_color() for line in axes.lines] == [BLUE, ORANGE]
+    assert {rgb(c) for c in (BLUE, ORANGE, GREEN)} == {(0, 114, 178), (213, 94, 0), (0, 158, 115)}  # Okabe & Ito
+    assert "Legend" in texts(figure)
+    assert (render(figure) < 200).any()
+
+
+# --- files
+
+
+def chunks_of(png):
+    assert png[:8] == b"\x89PNG\r\n\x1a\n"
+    at, found = 8, {}
+    while at < len(png):
+        (n,) = struct.unpack(">I", png[at : at + 4])
+        found[png[at + 4 : at + 8]] = png[at + 8 : at + 8 + n]
+        assert zlib.crc32(png[at + 4 : at + 8 + n]) == struct.unpack(">I", png[at + 8 + n : at + 12 + n])[0]
+        at += 12 + n
+    return found
+
+
+def test_png_bytes_depend_on_what_is_shown_alone(tmp_path):
+    tiles = np.random.default_rng(0).standard_normal((6, 5, 5))
+    tiles[2] = np.nan
+    for name in ("a.png", "b.png"):
+        plot.save(draw(tiles, labels=list("abcdef"), columns=3), tmp_path / name)
+    first, second = ((tmp_path / name).read_bytes() for name in ("a.png", "b.png"))
+    assert first == second
+    assert not {b"tEXt", b"iTXt", b"zTXt", b"tIME"} & chunks_of(first).keys()
+    width, height = struct.unpack(">II", chunks_of(first)[b"IHDR"][:8])
+    figure = draw(tiles, labels=list("abcdef"), columns=3)
+    assert (width, height) == tuple(int(x * plot.DPI) for x in figure.get_size_inches())
+    tiles[0, 0, 0] += 1
+    plot.save(draw(tiles, labels=list("abcdef"), columns=3), tmp_path / "c.png")
+    assert (tmp_path / "c.png").read_bytes() != first
+
+
+def test_drawing_opens_no_window_and_keeps_no_figure():
+    import matplotlib.pyplot as plt
+
+    draw(np.ones((2, 2, 2)))
+    assert plt.get_fignums() == []

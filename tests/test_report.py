@@ -1,0 +1,454 @@
+"""dbnvis.report: from a data set to a trained model and its figures, on a model that trains in milliseconds."""
+
+import csv
+import json
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from dbnvis import (
+    ActivationMaximization,
+    CDConfig,
+    ClampedGibbs,
+    FilterCombination,
+    TopImages,
+    Unit,
+    checkpoint,
+    report,
+)
+from dbnvis.datasets import Dataset
+from dbnvis.evaluate.scores import pre_activations, rescale
+from dbnvis.report import figures, session, study
+from dbnvis.results import array_hash, model_hash
+from dbnvis.train import EpochStats, TrainingDiverged
+
+HIDDEN = (14, 10, 9)
+CONFIG = CDConfig(epochs=3, batch_size=20, momentum_epochs=1)
+#: Methods at sizes that suit the model.
+METHODS = [
+    ActivationMaximization(starts=2, max_steps=20),
+    ClampedGibbs(chains=4, burn_in=5, draws=2, thin=2, shown=2),
+    FilterCombination(k=4),
+    TopImages(k=3),
+]
+
+
+def tiny(name="tiny", seed=0):
+    """Bars, horizontal and vertical: 120 training and 60 test images of 6 x 6."""
+    rng = np.random.default_rng(seed)
+    images = np.zeros((180, 6, 6), dtype="float32")
+    labels = rng.integers(0, 12, 180)
+    for image, label in zip(images, labels, strict=True):
+        image[(label, slice(None)) if label < 6 else (slice(None), label - 6)] = 1
+    images = np.clip(images * rng.uniform(0.6, 1, images.shape) + 0.05, 0, 1).astype("float32")
+    return Dataset(name, images[:120], labels[:120], images[120:], labels[120:], sha256=array_hash(images, labels))
+
+
+def train(folder, *, data=None, hidden=HIDDEN, config=CONFIG, seed=0, **keywords):
+    return report.train(data or tiny(), hidden, config, folder=folder, seed=seed, xp=np, **keywords)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    return train(tmp_path_factory.mktemp("trained"))
+
+
+@pytest.fixture
+def tiny_study(trained, tmp_path):
+    return report.open_study(trained, tiny(), out=tmp_path / "figures", seed=3, xp=np)[0]
+
+
+def arrays_of(path):
+    with np.load(path, allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
+
+
+def assert_same_run(a, b):
+    """Everything in two checkpoints but the seconds."""
+    one, other = arrays_of(a), arrays_of(b)
+    headers = [json.loads(bytes(x.pop("header"))) for x in (one, other)]
+    for header in headers:
+        for stats in header["info"]["history"]:
+            assert stats.pop("seconds") > 0
+    assert headers[0] == headers[1]
+    assert one.keys() == other.keys()
+    for name, x in one.items():
+        assert x.dtype == other[name].dtype
+        assert x.tobytes() == other[name].tobytes(), name
+
+
+# --- training
+
+
+def test_training_leaves_a_finished_model_with_all_a_study_needs(trained):
+    assert [p.name for p in trained.parent.iterdir()] == ["model.npz"]
+    saved = checkpoint.load(trained, xp=np)
+    assert saved.model.sizes == [36, *HIDDEN]
+    data = tiny()
+    assert saved.model.input_norm == pytest.approx(data.mean_norm, rel=1e-5)
+    assert (saved.info["dataset"], saved.info["data_sha256"]) == ("tiny", data.sha256)
+    assert saved.config["hidden"] == list(HIDDEN)
+    assert saved.config["learning_rate"] == CONFIG.learning_rate
+    assert saved.seed == 0
+    history = [EpochStats(**stats) for stats in saved.info["history"]]
+    assert [(s.layer, s.epoch) for s in history] == [(f"h{i}", e) for i in (1, 2, 3) for e in (1, 2, 3)]
+    scaled = rescale(data.test_images, saved.model.input_norm, 2)
+    for layer, n in zip(("h1", "h2", "h3"), HIDDEN, strict=True):
+        responses = np.sort(pre_activations(saved.model, layer, scaled), axis=0)
+        table = saved.arrays[layer]
+        assert table.shape == (session.QUANTILES, n)
+        np.testing.assert_allclose(table[[0, -1]], responses[[0, -1]], rtol=1e-5)
+        np.testing.assert_allclose(np.median(table, axis=0), np.median(responses, axis=0), atol=0.2)
+
+
+def test_every_epoch_is_told_after_it_is_saved(tmp_path):
+    told = []
+
+    def on_epoch(stats, config):
+        saved = checkpoint.load(tmp_path / "training.npz", xp=np)
+        told.append((stats.layer, stats.epoch))
+        assert saved.info["history"][-1] == json.loads(json.dumps(vars(stats)))
+        assert len(saved.info["history"]) == len(told)
+        assert config == CONFIG
+
+    train(tmp_path, on_epoch=on_epoch)
+    assert told == [(f"h{i}", e) for i in (1, 2, 3) for e in (1, 2, 3)]
+
+
+class Stop:
+    """Presses Ctrl-C after an epoch."""
+
+    def __init__(self, layer, epoch):
+        self.at = (layer, epoch)
+
+    def __call__(self, stats, config):
+        if (stats.layer, stats.epoch) == self.at:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("at", [("h1", 1), ("h1", 3), ("h2", 2), ("h3", 1), ("h3", 3)])
+def test_an_interrupted_training_resumes_to_the_same_bits(trained, tmp_path, at):
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path, on_epoch=Stop(*at))
+    assert [p.name for p in tmp_path.iterdir()] == ["training.npz"]
+    rest = []
+    path = train(tmp_path, resume=True, on_epoch=lambda stats, config: rest.append((stats.layer, stats.epoch)))
+    every = [(f"h{i}", e) for i in (1, 2, 3) for e in (1, 2, 3)]
+    assert rest == every[every.index(at) + 1 :]  # no epoch is done twice
+    assert [p.name for p in tmp_path.iterdir()] == ["model.npz"]
+    assert_same_run(path, trained)
+
+
+def test_a_training_interrupted_twice_and_without_momentum_left_resumes_too(tmp_path):
+    config = replace(CONFIG, persistent=False, momentum=0.9, final_momentum=0.9, k=2)
+    whole = train(tmp_path / "whole", config=config)
+    for at in (("h1", 2), ("h2", 1)):
+        with pytest.raises(KeyboardInterrupt):
+            train(tmp_path / "parts", config=config, resume=True, on_epoch=Stop(*at))
+    assert_same_run(train(tmp_path / "parts", config=config, resume=True), whole)
+
+
+def test_an_interruption_within_an_epoch_keeps_the_last_whole_one(trained, tmp_path, monkeypatch):
+    from dbnvis.train import cd
+
+    step, count = cd._Step.__call__, [0]
+
+    def interrupted(self, *args):
+        count[0] += 1
+        if count[0] == 15:  # six batches an epoch: in the middle of the third
+            raise KeyboardInterrupt
+        return step(self, *args)
+
+    monkeypatch.setattr(cd._Step, "__call__", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path)
+    monkeypatch.undo()
+    assert checkpoint.load(tmp_path / "training.npz", xp=np).info["epoch"] == 2
+    assert_same_run(train(tmp_path, resume=True), trained)
+
+
+def test_a_save_that_fails_keeps_the_epoch_before(trained, tmp_path, monkeypatch):
+    save, count = np.savez, [0]
+
+    def full(*args, **keywords):
+        count[0] += 1
+        if count[0] == 5:
+            raise OSError(28, "No space left on device")
+        save(*args, **keywords)
+
+    monkeypatch.setattr(np, "savez", full)
+    with pytest.raises(OSError, match="No space left"):
+        train(tmp_path)
+    monkeypatch.undo()
+    assert [p.name for p in tmp_path.iterdir()] == ["training.npz"]
+    assert len(checkpoint.load(tmp_path / "training.npz", xp=np).info["history"]) == 4
+    assert_same_run(train(tmp_path, resume=True), trained)
+
+
+def test_resuming_a_finished_training_keeps_the_model(trained, tmp_path):
+    path = train(tmp_path)
+    before = path.read_bytes()
+
+    def never(stats, config):
+        pytest.fail("trained again")
+
+    assert train(tmp_path, resume=True, on_epoch=never) == path
+    assert path.read_bytes() == before
+
+
+def test_resuming_nothing_starts_from_the_beginning(trained, tmp_path):
+    assert_same_run(train(tmp_path, resume=True), trained)
+
+
+def test_another_seed_is_another_model(trained, tmp_path):
+    path = train(tmp_path, seed=1)
+    assert model_hash(checkpoint.load(path, xp=np).model) != model_hash(checkpoint.load(trained, xp=np).model)
+
+
+@pytest.mark.parametrize("finished", [False, True])
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({"seed": 1}, "seed"),
+        ({"hidden": (14, 10)}, "hidden"),
+        ({"config": replace(CONFIG, learning_rate=0.01)}, "learning_rate"),
+        ({"config": replace(CONFIG, epochs=4)}, "epochs"),
+        ({"data": tiny("other")}, "dataset"),
+        ({"data": tiny(seed=1)}, "data_sha256"),
+    ],
+)
+def test_a_run_with_other_settings_is_not_resumed(tmp_path, changes, name, finished):
+    if finished:
+        path = train(tmp_path)
+    else:
+        path = tmp_path / "training.npz"
+        with pytest.raises(KeyboardInterrupt):
+            train(tmp_path, on_epoch=Stop("h2", 1))
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match=rf"cannot resume .*: its {name} is .*; give the same options"):
+        train(tmp_path, resume=True, **changes)
+    assert path.read_bytes() == before
+
+
+def test_a_training_that_diverges_says_when_and_what_to_do(tmp_path):
+    with np.errstate(all="ignore"), pytest.raises(TrainingDiverged, match="nothing was saved before it") as error:
+        train(tmp_path, config=replace(CONFIG, learning_rate=1e30))
+    assert re.search(r"layer h1: .* epoch 1; lower the learning rate", str(error.value))
+    assert not (tmp_path / "model.npz").exists()
+
+
+def test_a_training_that_diverges_later_keeps_the_last_good_checkpoint(tmp_path, monkeypatch):
+    whole = session.train_dbn
+
+    def diverging(*args, **keywords):
+        epochs = whole(*args, **keywords)
+        yield next(epochs)
+        yield next(epochs)
+        raise TrainingDiverged("layer h1: after epoch 3")
+
+    monkeypatch.setattr(session, "train_dbn", diverging)
+    with pytest.raises(TrainingDiverged, match=r"after epoch 3; the last good checkpoint is .*training\.npz"):
+        train(tmp_path)
+    assert checkpoint.load(tmp_path / "training.npz", xp=np).info["epoch"] == 2
+
+
+# --- opening
+
+
+def test_a_study_knows_its_model_data_and_training(trained, tmp_path):
+    opened, history = report.open_study(trained, tiny(), out=tmp_path, seed=3, xp=np)
+    saved = checkpoint.load(trained, xp=np)
+    assert opened.provenance["model_sha256"] == model_hash(opened.model) == model_hash(saved.model)
+    assert opened.provenance["data_sha256"] == tiny().sha256
+    assert opened.provenance["training"] == {**saved.config, "seed": 0}
+    np.testing.assert_array_equal(opened.images, tiny().train_images)
+    assert (opened.dataset, opened.seed) == ("tiny", 3)
+    assert [(s.layer, s.epoch) for s in history] == [(f"h{i}", e) for i in (1, 2, 3) for e in (1, 2, 3)]
+
+
+def test_an_unfinished_training_is_not_opened(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path, on_epoch=Stop("h3", 3))
+    with pytest.raises(
+        ValueError, match=r"training\.npz is an unfinished training; finish it with dbnvis train --resume"
+    ):
+        report.open_study(tmp_path / "training.npz", tiny(), out=tmp_path, seed=0, xp=np)
+
+
+def test_a_data_set_other_than_the_models_is_refused(trained, tmp_path):
+    with pytest.raises(ValueError, match=r"was trained on tiny, the data set is other"):
+        report.open_study(trained, tiny("other"), out=tmp_path, seed=0, xp=np)
+
+
+def test_where_the_data_are_not_at_hand_the_study_goes_without(tmp_path, monkeypatch):
+    monkeypatch.setattr(session.datasets, "locate", lambda name, data_dir: None)
+    path = train(tmp_path / "run", data=tiny("mnist"))
+    opened, _ = report.open_study(path, out=tmp_path, seed=0, xp=np)
+    assert opened.images is None
+    assert np.isfinite(opened.pictures(METHODS[1], opened.units("h2")).images).all()
+    with pytest.raises(ValueError, match="needs training images"):
+        opened.pictures(METHODS[3], opened.units("h2"))
+
+
+# --- pictures and captions
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda m: type(m).__name__)
+@pytest.mark.parametrize("layer", ["h1", "h3"])
+def test_pictures_do_not_depend_on_how_many_units_go_at_a_time(tiny_study, monkeypatch, method, layer):
+    expected = tiny_study.pictures(method, tiny_study.units(layer))
+    assert expected.units == tuple(tiny_study.units(layer))
+    assert study.CHUNK % 16 == 0  # whole blocks of activation maximization
+    monkeypatch.setattr(study, "CHUNK", 1 if not isinstance(method, ActivationMaximization) else 16)
+    again = tiny_study.pictures(method, tiny_study.units(layer))
+    assert again.units == expected.units
+    np.testing.assert_allclose(again.images, expected.images, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(again.scores, expected.scores, rtol=1e-5, atol=1e-5)
+
+
+def test_captions_give_the_score_and_its_percentile_among_the_test_images(tiny_study):
+    pictures = tiny_study.pictures(METHODS[0], tiny_study.units("h2"))
+    pictures.scores[1, 0] = np.nan
+    table = tiny_study.responses.by_layer["h2"]
+    captions = tiny_study.captions(pictures)
+    for u in range(len(pictures.units)):
+        for s, caption in enumerate(captions[u]):
+            score = pictures.scores[u, s]
+            percent = 100 * np.mean(table[:, u] < score)
+            assert caption == ("" if np.isnan(score) else f"{score:.1f} {percent:.0f}%")
+    assert captions[1][0] == ""
+
+
+def test_units_are_the_first_or_all(tiny_study):
+    assert tiny_study.units("h3") == [Unit("h3", i) for i in range(9)]
+    assert tiny_study.units("h3", 2) == [Unit("h3", 0), Unit("h3", 1)]
+    assert tiny_study.units("h3", 99) == tiny_study.units("h3")
+
+
+# --- figures
+
+
+def check_figure(out, name, dataset="tiny"):
+    """A figure, its manifest and its arrays belong together; returns manifest and arrays."""
+    assert (out / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    manifest = json.loads((out / f"{name}.json").read_text())
+    arrays = arrays_of(out / f"{name}.npz")
+    assert manifest["arrays_sha256"] == array_hash(*arrays.values())
+    assert manifest["artefact"] == f"{name}.png"
+    assert (manifest["dataset"], manifest["seed"]) == (dataset, 3)
+    assert manifest["data_sha256"] == tiny().sha256
+    assert len(manifest["model_sha256"]) == 64
+    assert manifest["training"]["epochs"] == 3
+    assert {"dbnvis", "numpy", "python", "matplotlib", "device"} <= manifest["versions"].keys()
+    assert manifest["seconds"] >= 0
+    return manifest, arrays
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda m: type(m).__name__)
+def test_a_sheet_of_units_keeps_what_it_shows(tiny_study, method):
+    pictures = tiny_study.pictures(method, tiny_study.units("h2"))
+    figures.units_sheet(tiny_study, method, pictures, "sheet")
+    manifest, arrays = check_figure(tiny_study.out, "sheet")
+    assert manifest["settings"]["pictures"] == json.loads(json.dumps(pictures.settings))
+    np.testing.assert_array_equal(arrays["pictures.images"], pictures.images)
+    np.testing.assert_array_equal(arrays["pictures.scores"], pictures.scores)
+    for name, x in pictures.extras.items():
+        np.testing.assert_array_equal(arrays[f"pictures.{name}"], x)
+    assert tiny_study.written == [tiny_study.out / f"sheet.{suffix}" for suffix in ("png", "json", "npz")]
+
+
+def test_a_dead_unit_is_noted_on_the_sheet(tiny_study, monkeypatch):
+    seen = {}
+    sheet = figures.plot.sheet
+    monkeypatch.setattr(figures.plot, "sheet", lambda *a, **k: seen.update(k) or sheet(*a, **k))
+    tiny_study.model.rbms[1].W[:, 4] = 0
+    method = METHODS[0]
+    figures.units_sheet(tiny_study, method, tiny_study.pictures(method, tiny_study.units("h2")), "sheet")
+    assert "Notes on 1 of 10 units (4: dead" in seen["legend"]
+    _, arrays = check_figure(tiny_study.out, "sheet")
+    assert np.isnan(arrays["pictures.images"][4]).all()
+
+
+def test_every_layer_gets_a_sheet_and_a_row_of_methods(tiny_study):
+    figures.all_units(tiny_study, METHODS[2], "combination", n=3)
+    figures.methods_side_by_side(tiny_study, n=4, methods=METHODS)
+    for layer in ("h1", "h2", "h3"):
+        _, arrays = check_figure(tiny_study.out, f"combination_{layer}")
+        assert arrays["pictures.images"].shape == (3, 1, 6, 6)
+        manifest, arrays = check_figure(tiny_study.out, f"methods_{layer}")
+        assert manifest["settings"].keys() == {type(method).__name__ for method in METHODS}
+        assert all(arrays[f"{type(method).__name__}.images"].shape[0] == 4 for method in METHODS)
+
+
+def test_methods_that_need_images_are_left_out_where_there_are_none(tiny_study):
+    tiny_study.images = None
+    figures.methods_side_by_side(tiny_study, n=2, methods=METHODS)
+    manifest, _ = check_figure(tiny_study.out, "methods_h2")
+    assert "TopImages" not in manifest["settings"]
+    assert len(manifest["settings"]) == 3
+
+
+def test_the_other_figures(trained, tiny_study):
+    history = [EpochStats(**stats) for stats in checkpoint.load(trained, xp=np).info["history"]]
+    figures.training_curves(tiny_study, history)
+    figures.fantasies(tiny_study, n=5, steps=3)
+    figures.starts(tiny_study, n=2, n_starts=3)
+    figures.samples(tiny_study, n=2, shown=3)
+    _, arrays = check_figure(tiny_study.out, "training")
+    np.testing.assert_array_equal(arrays["reconstruction_error"], [stats.reconstruction_error for stats in history])
+    manifest, arrays = check_figure(tiny_study.out, "fantasies")
+    assert arrays["tiles"].shape == (5, 6, 6)
+    assert (manifest["settings"]["n"], manifest["settings"]["steps"]) == (5, 3)
+    _, arrays = check_figure(tiny_study.out, "starts")
+    assert arrays["pictures.images"].shape == (2, 3, 6, 6)
+    for layer in ("h2", "h3"):
+        _, arrays = check_figure(tiny_study.out, f"samples_{layer}")
+        assert arrays["pictures.images"].shape == (2, 4, 6, 6)
+
+
+def test_one_unit_by_every_method_also_where_layers_are_smaller_than_the_methods_defaults(tiny_study):
+    """`FilterCombination` keeps 100 filters by default; a model with fewer still gets its sheet."""
+    figures.compare(tiny_study, Unit("h3", 5))
+    manifest, arrays = check_figure(tiny_study.out, "compare_h3_5")
+    assert manifest["settings"]["unit"] == "h3:5"
+    expected = tiny_study.pictures(TopImages(), [Unit("h3", 5)])
+    np.testing.assert_array_equal(arrays["TopImages.images"], expected.images)
+    for name in ("ActivationMaximization", "ClampedGibbs", "FilterCombination", "StrongestConnections"):
+        assert f"{name}.images" in arrays
+
+
+def test_the_figures_of_a_reproduction_also_where_layers_are_small(tiny_study, trained):
+    history = [EpochStats(**stats) for stats in checkpoint.load(trained, xp=np).info["history"]]
+    for name, draw in figures.reproduction(tiny_study, history, quick=True):
+        assert name
+        draw()
+    for name in ("training", "fantasies", "combination_h1", "am_h2", "gibbs_h3", "methods_h2", "starts", "samples_h3"):
+        check_figure(tiny_study.out, name)
+
+
+def test_a_table_keeps_its_rows_and_its_manifest(tiny_study):
+    rows = [{"layer": "h1", "units": 14, "share, %": 99.5}, {"layer": "h2", "units": 10, "share, %": 80.0}]
+    tiny_study.save_table("table", rows, steps=3)
+    with (tiny_study.out / "table.csv").open(newline="") as file:
+        read = list(csv.DictReader(file))
+    assert read == [{key: str(value) for key, value in row.items()} for row in rows]
+    manifest = json.loads((tiny_study.out / "table.json").read_text())
+    assert (manifest["artefact"], manifest["settings"], manifest["seed"]) == ("table.csv", {"steps": 3}, 3)
+    assert sorted(p.name for p in tiny_study.out.iterdir()) == ["table.csv", "table.json"]
+
+
+def test_the_same_figures_twice_have_the_same_bytes(trained, tmp_path):
+    for folder in ("a", "b"):
+        opened, _ = report.open_study(trained, tiny(), out=tmp_path / folder, seed=3, xp=np)
+        figures.all_units(opened, METHODS[0], "am")
+        figures.samples(opened, n=2, shown=3)
+        figures.fantasies(opened, n=4, steps=3)
+    names = sorted(p.name for p in (tmp_path / "a").iterdir())
+    assert len(names) == 3 * 6
+    for name in names:
+        first, second = ((tmp_path / folder / name).read_text("latin1") for folder in ("a", "b"))
+        if name.endswith(".json"):
+            first, second = (re.sub(r'"seconds": [\d.e-]+', "", text) for text in (first, second))
+        assert first == second, name
