@@ -22,6 +22,13 @@ def test_dead_and_always_on_are_so_for_every_image(xp):
     assert not host(audit.duplicate).any()
 
 
+def test_a_unit_that_ignores_its_input_is_dead_whatever_its_probability(xp):
+    mean_h = np.array([[0.1, 0.100, 0.10, 0.97], [0.1, 0.109, 0.12, 0.97]])
+    audit = unit_audit(xp.asarray(mean_h), xp.asarray(np.eye(5, 4)))
+    np.testing.assert_array_equal(host(audit.dead), [True, True, False, False])
+    np.testing.assert_array_equal(host(audit.always_on), [False, False, False, True])
+
+
 def test_the_later_of_two_alike_units_is_the_duplicate(xp):
     a, b = np.array([1.0, 2, 0, -1]), np.array([0.0, 1, -2, 2])  # orthogonal
     slightly = np.cos(np.arccos(0.94)) * a / np.linalg.norm(a) + np.sin(np.arccos(0.94)) * b / np.linalg.norm(b)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ..backend import Array, array_module
 
 ON, OFF = 0.95, 0.05  # probabilities beyond which a unit counts as on, as off
+STIRS = 0.01  # range of its probability within which a unit ignores its input
 SAME = 0.95  # cosine of two weight vectors above which the later unit is a copy
 
 
@@ -14,8 +15,8 @@ SAME = 0.95  # cosine of two weight vectors above which the later unit is a copy
 class UnitAudit:
     """Flags of the hidden units of one layer, each (H,) of bool.
 
-    dead: p(h = 1 | v) below 0.05 for every image; always_on: above 0.95 for every image; duplicate: its
-    weights have a cosine above 0.95 with those of an earlier unit.
+    dead: p(h = 1 | v) is below 0.05 for every image, or the same to within 0.01; always_on: above 0.95 for every
+    image; duplicate: its weights have a cosine above 0.95 with those of an earlier unit.
     """
 
     dead: Array
@@ -27,9 +28,11 @@ def unit_audit(mean_h: Array, W: Array) -> UnitAudit:
     """Audit units from their activation probabilities (B, H) over some images and their weights (V, H)."""
     xp = array_module(mean_h, W)
     directions = W / xp.maximum(xp.sqrt((W * W).sum(axis=0)), 1e-12)
+    low, high = mean_h.min(axis=0), mean_h.max(axis=0)
+    always_on = low > ON
     earlier = xp.triu(directions.T @ directions, k=1)  # [i, j] with i < j
     return UnitAudit(
-        dead=mean_h.max(axis=0) < OFF,
-        always_on=mean_h.min(axis=0) > ON,
+        dead=((high < OFF) | (high - low < STIRS)) & ~always_on,
+        always_on=always_on,
         duplicate=earlier.max(axis=0) > SAME,
     )

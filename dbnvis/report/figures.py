@@ -109,7 +109,7 @@ def starts(study: Study, n: int = 4, n_starts: int = 9) -> None:
     pictures = study.pictures(method, study.units(study.model.layer_names[-1], n))
     spread = pictures.scores.std(axis=1) / np.abs(pictures.scores.mean(axis=1))
     titles = [
-        f"{unit}: {note or f'scores differ by {100 * s:.1g} % (std / mean)'}"
+        f"{unit}: {note or f'scores vary by {100 * s:.1g} %'}"
         for unit, note, s in zip(pictures.units, pictures.notes, spread, strict=True)
     ]
     panels = [
@@ -125,7 +125,10 @@ def starts(study: Study, n: int = 4, n_starts: int = 9) -> None:
     figure = plot.sheet(
         panels,
         heading=f"{study.dataset}: {n} units of the top layer, each maximized from {n_starts} random starts",
-        legend=f"Best start first. {study.legend} Settings: {describe(method)}.",
+        legend=(
+            "Best start first. Variation of scores: standard deviation over mean. "
+            f"{study.legend} Settings: {describe(method)}."
+        ),
         tile=0.75,
     )
     study.save("starts", figure, {"pictures": pictures})
@@ -203,9 +206,9 @@ def training_curves(study: Study, history: Sequence[EpochStats]) -> None:
         heading=f"{study.dataset}: training, layer by layer",
         legend=(
             "Healthy: the error falls and levels off; the gap stays near a constant (a falling gap is overfitting); "
-            "weights grow and level off as the learning rate falls to zero; no unit is dead (p below 0.05 for every "
-            "image), always on (above 0.95) or a duplicate (cosine above 0.95 with an earlier one). The error of h2 "
-            "and h3 is that of reconstructing the layer below, not pixels."
+            "weights grow and level off as the learning rate falls to zero; no unit is dead (p below 0.05, or the "
+            "same, for every image), always on (above 0.95) or a duplicate (cosine above 0.95 with an earlier one). "
+            "The error of h2 and h3 is that of reconstructing the layer below, not pixels."
         ),
     )
     numbers = {key: np.array([getattr(stats, key) for stats in history]) for key in CURVES}
