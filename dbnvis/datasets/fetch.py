@@ -198,9 +198,7 @@ def _get(url: str, *, patience: float, progress: bool) -> bytes:
     buffer = io.BytesIO()
     errors: list[Exception] = []
     # pooch reads the total from the server's answer; until then, a bar without one has no truth value.
-    with tqdm(
-        total=1, desc=url.rpartition("/")[2], unit="B", unit_scale=True, delay=0.5, leave=False, disable=not progress
-    ) as bar:
+    with tqdm(total=1, desc=url.rpartition("/")[2], unit="B", unit_scale=True, disable=not progress) as bar:
         downloader = HTTPDownloader(progressbar=bar, timeout=patience)
 
         def work() -> None:
@@ -215,9 +213,10 @@ def _get(url: str, *, patience: float, progress: bool) -> bytes:
         while thread.is_alive():
             thread.join(0.02)
             if thread.is_alive() and time.monotonic() - start > patience + buffer.tell() / MIN_RATE:
-                received = buffer.tell()
+                received, bar.leave = buffer.tell(), False
                 buffer.close()  # ends the thread at its next write
                 raise TimeoutError(f"only {received} bytes in {time.monotonic() - start:.0f} s")
+        bar.leave = not errors  # a failed download's bar goes: the error says all
     if errors:
         raise errors[0]
     return buffer.getvalue()
