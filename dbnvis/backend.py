@@ -170,7 +170,7 @@ def bernoulli(p: Array, *, rng: Any, out: Array | None = None) -> Array:
 
 def _compare_to_noise(xp: Any, y: Array, rng: Any) -> Array:
     """Replace `y` in [-1, 1] by 1 where it exceeds uniform noise on (-1, 1), else by 0."""
-    if xp.__name__ == "numpy" and y.dtype == xp.float32:
+    if xp.__name__ == "numpy" and y.dtype == xp.float32 and _draws_64_bits(rng):
         y *= 32768.0
         y -= 0.5  # rounds the probability to the nearest of 2**16
         return xp.greater(y, _noise_int16(rng, y.shape), out=y)
@@ -178,6 +178,12 @@ def _compare_to_noise(xp: Any, y: Array, rng: Any) -> Array:
     noise *= 2.0
     noise -= 1.0
     return xp.greater(y, noise, out=y)
+
+
+def _draws_64_bits(rng: Any) -> bool:
+    if isinstance(rng, UnitStreams):
+        return all(_draws_64_bits(generator) for generator in rng.generators)
+    return type(rng.bit_generator).__name__ in ("PCG64", "PCG64DXSM", "Philox", "SFC64")  # not MT19937
 
 
 def _noise_int16(rng: Any, shape: tuple[int, ...]) -> Array:

@@ -20,6 +20,8 @@ from .files import replacing
 from .rbm import RBM, GaussianRBM
 
 FORMAT = 1
+#: The model shipped with the package: 784-1000-500-250, trained on MNIST by scripts/train_pretrained.py.
+PRETRAINED = Path(__file__).parent / "models" / "mnist.npz"
 RBM_TYPES = {cls.__name__: cls for cls in (RBM, GaussianRBM)}
 
 
@@ -99,7 +101,7 @@ def save(
 
 
 def load(path: str | os.PathLike[str], *, xp: Any) -> Checkpoint:
-    """Read a checkpoint onto the device of library `xp`.
+    """Read a checkpoint, or the one shipped with the package ("pretrained"), onto the device of library `xp`.
 
     Raises
     ------
@@ -109,7 +111,7 @@ def load(path: str | os.PathLike[str], *, xp: Any) -> Checkpoint:
         If it is damaged, no checkpoint, of another format version, of inconsistent shapes, not finite, or
         holds pickled objects.
     """
-    path = Path(path)
+    path = PRETRAINED if str(path) == "pretrained" else Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no checkpoint {path}")
     if not zipfile.is_zipfile(path):

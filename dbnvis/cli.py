@@ -7,7 +7,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import redirect_stderr
 from dataclasses import dataclass, field, make_dataclass, replace
 from difflib import get_close_matches
@@ -216,7 +216,7 @@ class Visualize(Options):
         as_units(study.model, units)
         _needs(study, self.settings)
         study.out = self.out / study.dataset / "sheets"
-        figures.units_sheet(
+        figures.sheet(
             study, self.settings, study.pictures(self.settings, units), f"{self.method}_{layer}_{self.units or 'first'}"
         )
         print(*study.written, sep="\n")
@@ -310,21 +310,31 @@ def _parse(args: Sequence[str]) -> Options:
             bases=(Visualize,),
             frozen=True,
         )
+    elif args and args[0] not in commands and not args[0].startswith("-"):
+        nearest = get_close_matches(args[0], commands, n=len(commands), cutoff=0)
+        raise ValueError(f"no command {args[0]!r}; the commands are {', '.join(nearest)}")
+    return _one_line(
+        lambda: tyro.extras.subcommand_cli_from_dict(
+            commands,
+            prog="dbnvis",
+            description="What has each hidden unit of a deep network learned?",
+            args=args,
+            config=(tyro.conf.FlagCreatePairsOff,),
+        )
+    )
+
+
+def _one_line(parse: Callable[[], Options]) -> Options:
+    """Parse; tyro's refusal, a box of several lines, becomes a ValueError of one."""
     refusal = io.StringIO()
     try:
         with redirect_stderr(refusal):
-            return tyro.extras.subcommand_cli_from_dict(
-                commands,
-                prog="dbnvis",
-                description="What has each hidden unit of a deep network learned?",
-                args=args,
-                config=(tyro.conf.FlagCreatePairsOff,),
-            )
+            return parse()
     except SystemExit as stop:
         if stop.code == 0:
             raise
-        # tyro draws a box of several lines; a mistake is one line here.
-        raise ValueError(re.sub(r"[╭╮╰╯│─]+", " ", refusal.getvalue())) from None
+        lines = [line.strip("│ ") for line in refusal.getvalue().splitlines() if line[:1] not in "╭╰"]
+        raise ValueError(" ".join(line for line in lines if line.strip("─ "))) from None
 
 
 def _option(args: Sequence[str], name: str, default: str) -> str:
@@ -338,9 +348,12 @@ def _option(args: Sequence[str], name: str, default: str) -> str:
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run a command: 0 when it is done, 2 after a user's mistake (one line on standard error), 130 on Ctrl-C."""
-    args = list(sys.argv[1:] if args is None else args)
+    return _run(_parse, list(sys.argv[1:] if args is None else args))
+
+
+def _run(parse: Callable[[Sequence[str]], Options], args: Sequence[str]) -> int:
     try:
-        _parse(args).run()
+        parse(args).run()
     except KeyboardInterrupt:
         print("dbnvis: interrupted; every file already written is whole", file=sys.stderr)
         return 130
@@ -356,18 +369,26 @@ def main(args: Sequence[str] | None = None) -> int:
     return 0
 
 
-def study_for_script(description: str) -> tuple[report.Study, list[EpochStats]]:
-    """The study a figure script begins with, from its command line: the model, the data, where to write."""
+def figure_script(description: str | None, draw: Callable[[report.Study, list[EpochStats]], None]) -> int:
+    """Run a figure script: `draw` a study of the model that the command line names, list what was written."""
 
     @dataclass(frozen=True)
     class Script(Options):
         model: str = "pretrained"
         """A checkpoint (model.npz of a training), or pretrained: the model shipped with the package."""
 
-    options = tyro.cli(Script, description=description, config=(tyro.conf.FlagCreatePairsOff,))
-    study, history = _study(options, options.model)
-    study.out = options.out / study.dataset / "figures"
-    return study, history
+        def run(self) -> None:
+            study, history = _study(self, self.model)
+            study.out = self.out / study.dataset / "figures"
+            draw(study, history)
+            print(*study.written, sep="\n")
+
+    def parse(args: Sequence[str]) -> Options:
+        return _one_line(
+            lambda: tyro.cli(Script, args=args, description=description, config=(tyro.conf.FlagCreatePairsOff,))
+        )
+
+    return _run(parse, sys.argv[1:])
 
 
 if __name__ == "__main__":

@@ -20,11 +20,11 @@ def softplus(x: Array) -> Array:
     return xp.maximum(x, 0) + xp.log1p(xp.exp(-xp.abs(x)))
 
 
-def log_sum_exp(x: Array, axis: int = 0) -> Array:
-    """log of the sum of exp(x) along `axis`, without overflow."""
+def log_mean_exp(x: Array, axis: int = 0) -> Array:
+    """log of the mean of exp(x) along `axis`, without overflow."""
     xp = array_module(x)
     top = x.max(axis=axis, keepdims=True)
-    return xp.squeeze(xp.log(xp.exp(x - top).sum(axis=axis, keepdims=True)) + top, axis=axis)
+    return xp.squeeze(xp.log(xp.exp(x - top).mean(axis=axis, keepdims=True)) + top, axis=axis)
 
 
 def log_odds(p: Array) -> Array:

@@ -1,8 +1,9 @@
 """All units of every layer by clamped Gibbs sampling: the mean image while the unit is on."""
 
-from dbnvis.cli import study_for_script
+import sys
+
+from dbnvis.cli import figure_script
 from dbnvis.report import figures
 
 if __name__ == "__main__":
-    study, _ = study_for_script(__doc__)
-    figures.all_units(study, figures.SAMPLING, "gibbs")
+    sys.exit(figure_script(__doc__, lambda study, _: figures.all_units(study, figures.SAMPLING, "gibbs")))

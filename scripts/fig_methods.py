@@ -1,8 +1,9 @@
 """36 units of every layer, the methods side by side (after Erhan et al. 2009, figure 4)."""
 
-from dbnvis.cli import study_for_script
+import sys
+
+from dbnvis.cli import figure_script
 from dbnvis.report import figures
 
 if __name__ == "__main__":
-    study, _ = study_for_script(__doc__)
-    figures.methods_side_by_side(study, n=36)
+    sys.exit(figure_script(__doc__, lambda study, _: figures.methods_side_by_side(study, n=36)))

@@ -1,8 +1,9 @@
 """Training curves: every epoch's statistics, one line per layer."""
 
-from dbnvis.cli import study_for_script
+import sys
+
+from dbnvis.cli import figure_script
 from dbnvis.report import figures
 
 if __name__ == "__main__":
-    study, history = study_for_script(__doc__)
-    figures.training_curves(study, history)
+    sys.exit(figure_script(__doc__, lambda study, history: figures.training_curves(study, history)))

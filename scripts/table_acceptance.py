@@ -1,16 +1,21 @@
 """What the pictures are worth, per layer: do optima beat images, do samples excite their unit, do methods agree."""
 
+import sys
+
 from sklearn.neural_network import MLPClassifier
 
 from dbnvis import datasets
-from dbnvis.cli import study_for_script
-from dbnvis.report import tables
+from dbnvis.cli import figure_script
+from dbnvis.report import Study, tables
 
-if __name__ == "__main__":
-    study, _ = study_for_script(__doc__)
+
+def draw(study: Study, _: object) -> None:
     data = datasets.load(study.dataset)
     classifier = MLPClassifier((256,), batch_size=200, max_iter=8, random_state=0)
     classifier.fit(data.train_images.reshape(len(data.train_images), -1), data.train_labels)
     study.out = study.out.parent / "tables"
     tables.acceptance(study, data, classifier)
-    print(*study.written, sep="\n")
+
+
+if __name__ == "__main__":
+    sys.exit(figure_script(__doc__, draw))

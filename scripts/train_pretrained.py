@@ -6,7 +6,7 @@ import numpy as np
 
 from dbnvis import CDConfig, checkpoint, datasets, report
 from dbnvis.cli import EpochBars
-from dbnvis.report.session import HIDDEN, pretrained
+from dbnvis.report.session import HIDDEN
 
 if __name__ == "__main__":
     data = datasets.load("mnist", progress=True)
@@ -15,7 +15,7 @@ if __name__ == "__main__":
     )
     trained = checkpoint.load(path, xp=np)
     checkpoint.save(
-        pretrained(),
+        checkpoint.PRETRAINED,
         trained.model,
         config=trained.config,
         seed=trained.seed,
@@ -23,4 +23,4 @@ if __name__ == "__main__":
         arrays=trained.arrays,
         dtype="float16",
     )
-    print(pretrained())
+    print(checkpoint.PRETRAINED)

@@ -7,7 +7,7 @@ import pytest
 from planted import N_UNITS, cosines, planted
 
 from dbnvis import DBN, RBM, ActivationMaximization, Unit
-from dbnvis.backend import make_rng, move, to_numpy
+from dbnvis.backend import child_seeds, make_rng, move, to_numpy
 from dbnvis.evaluate.scores import pre_activations, rescale
 from dbnvis.visualize.base import unit_rngs
 
@@ -134,7 +134,7 @@ def test_starts_come_best_first(xp):
 def test_starts_are_uniform_noise_scaled_to_the_norm(xp):
     model = random_dbn(xp)
     out = maximize(model, "h2", seed=3, starts=4)
-    for j, rng in enumerate(unit_rngs(model, "h2", range(7), rng=make_rng(xp, 3))):
+    for j, rng in enumerate(unit_rngs(model, "h2", range(7), seed=child_seeds(make_rng(xp, 3), 1)[0])):
         noise = to_numpy(rng.random((4, 4, 5), dtype=model.dtype)).reshape(4, -1)
         assert noise.min() >= 0
         assert noise.max() <= 1

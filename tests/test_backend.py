@@ -226,10 +226,19 @@ def test_neighbouring_samples_are_independent(xp, dtype):
         assert 2 * stats.norm.sf(abs(z)) > LEVEL / 5, (lag, pairs)
 
 
+@pytest.mark.parametrize("name", ["PCG64", "PCG64DXSM", "SFC64", "Philox", "MT19937"])
+def test_every_bit_generator_draws_the_right_share(name):
+    """MT19937's raw draws have 32 bits, the others' 64: 200,000 draws, 5 standard errors."""
+    rng = np.random.Generator(getattr(np.random, name)(0))
+    for p in (0.15, 0.5):
+        share = backend.bernoulli(np.full(200_000, p, np.float32), rng=rng).mean(dtype=float)
+        assert abs(share - p) < 5 * (p * (1 - p) / 200_000) ** 0.5
+
+
 def test_16_bit_noise_gives_probabilities_within_2_to_the_minus_17():
     """float32 on NumPy, exactly: count over all 65,536 equally likely values of the noise."""
     every = np.arange(-(2**15), 2**15, dtype=np.int16).view(np.uint64)
-    bit_generator = types.SimpleNamespace(random_raw=lambda size: every[:size].copy())
+    bit_generator = type("PCG64", (), {"random_raw": lambda self, size: every[:size].copy()})()
     rng = types.SimpleNamespace(bit_generator=bit_generator)
     for p in (0.0, 1e-7, 1e-5, 3.4e-5, 0.001, 0.1, 0.49999, 0.5, 0.7, 0.99999, 1 - 1e-7, 1.0):
         p = float(np.float32(p))

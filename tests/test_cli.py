@@ -12,7 +12,6 @@ import pytest
 from dbnvis import checkpoint, cli, datasets
 from dbnvis.backend import gpu_status, make_rng
 from dbnvis.cli import COMMANDS, main, parse_indices
-from dbnvis.report.session import pretrained
 from dbnvis.visualize import VISUALIZERS
 
 HIDDEN = ("14", "10", "9")
@@ -184,8 +183,6 @@ def test_doctor_reports_versions_blas_gpu_and_data(capsys):
 
 
 def test_the_pretrained_model_works_without_data(capsys, tmp_path):
-    if not pretrained().exists():
-        pytest.skip(f"{pretrained()} is not there yet")
     args = ["visualize", "--layer", "h3", "--units", "0-3", "--starts", "2", "--max-steps", "5", "--out", str(tmp_path)]
     assert main(args) == 0
     (file,) = tmp_path.rglob("*.npz")

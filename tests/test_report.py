@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from dbnvis import (
+    DBN,
     ActivationMaximization,
     CDConfig,
     ClampedGibbs,
@@ -452,3 +453,23 @@ def test_the_same_figures_twice_have_the_same_bytes(trained, tmp_path):
         if name.endswith(".json"):
             first, second = (re.sub(r'"seconds": [\d.e-]+', "", text) for text in (first, second))
         assert first == second, name
+
+
+def test_an_unfinished_training_is_not_overwritten(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path, on_epoch=Stop("h2", 1))
+    before = (tmp_path / "training.npz").read_bytes()
+    with pytest.raises(ValueError, match=r"training\.npz holds an unfinished training: add --resume"):
+        train(tmp_path)
+    assert (tmp_path / "training.npz").read_bytes() == before
+
+
+def test_a_model_saved_by_hand_is_opened_with_its_data_set(tmp_path):
+    data = tiny()
+    dbn = DBN.random((data.train_images[0].size, 6, 4), data.input_shape, rng=np.random.default_rng(0))
+    dbn.input_norm = data.mean_norm
+    checkpoint.save(tmp_path / "mine.npz", dbn, config={}, seed=0)
+    study, history = report.open_study(tmp_path / "mine.npz", data, out=tmp_path, seed=0, xp=np)
+    assert history == [] and study.responses.by_layer["h2"].shape == (len(data.test_images), 4)
+    with pytest.raises(ValueError, match="keeps no responses to test images"):
+        report.open_study(tmp_path / "mine.npz", out=tmp_path, seed=0, xp=np)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from planted import N_UNITS, SHAPE, cosines, planted
 
-from dbnvis import VISUALIZERS, ActivationMaximization, Unit
+from dbnvis import DBN, VISUALIZERS, ActivationMaximization, Unit
 from dbnvis.backend import make_rng, move, to_numpy
 from dbnvis.evaluate.scores import unit_scores
 from dbnvis.visualize import base
@@ -281,3 +281,21 @@ def test_settings_are_frozen_and_the_title_is_the_methods_own(name):
     with pytest.raises(FrozenInstanceError):
         setattr(asked, fields(asked)[0].name, 1)
     assert [cls.title for cls in VISUALIZERS.values()].count(asked.title) == 1
+
+
+@pytest.mark.parametrize("layer", ["h2", "h3"])
+@pytest.mark.parametrize("constraint", ["norm", "box"])
+def test_an_optimum_does_not_depend_on_its_company_to_the_last_bit(layer, constraint):
+    """In float32, on layers as wide as MNIST's, where a matrix product's last bits depend on all of its rows."""
+    rng = np.random.default_rng(0)
+    dbn = DBN.random((784, 60, 50, 40), (28, 28), rng=rng)
+    for rbm in dbn.rbms:
+        rbm.W *= 30
+    dbn.input_norm = 9.0
+    method = VISUALIZERS["am"](starts=3, max_steps=30, constraint=constraint)
+    every = method(dbn, [Unit(layer, i) for i in range(40)], rng=np.random.default_rng(1))
+    for indices in ([17], [33, 2], list(range(15, 20))):
+        some = method(dbn, [Unit(layer, i) for i in indices], rng=np.random.default_rng(1))
+        np.testing.assert_array_equal(some.images, every.images[indices])
+        np.testing.assert_array_equal(some.scores, every.scores[indices])
+        np.testing.assert_array_equal(some.extras["trace"], every.extras["trace"][indices])

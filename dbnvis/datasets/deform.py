@@ -104,14 +104,15 @@ def elastic_field(
     noise *= 2.0
     noise -= 1.0
     rows, columns = (_smoothing(side, sigma, reach) for side in shape)
-    return np.float32(alpha) * (rows @ noise @ columns.T)
+    # In double precision, whose last bits, other on other processors, no image shows.
+    return (alpha * (rows @ noise @ columns.T)).astype(np.float32)
 
 
 def _smoothing(side: int, sigma: float, reach: int) -> np.ndarray:
     """Return the matrix (side, side + 2 * reach) that smooths a line by a Gaussian."""
     offset = np.arange(side + 2 * reach) - np.arange(side)[:, None] - reach
     weights = np.where(abs(offset) <= reach, np.exp(-0.5 * (offset / sigma) ** 2), 0.0)
-    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    return weights / weights.sum(axis=1, keepdims=True)
 
 
 def warp(images: np.ndarray, displacement: np.ndarray) -> np.ndarray:

@@ -28,9 +28,9 @@ def pre_activations(model: Any, layer: str, images: Array, indices: Sequence[int
     """Pre-activations of the units `indices` (all if absent) of `layer` at images (N, *input_shape): (N, U)."""
     xp = array_module(images)
     network = model.network.upto(f"{layer}.pre")
-    if indices is not None:
-        network = network.select(xp.asarray(indices))
-    return xp.concatenate([network.forward(images[i : i + BATCH])[0] for i in range(0, len(images), BATCH)])
+    columns = slice(None) if indices is None else xp.asarray(indices)
+    batches = (images[i : i + BATCH] for i in range(0, len(images), BATCH))
+    return xp.concatenate([network.forward(batch)[0][:, columns] for batch in batches])
 
 
 def unit_scores(model: Any, layer: str, indices: Sequence[int], images: Array) -> Array:
@@ -94,7 +94,3 @@ class Responses:
             xp.searchsorted(xp.ascontiguousarray(reference[:, j]), row) for j, row in zip(indices, scores, strict=True)
         ]
         return xp.stack(rows) * (100.0 / len(reference))
-
-    def best(self, layer: str) -> Array:
-        """Each unit's strongest response, (units,)."""
-        return self.by_layer[layer][-1]

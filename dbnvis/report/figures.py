@@ -22,14 +22,22 @@ from ..visualize import (
     Unit,
     UnitImages,
 )
+from ..visualize.clamped_gibbs import MIXED
 from .study import Study, describe
 
 #: Settings of the sheets of every unit.
 COMBINATION = FilterCombination(k=100, rank="positive")
 MAXIMIZATION = ActivationMaximization(starts=3)
-SAMPLING = ClampedGibbs(chains=10, burn_in=50, draws=3, thin=10, shown=0)
+# Many short chains from data rather than few long ones: single chains hardly leave their digit, so what makes a
+# mean a unit's own, and not its chains', is their number.
+SAMPLING = ClampedGibbs(chains=60, burn_in=10, draws=2, thin=5, shown=0)
 
-ROW = 10  # pictures in a row of a unit's sheet
+MOST_ROWS = 40  # units that `sheet` draws in rows
+
+EVIDENCE = (
+    "Blue frame: the method's picture; the others are what it rests on (further starts, best first; single chains; "
+    "single images). Strongest filters: number and link above, blue frame positive, orange negative."
+)
 
 
 def _symmetric(method: Any) -> bool:
@@ -42,6 +50,38 @@ def all_units(study: Study, method: Any, name: str, n: int | None = None) -> Non
     for layer in study.model.layer_names:
         pictures = study.pictures(method, study.units(layer, n))
         units_sheet(study, method, pictures, f"{name}_{layer}")
+
+
+def sheet(study: Study, method: Any, pictures: UnitImages, name: str) -> None:
+    """Few units: a row each, with all that the method gives; many units: one picture each."""
+    if pictures.images.shape[1] > 1 and len(pictures.units) <= MOST_ROWS:
+        panels = [
+            _row(method, pictures, captions, i, f"{unit}")
+            for i, (unit, captions) in enumerate(zip(pictures.units, study.captions(pictures), strict=True))
+        ]
+        figure = plot.sheet(
+            panels,
+            heading=f"{study.dataset}, layer {pictures.layer}: {method.title}, {len(panels)} units",
+            legend=f"{EVIDENCE} {study.legend} Settings: {describe(method)}.",
+            side_by_side=False,
+        )
+        study.save(name, figure, {"pictures": pictures})
+    else:
+        units_sheet(study, method, pictures, name)
+
+
+def _row(method: Any, pictures: UnitImages, captions: Sequence[str], i: int, title: str) -> Panel:
+    """All pictures of unit `i`, its own first in a blue frame; links with their signs."""
+    tiles, labels = pictures.images[i], None
+    frames = [BLUE, *[""] * (len(tiles) - 1)]
+    if isinstance(method, StrongestConnections):
+        links = pictures.extras["links"][i]
+        links = links[links != 0]  # a first-layer unit has one
+        tiles = tiles[: len(links)]
+        labels = [f"{j}: {w:+.2f}" for j, w in zip(pictures.extras["filters"][i], links, strict=False)]
+        frames = [BLUE if w > 0 else ORANGE for w in links]
+    note = f"  [{pictures.notes[i]}]" if pictures.notes[i] else ""
+    return Panel(tiles, _symmetric(method), len(tiles) or 1, f"{title}{note}", labels, captions, frames)
 
 
 def units_sheet(study: Study, method: Any, pictures: UnitImages, name: str) -> None:
@@ -96,11 +136,22 @@ def methods_side_by_side(study: Study, n: int = 36, methods: Sequence[Any] | Non
         ]
         figure = plot.sheet(
             panels,
-            heading=f"{study.dataset}, layer {layer}: the same {n} units by {len(methods)} methods",
-            legend=f"Above a picture: the unit. {study.legend}",
+            heading=f"{study.dataset}, layer {layer}: the same {len(panels[0].tiles)} units by {len(methods)} methods",
+            legend=f"Above a picture: the unit. {study.legend}{_mixing(shown)}",
             tile=0.46,
         )
         study.save(f"methods_{layer}", figure, shown)
+
+
+def _mixing(shown: dict[str, UnitImages]) -> str:
+    """A sentence on the chains among the pictures, if any."""
+    mixing = [pictures.extras["mixing"] for pictures in shown.values() if "mixing" in pictures.extras]
+    if not mixing:
+        return ""
+    return (
+        f" Chains of clamped Gibbs sampling: potential scale reduction R {np.median(mixing[0]):.1f} (median); "
+        f"{100 * np.mean(mixing[0] > MIXED):.0f} % of the units above {MIXED}, chains not mixed."
+    )
 
 
 def starts(study: Study, n: int = 4, n_starts: int = 9) -> None:
@@ -124,7 +175,7 @@ def starts(study: Study, n: int = 4, n_starts: int = 9) -> None:
     ]
     figure = plot.sheet(
         panels,
-        heading=f"{study.dataset}: {n} units of the top layer, each maximized from {n_starts} random starts",
+        heading=f"{study.dataset}: {len(panels)} units of the top layer, each maximized from {n_starts} random starts",
         legend=(
             "Best start first. Variation of scores: standard deviation over mean. "
             f"{study.legend} Settings: {describe(method)}."
@@ -139,21 +190,13 @@ def samples(study: Study, n: int = 6, shown: int = 12) -> None:
     method = ClampedGibbs(shown=shown)
     for layer in study.model.layer_names[1:]:
         pictures = study.pictures(method, study.units(layer, n))
-        captions = study.captions(pictures)
         panels = [
-            Panel(
-                pictures.images[i],
-                False,
-                columns=shown + 1,
-                title=f"{unit} held on, R = {pictures.extras['mixing'][i]:.1f}",
-                captions=captions[i],
-                frames=[BLUE, *[""] * shown],
-            )
-            for i, unit in enumerate(pictures.units)
+            _row(method, pictures, captions, i, f"{pictures.units[i]} held on, R = {pictures.extras['mixing'][i]:.1f}")
+            for i, captions in enumerate(study.captions(pictures))
         ]
         figure = plot.sheet(
             panels,
-            heading=f"{study.dataset}: samples of layer {layer} with one unit held on, {n} units",
+            heading=f"{study.dataset}: samples of layer {layer} with one unit held on, {len(panels)} units",
             legend=(
                 "Framed: the mean over all chains and draws; then the last draw of single chains, as pixel "
                 "probabilities. R: potential scale reduction (Gelman and Rubin 1992), 1 when all chains see the "
@@ -219,38 +262,15 @@ def compare(study: Study, unit: Unit) -> None:
     """One unit by every method: pictures, what they rest on, scores and settings."""
     methods = [study.fitted(cls()) for cls in VISUALIZERS.values() if study.images is not None or not cls.needs_images]
     shown = {type(method).__name__: study.pictures(method, [unit]) for method in methods}
-    panels = []
-    for method, pictures in zip(methods, shown.values(), strict=True):
-        tiles = pictures.images[0][:ROW]
-        captions = study.captions(pictures)[0][:ROW]
-        labels, frames = None, [BLUE, *[""] * (len(tiles) - 1)]
-        if isinstance(method, StrongestConnections):
-            links = pictures.extras["links"][0]
-            links = links[links != 0]  # a first-layer unit has one
-            tiles = tiles[: len(links)]
-            labels = [f"{i}: {w:+.2f}" for i, w in zip(pictures.extras["filters"][0], links, strict=False)]
-            frames = [BLUE if w > 0 else ORANGE for w in links]
-        note = f"  [{pictures.notes[0]}]" if pictures.notes[0] else ""
-        panels.append(
-            Panel(
-                tiles,
-                _symmetric(method),
-                columns=ROW,
-                title=f"{method.title}: {describe(method)}{note}",
-                labels=labels,
-                captions=captions,
-                frames=frames,
-            )
-        )
+    panels = [
+        _row(method, pictures, study.captions(pictures)[0], 0, f"{method.title}: {describe(method)}")
+        for method, pictures in zip(methods, shown.values(), strict=True)
+    ]
     missing = "" if study.images is not None else " Methods that need training images are left out: none at hand."
     figure = plot.sheet(
         panels,
         heading=f"{study.dataset}: unit {unit} by {len(methods)} methods",
-        legend=(
-            "Blue frame: the method's picture; the others are what it rests on (further starts, best first; single "
-            "chains; single images). Strongest filters: number and link above, blue frame positive, orange negative. "
-            f"{study.legend}{missing}"
-        ),
+        legend=f"{EVIDENCE} {study.legend}{missing}",
         tile=0.75,
         side_by_side=False,
     )

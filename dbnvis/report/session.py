@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from .. import checkpoint, datasets, results
 from ..backend import Array, make_rng, move
@@ -56,7 +57,7 @@ def train(
     Raises
     ------
     ValueError
-        If the run to resume had other settings or other data.
+        If the run to resume had other settings or other data, or an unfinished one would be overwritten.
     TrainingDiverged
         With the last good checkpoint's path.
     """
@@ -64,6 +65,8 @@ def train(
     facts = {"dataset": dataset.name, "data_sha256": dataset.sha256}
     part, final = folder / TRAINING, folder / MODEL
     model_rng, train_rng = (make_rng(xp, seed, purpose) for purpose in (1, 2))
+    if part.exists() and not resume:
+        raise ValueError(f"{part} holds an unfinished training: add --resume to go on, or delete it to start over")
     if resume and final.exists() and not part.exists():
         _same_run(checkpoint.load(final, xp=xp), settings, seed, facts, final)
         return final
@@ -89,10 +92,11 @@ def train(
         checkpoint.save(path, model, config=settings, seed=seed, info=info, arrays=arrays)
 
     try:
-        for stats in train_dbn(model, images, config, rng=train_rng, held_out=held_out, state=state):
-            history.append(stats)
-            save(part, state.cd.arrays)
-            on_epoch(stats, config)
+        with np.errstate(over="ignore", invalid="ignore"):  # TrainingDiverged says it better
+            for stats in train_dbn(model, images, config, rng=train_rng, held_out=held_out, state=state):
+                history.append(stats)
+                save(part, state.cd.arrays)
+                on_epoch(stats, config)
     except TrainingDiverged as error:
         kept = f"the last good checkpoint is {part}" if part.exists() else "nothing was saved before it"
         raise TrainingDiverged(f"{error}; {kept}") from None
@@ -111,11 +115,6 @@ def _same_run(
                 f"cannot resume {path}: its {name} is {found.get(name)}, this run's is {value}; "
                 "give the same options, or leave --resume out to start over"
             )
-
-
-def pretrained() -> Path:
-    """Path of the model shipped with the package: 784-1000-500-250, trained on MNIST."""
-    return Path(str(files("dbnvis") / "models" / "mnist.npz"))
 
 
 def open_study(
@@ -147,35 +146,38 @@ def open_study(
     Raises
     ------
     ValueError
-        If the checkpoint is of an unfinished training, or `dataset` is another than the model's.
+        If the checkpoint is of an unfinished training, `dataset` is another than the model's, or neither the
+        checkpoint nor a data set gives the responses to test images.
     """
-    path = pretrained() if str(model) == "pretrained" else Path(model)
-    saved = checkpoint.load(path, xp=xp)
-    missing = [layer for layer in saved.model.layer_names if layer not in saved.arrays]
-    if missing:
-        raise ValueError(f"{path} is an unfinished training; finish it with dbnvis train --resume")
-    name = saved.info["dataset"]
+    saved = checkpoint.load(model, xp=xp)
+    if "layers_done" in saved.info and saved.info["layers_done"] < len(saved.model.rbms):
+        raise ValueError(f"{model} is an unfinished training; finish it with dbnvis train --resume")
+    name = saved.info.get("dataset", dataset.name if dataset else "unknown data")
     known = datasets.DATASETS.get(name)
     if dataset is None and known and (known.generate or datasets.locate(name, data_dir) is not None):
         dataset = datasets.load(name, data_dir, download=False)
-    if dataset is not None and (dataset.name, tuple(dataset.input_shape)) != (
-        name,
-        tuple(saved.model.input_shape),
-    ):
-        raise ValueError(f"{path} was trained on {name}, the data set is {dataset.name}; give --dataset {name}")
+    if dataset is not None and (dataset.name, tuple(dataset.input_shape)) != (name, tuple(saved.model.input_shape)):
+        raise ValueError(f"{model} was trained on {name}, the data set is {dataset.name}; give --dataset {name}")
+    if all(layer in saved.arrays for layer in saved.model.layer_names):
+        responses = Responses({layer: saved.arrays[layer].astype("float32") for layer in saved.model.layer_names})
+    elif dataset is not None:
+        responses = Responses.of(saved.model, move(dataset.test_images, xp))
+    else:
+        raise ValueError(f"{model} keeps no responses to test images; give its data set (--dataset, --data-dir)")
     study = Study(
         model=saved.model,
         dataset=name,
-        responses=Responses({layer: saved.arrays[layer].astype("float32") for layer in saved.model.layer_names}),
+        responses=responses,
         out=Path(out),
         seed=seed,
         images=None if dataset is None else move(dataset.train_images, xp),
         provenance={
             "model_sha256": results.model_hash(saved.model),
-            "data_sha256": saved.info["data_sha256"],
+            "data_sha256": dataset.sha256 if dataset else None,
             "training": {**saved.config, "seed": saved.seed},
+            "training_data_sha256": saved.info.get("data_sha256"),
             "versions": results.versions(xp.__name__),
         },
         progress=progress,
     )
-    return study, [EpochStats(**stats) for stats in saved.info["history"]]
+    return study, [EpochStats(**stats) for stats in saved.info.get("history", [])]

@@ -13,7 +13,7 @@ from ..backend import Array, make_rng, to_numpy
 from ..evaluate.scores import Responses
 from ..visualize import Unit, UnitImages
 
-CHUNK = 48  # units between two steps of the progress bar
+CHUNK = 96  # units between two steps of the progress bar
 
 #: Wraps an iterable in a progress bar: (iterable, description, total) -> iterable.
 Progress = Callable[[Iterable[Any], str, int], Iterable[Any]]
@@ -82,11 +82,11 @@ class Study:
         return [Unit(layer, i) for i in range(size if n is None else min(n, size))]
 
     def captions(self, pictures: UnitImages) -> list[list[str]]:
-        """Under every picture (U, S): its score and percentile, such as "12.3 99%"."""
+        """Under every picture (U, S): its score and percentile, such as "12.3 99%"; 100% is above every image."""
         xp = self.model.xp
         percentiles = to_numpy(self.responses.percentile(pictures.layer, pictures.indices, xp.asarray(pictures.scores)))
         return [
-            [f"{score:.1f} {percent:.0f}%" if score == score else "" for score, percent in zip(*row, strict=True)]
+            [f"{score:.1f} {int(percent)}%" if score == score else "" for score, percent in zip(*row, strict=True)]
             for row in zip(pictures.scores, percentiles, strict=True)
         ]
 
@@ -121,17 +121,16 @@ class Study:
     def _write(
         self, name: str, write: Callable[[Path], None], settings: dict[str, Any], arrays: dict[str, Array] | None = None
     ) -> None:
-        now = time.perf_counter()
         manifest = {
             "artefact": name,
             "dataset": self.dataset,
             "seed": self.seed,
             "settings": settings,
             **self.provenance,
-            "seconds": round(now - self._started, 2),
+            "seconds": round(time.perf_counter() - self._started, 2),
         }
         self.written += results.save_artefact(self.out / name, write, manifest=manifest, arrays=arrays)
-        self._started = now
+        self._started = time.perf_counter()
 
 
 def describe(method: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from ..datasets import Dataset
 from ..evaluate.agreement import cosines, own_rank
 from ..evaluate.scores import input_norm, pre_activations, rescale, unit_scores
 from ..visualize import ActivationMaximization, ClampedGibbs
+from ..visualize.clamped_gibbs import MIXED
 from .study import Study
 
 FREE_CHAINS, FREE_STEPS = 500, 200  # of the unclamped mean picture
@@ -43,6 +45,8 @@ def acceptance(study: Study, data: Dataset, classifier: Any) -> None:
         alive = np.array([not note.startswith("dead") for note in optima.notes])
         rank = own_rank(cosines(*(x[alive] for x in flat)))
         spread = optima.scores[alive].std(axis=1) / np.abs(optima.scores[alive].mean(axis=1))
+        again = replace(study, seed=study.seed + 1).pictures(gibbs, units).images[:, 0]
+        repeats = own_rank(cosines(flat[0], again.reshape(len(units), -1)))
         classes = classifier.predict(samples.images[:, 1:].reshape(-1, flat[0].shape[1]))
         shares = np.bincount(classes, minlength=10) / len(classes)
         rows.append(
@@ -50,12 +54,14 @@ def acceptance(study: Study, data: Dataset, classifier: Any) -> None:
                 "layer": layer,
                 "units": len(units),
                 "dead units": int((~alive).sum()),
-                "optimum above the best test image, % of units": _percent(optima.scores[:, 0] > best_image, alive),
-                "9 starts: scores within 5 % (std / mean), % of units": _percent(spread <= 0.05),
-                "sampling mean above the unclamped mean, % of units": _percent(samples.scores[:, 0] > unclamped, alive),
-                "sampling mean and optimum: own unit first, % of units": _percent(rank == 1),
+                "optimum above the best test image, % of units": _percent(optima.scores[:, 0] > best_image),
+                "9 starts: scores within 5 % (std / mean), % of units": _percent(spread <= 0.05, len(units)),
+                "sampling mean above the unclamped mean, % of units": _percent(samples.scores[:, 0] > unclamped),
+                "sampling mean and optimum: own unit first, % of units": _percent(rank == 1, len(units)),
                 "sampling mean and optimum: median rank of the own unit": float(np.median(rank)),
                 "chains: median R": round(float(np.median(samples.extras["mixing"])), 2),
+                "chains: R above 1.2, % of units": _percent(samples.extras["mixing"] > MIXED),
+                "sampling mean of another seed nearest to the own unit's, % of units": _percent(repeats == 1),
                 **{f"samples of class {i}, %": round(100 * share, 1) for i, share in enumerate(shares)},
             }
         )
@@ -70,5 +76,6 @@ def acceptance(study: Study, data: Dataset, classifier: Any) -> None:
     study.save_table("acceptance", rows, **settings)
 
 
-def _percent(holds: Any, among: Any = slice(None)) -> float:
-    return round(100 * float(np.mean(holds[among])), 1)
+def _percent(holds: Any, among: int | None = None) -> float:
+    """Share in percent, of `among` where it is more than `holds` lists: a dead unit counts as a failure."""
+    return round(100 * float(np.sum(holds)) / (among or len(holds)), 1)

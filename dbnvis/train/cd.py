@@ -55,7 +55,7 @@ class CDConfig:
     centered: bool = True
     """Subtract running means from both sides of the statistics (Melchior et al. 2016)."""
     weight_decay: float = 1e-3
-    """L2 penalty on the weights."""
+    """L2 penalty on the weights: each update shrinks them by rate * weight_decay, outside the momentum."""
     l1_decay: float = 2e-4
     """L1 penalty on the weights: local filters (Hinton 2010, section 10)."""
     sparsity_target: float | None = 0.1

@@ -1,7 +1,5 @@
 """One file per method; a new one is a file and a line in `VISUALIZERS`."""
 
-from typing import Any
-
 from .activation_maximization import ActivationMaximization
 from .base import Unit, UnitImages, Visualizer, as_units
 from .clamped_gibbs import ClampedGibbs
@@ -10,7 +8,7 @@ from .strongest_connections import StrongestConnections
 from .top_images import TopImages
 
 #: Short name on the command line -> method.
-VISUALIZERS: dict[str, Any] = {
+VISUALIZERS: dict[str, type[Visualizer]] = {
     "am": ActivationMaximization,
     "gibbs": ClampedGibbs,
     "combination": FilterCombination,

@@ -11,11 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from ..backend import Array
+from ..backend import Array, child_seeds
 from ..evaluate.scores import input_norm, rescale
 from .base import Unit, UnitImages, as_units, check_choices, unit_images, unit_rngs
 
-BLOCK = 16  # units that climb together: enough rows for a fast matrix product, few enough for the cache
+# Neighbours climb together, whether asked for or not: a matrix product's last bits depend on all of its rows, and
+# a unit's picture must not depend on its company. Enough rows for a fast product, few enough for the cache.
+BLOCK = 16
 GROW, SHRINK = 1.5, 0.5  # of a row's step after a success, after a failure
 PATIENCE = 10  # steps over which progress is judged
 
@@ -66,12 +68,16 @@ class ActivationMaximization:
         norm = self.norm if self.norm is not None else input_norm(model)
         if not norm > 0:
             raise ValueError(f"norm must be positive, got {norm}")
-        rngs = unit_rngs(model, layer, indices, rng=rng)
-        parts = []
-        for i in range(0, len(indices), BLOCK):
-            starts = [g.random((self.starts, *model.input_shape), dtype=model.dtype) for g in rngs[i : i + BLOCK]]
-            parts.append(self._ascend(model, layer, indices[i : i + BLOCK], model.xp.stack(starts), norm))
-        x, trace, slope = (model.xp.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        (seed,) = child_seeds(rng, 1)
+        parts, climbed = [], []
+        for first in sorted({i - i % BLOCK for i in indices}):
+            block = list(range(first, min(first + BLOCK, model.layer_shape(layer)[0])))
+            rngs = unit_rngs(model, layer, block, seed=seed)
+            starts = model.xp.stack([g.random((self.starts, *model.input_shape), dtype=model.dtype) for g in rngs])
+            parts.append(self._ascend(model, layer, block, starts, norm))
+            climbed += block
+        rows = model.xp.asarray([climbed.index(i) for i in indices])
+        x, trace, slope = (model.xp.concatenate(arrays)[rows] for arrays in zip(*parts, strict=True))
 
         best_first = (-trace[..., -1]).argsort(axis=1, kind="stable")  # (U, S)
         trace = model.xp.take_along_axis(trace, best_first[..., None], axis=1)

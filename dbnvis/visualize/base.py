@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
 from typing import Any, ClassVar, Literal, Protocol, get_args, get_origin, get_type_hints
 
-from ..backend import Array, array_module, child_seeds, make_rng, to_numpy
+from ..backend import Array, array_module, make_rng, to_numpy
 from ..evaluate.scores import unit_scores
 
 MEMORY = 256 * 2**20  # bytes that the arrays of a chunk of units may take
@@ -39,7 +39,6 @@ class UnitImages:
 
     Parameters
     ----------
-    units : tuple of Unit, length U
     images : NumPy array (U, S, *input_shape)
         `images[:, 0]` is the method's picture of each unit; the others are what it rests on: further starts,
         samples, single training images. NaN where there is nothing to draw (see `notes`).
@@ -47,17 +46,18 @@ class UnitImages:
         Pre-activation of the unit at the picture rescaled to the data's mean norm (`evaluate.scores`).
     settings : dict
         The method's name and settings, resolved.
+    units : tuple of Unit, length U
     notes : tuple of str, length U
         A word where a unit needs one ("dead: ..."), else "".
     extras : dict of NumPy array
         What else the method measured, by name, first axis U.
     """
 
-    units: tuple[Unit, ...]
     images: Array
     scores: Array
     settings: dict[str, Any]
-    notes: tuple[str, ...]
+    units: tuple[Unit, ...] = ()
+    notes: tuple[str, ...] = ()
     extras: dict[str, Array] = field(default_factory=dict)
 
     @classmethod
@@ -156,12 +156,11 @@ def unit_images(
     )
 
 
-def unit_rngs(model: Any, layer: str, indices: Sequence[int], *, rng: Any) -> list[Any]:
-    """A generator for each unit, a function of `rng` and the unit alone.
+def unit_rngs(model: Any, layer: str, indices: Sequence[int], *, seed: int) -> list[Any]:
+    """A generator for each unit, a function of `seed` and the unit alone.
 
     So a unit's picture does not depend on which other units were asked for, nor on how they were chunked.
     """
-    (seed,) = child_seeds(rng, 1)
     return [make_rng(model.xp, seed, model.layer_names.index(layer), index) for index in indices]
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from ..backend import Array, UnitStreams, array_module, bernoulli
+from ..backend import Array, UnitStreams, array_module, bernoulli, child_seeds
 from ..rbm import RBM
 from .base import Unit, UnitImages, as_units, check_choices, chunks, unit_images, unit_rngs
 
@@ -75,7 +75,7 @@ class ClampedGibbs:
         start = self.start if self.start != "auto" else ("noise" if images is None else "data")
         if start == "data" and images is None:
             raise ValueError("start 'data' needs images; pass images=... or use start='noise'")
-        rngs = unit_rngs(model, layer, indices, rng=rng)
+        rngs = unit_rngs(model, layer, indices, seed=child_seeds(rng, 1)[0])
         rbm = model.rbms[model.depth(layer) - 1]
         codes = _codes_below(model, layer, images[:STARTS]) if start == "data" and images is not None else None
         row = 2 * rbm.n_visible + 3 * rbm.n_hidden + 2 * model.rbms[0].n_visible

@@ -55,7 +55,8 @@ class FilterCombination:
         }
         xp = model.xp
         one_hot = (xp.arange(model.layer_shape(layer)[0]) == xp.asarray(indices)[:, None]).astype(model.dtype)
-        pictures = Network({**network.layers, **strongest}).transpose(one_hot)
+        # One matrix product per unit, so that a picture does not depend on the company it is in.
+        pictures = Network({**network.layers, **strongest}).transpose(one_hot[:, None])[:, 0]
         empty = (pictures == 0).all(axis=tuple(range(1, pictures.ndim)))
         pictures[empty] = float("nan")
         notes = ["dead: no weight to combine" if e else "" for e in empty.tolist()]
