@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import io
-import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import redirect_stderr
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, make_dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
-from tqdm import tqdm
 
 from . import datasets, report
 from .backend import device_module
+from .console import EpochBars, one_line, progress, run_command, say
 from .datasets import Dataset
 from .doctor import diagnosis
 from .report import figures
@@ -49,48 +46,6 @@ class Options:
 
     def load(self) -> Dataset:
         return datasets.load(self.dataset, self.data_dir, progress=True, notify=say)
-
-
-def say(text: str) -> None:
-    """One line to the user, beside progress bars."""
-    tqdm.write(text, file=sys.stderr)
-
-
-def progress(iterable: Iterable[Any], description: str, total: int) -> Iterable[Any]:
-    """A progress bar that leaves no trace when done; none for a single step."""
-    if total == 1:
-        return iterable
-    return tqdm(iterable, desc=description, total=total, leave=False, file=sys.stderr, dynamic_ncols=True)
-
-
-class EpochBars:
-    """A progress bar per layer, with the statistics of its latest epoch."""
-
-    def __init__(self) -> None:
-        self.layer = ""
-        self.bar: Any = None
-
-    def __call__(self, stats: EpochStats, config: CDConfig) -> None:
-        if stats.layer != self.layer:
-            self.close()
-            self.layer = stats.layer
-            self.bar = tqdm(
-                desc=f"training {stats.layer}",
-                total=config.epochs,
-                initial=stats.epoch - 1,
-                unit="epoch",
-                file=sys.stderr,
-                dynamic_ncols=True,
-            )
-        self.bar.set_postfix_str(
-            f"reconstruction error {stats.reconstruction_error:.2f}, gap {stats.free_energy_gap:+.2f} nats, "
-            f"dead {stats.dead}"
-        )
-        self.bar.update()
-
-    def close(self) -> None:
-        if self.bar is not None:
-            self.bar.close()
 
 
 def _train(
@@ -313,7 +268,7 @@ def _parse(args: Sequence[str]) -> Options:
     elif args and args[0] not in commands and not args[0].startswith("-"):
         nearest = get_close_matches(args[0], commands, n=len(commands), cutoff=0)
         raise ValueError(f"no command {args[0]!r}; the commands are {', '.join(nearest)}")
-    return _one_line(
+    return one_line(
         lambda: tyro.extras.subcommand_cli_from_dict(
             commands,
             prog="dbnvis",
@@ -322,19 +277,6 @@ def _parse(args: Sequence[str]) -> Options:
             config=(tyro.conf.FlagCreatePairsOff,),
         )
     )
-
-
-def _one_line(parse: Callable[[], Options]) -> Options:
-    """Parse; tyro's refusal, a box of several lines, becomes a ValueError of one."""
-    refusal = io.StringIO()
-    try:
-        with redirect_stderr(refusal):
-            return parse()
-    except SystemExit as stop:
-        if stop.code == 0:
-            raise
-        lines = [line.strip("│ ") for line in refusal.getvalue().splitlines() if line[:1] not in "╭╰"]
-        raise ValueError(" ".join(line for line in lines if line.strip("─ "))) from None
 
 
 def _option(args: Sequence[str], name: str, default: str) -> str:
@@ -348,25 +290,7 @@ def _option(args: Sequence[str], name: str, default: str) -> str:
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run a command: 0 when it is done, 2 after a user's mistake (one line on standard error), 130 on Ctrl-C."""
-    return _run(_parse, list(sys.argv[1:] if args is None else args))
-
-
-def _run(parse: Callable[[Sequence[str]], Options], args: Sequence[str]) -> int:
-    try:
-        parse(args).run()
-    except KeyboardInterrupt:
-        print("dbnvis: interrupted; every file already written is whole", file=sys.stderr)
-        return 130
-    except BrokenPipeError:  # the reader of our output has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except (ValueError, TypeError, KeyError, OSError, RuntimeError, ArithmeticError, MemoryError) as error:
-        if "--debug" in args:
-            raise
-        message = error.args[0] if isinstance(error, KeyError) and error.args else error
-        print(f"dbnvis: {' '.join(str(message).split())}", file=sys.stderr)
-        return 2
-    return 0
+    return run_command(_parse, list(sys.argv[1:] if args is None else args))
 
 
 def figure_script(description: str | None, draw: Callable[[report.Study, list[EpochStats]], None]) -> int:
@@ -384,11 +308,11 @@ def figure_script(description: str | None, draw: Callable[[report.Study, list[Ep
             print(*study.written, sep="\n")
 
     def parse(args: Sequence[str]) -> Options:
-        return _one_line(
+        return one_line(
             lambda: tyro.cli(Script, args=args, description=description, config=(tyro.conf.FlagCreatePairsOff,))
         )
 
-    return _run(parse, sys.argv[1:])
+    return run_command(parse, sys.argv[1:])
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from dbnvis import CDConfig, checkpoint, datasets, report
-from dbnvis.cli import EpochBars
+from dbnvis.console import EpochBars
 from dbnvis.report.session import HIDDEN
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ RANKS = {
     "evaluate": 4,
     **dict.fromkeys(["train", "visualize", "checkpoint"], 5),
     **dict.fromkeys(["plot", "results"], 6),
-    **dict.fromkeys(["report", "doctor"], 7),
+    **dict.fromkeys(["report", "doctor", "console"], 7),
     "cli": 8,
 }
 MATHS = {"numerics", "layers", "rbm", "dbn", "sdae", "convnet", "crbm", "evaluate", "train", "visualize"}

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dbnvis import checkpoint, cli, datasets
+from dbnvis import checkpoint, cli, console, datasets
 from dbnvis.backend import gpu_status, make_rng
 from dbnvis.cli import COMMANDS, main, parse_indices
 from dbnvis.visualize import VISUALIZERS
@@ -432,8 +432,8 @@ def test_a_closed_pipe_is_no_error(monkeypatch):
     def closed(self):
         raise BrokenPipeError
 
-    monkeypatch.setattr(cli.os, "open", lambda *a: 1)
-    monkeypatch.setattr(cli.os, "dup2", lambda *a: None)
+    monkeypatch.setattr(console.os, "open", lambda *a: 1)
+    monkeypatch.setattr(console.os, "dup2", lambda *a: None)
     monkeypatch.setattr(cli.Doctor, "run", closed)
     assert main(["doctor"]) == 0
 

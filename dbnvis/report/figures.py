@@ -70,7 +70,9 @@ def sheet(study: Study, method: Any, pictures: UnitImages, name: str) -> None:
         units_sheet(study, method, pictures, name)
 
 
-def _row(method: Any, pictures: UnitImages, captions: Sequence[str], i: int, title: str) -> Panel:
+def _row(
+    method: Any, pictures: UnitImages, captions: Sequence[str], i: int, title: str, *, noted: bool = True
+) -> Panel:
     """All pictures of unit `i`, its own first in a blue frame; links with their signs."""
     tiles, labels = pictures.images[i], None
     frames = [BLUE, *[""] * (len(tiles) - 1)]
@@ -80,7 +82,7 @@ def _row(method: Any, pictures: UnitImages, captions: Sequence[str], i: int, tit
         tiles = tiles[: len(links)]
         labels = [f"{j}: {w:+.2f}" for j, w in zip(pictures.extras["filters"][i], links, strict=False)]
         frames = [BLUE if w > 0 else ORANGE for w in links]
-    note = f"  [{pictures.notes[i]}]" if pictures.notes[i] else ""
+    note = f"  [{pictures.notes[i]}]" if noted and pictures.notes[i] else ""
     return Panel(tiles, _symmetric(method), len(tiles) or 1, f"{title}{note}", labels, captions, frames)
 
 
@@ -191,8 +193,8 @@ def samples(study: Study, n: int = 6, shown: int = 12) -> None:
     for layer in study.model.layer_names[1:]:
         pictures = study.pictures(method, study.units(layer, n))
         panels = [
-            _row(method, pictures, captions, i, f"{pictures.units[i]} held on, R = {pictures.extras['mixing'][i]:.1f}")
-            for i, captions in enumerate(study.captions(pictures))
+            _row(method, pictures, captions, i, f"{unit} held on, R = {pictures.extras['mixing'][i]:.1f}", noted=False)
+            for i, (unit, captions) in enumerate(zip(pictures.units, study.captions(pictures), strict=True))
         ]
         figure = plot.sheet(
             panels,

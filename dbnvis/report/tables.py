@@ -16,6 +16,7 @@ from ..visualize.clamped_gibbs import MIXED
 from .study import Study
 
 FREE_CHAINS, FREE_STEPS = 500, 200  # of the unclamped mean picture
+REPEATED = 100  # units of each layer sampled again with another seed
 
 
 def acceptance(study: Study, data: Dataset, classifier: Any) -> None:
@@ -45,8 +46,8 @@ def acceptance(study: Study, data: Dataset, classifier: Any) -> None:
         alive = np.array([not note.startswith("dead") for note in optima.notes])
         rank = own_rank(cosines(*(x[alive] for x in flat)))
         spread = optima.scores[alive].std(axis=1) / np.abs(optima.scores[alive].mean(axis=1))
-        again = replace(study, seed=study.seed + 1).pictures(gibbs, units).images[:, 0]
-        repeats = own_rank(cosines(flat[0], again.reshape(len(units), -1)))
+        again = replace(study, seed=study.seed + 1).pictures(gibbs, units[:REPEATED]).images[:, 0]
+        repeats = own_rank(cosines(flat[0][:REPEATED], again.reshape(len(again), -1)))
         classes = classifier.predict(samples.images[:, 1:].reshape(-1, flat[0].shape[1]))
         shares = np.bincount(classes, minlength=10) / len(classes)
         rows.append(
@@ -61,7 +62,9 @@ def acceptance(study: Study, data: Dataset, classifier: Any) -> None:
                 "sampling mean and optimum: median rank of the own unit": float(np.median(rank)),
                 "chains: median R": round(float(np.median(samples.extras["mixing"])), 2),
                 "chains: R above 1.2, % of units": _percent(samples.extras["mixing"] > MIXED),
-                "sampling mean of another seed nearest to the own unit's, % of units": _percent(repeats == 1),
+                f"sampling mean nearest to its own of another seed, % of the first {REPEATED} units": _percent(
+                    repeats == 1
+                ),
                 **{f"samples of class {i}, %": round(100 * share, 1) for i, share in enumerate(shares)},
             }
         )

@@ -1,0 +1,94 @@
+"""What the command line says and how: progress bars, one line for a mistake, exit statuses."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import redirect_stderr
+from typing import Any, Protocol
+
+from tqdm import tqdm
+
+from .train import CDConfig, EpochStats
+
+
+class Command(Protocol):
+    """What a parsed command line is."""
+
+    def run(self) -> None: ...
+
+
+def say(text: str) -> None:
+    """One line to the user, beside progress bars."""
+    tqdm.write(text, file=sys.stderr)
+
+
+def progress(iterable: Iterable[Any], description: str, total: int) -> Iterable[Any]:
+    """A progress bar that leaves no trace when done; none for a single step."""
+    if total == 1:
+        return iterable
+    return tqdm(iterable, desc=description, total=total, leave=False, file=sys.stderr, dynamic_ncols=True)
+
+
+class EpochBars:
+    """A progress bar per layer, with the statistics of its latest epoch."""
+
+    def __init__(self) -> None:
+        self.layer = ""
+        self.bar: Any = None
+
+    def __call__(self, stats: EpochStats, config: CDConfig) -> None:
+        if stats.layer != self.layer:
+            self.close()
+            self.layer = stats.layer
+            self.bar = tqdm(
+                desc=f"training {stats.layer}",
+                total=config.epochs,
+                initial=stats.epoch - 1,
+                unit="epoch",
+                file=sys.stderr,
+                dynamic_ncols=True,
+            )
+        self.bar.set_postfix_str(
+            f"reconstruction error {stats.reconstruction_error:.2f}, gap {stats.free_energy_gap:+.2f} nats, "
+            f"dead {stats.dead}"
+        )
+        self.bar.update()
+
+    def close(self) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+
+def one_line(parse: Callable[[], Any]) -> Any:
+    """Parse; tyro's refusal, a box of several lines, becomes a ValueError of one."""
+    refusal = io.StringIO()
+    try:
+        with redirect_stderr(refusal):
+            return parse()
+    except SystemExit as stop:
+        if stop.code == 0:
+            raise
+        lines = [line.strip("│ ") for line in refusal.getvalue().splitlines() if line[:1] not in "╭╰"]
+        raise ValueError(" ".join(line for line in lines if line.strip("─ "))) from None
+
+
+def run_command(parse: Callable[[Sequence[str]], Command], args: Sequence[str]) -> int:
+    """Parse `args` and run: 0 when done, 2 after a user's mistake (one line on standard error), 130 on Ctrl-C."""
+    try:
+        parse(args).run()
+    except KeyboardInterrupt:
+        print("dbnvis: interrupted; every file already written is whole", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (ValueError, TypeError, KeyError, OSError, RuntimeError, ArithmeticError, MemoryError) as error:
+        if "--debug" in args:
+            raise
+        message = error.args[0] if isinstance(error, KeyError) and error.args else error
+        print(f"dbnvis: {' '.join(str(message).split())}", file=sys.stderr)
+        return 2
+    return 0
