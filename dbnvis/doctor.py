@@ -41,10 +41,15 @@ def blas_advice(kernel: str, flags: set[str]) -> str | None:
     """What to set where OpenBLAS uses slower kernels than the processor could run, else None."""
     if kernel in SLOWER_KERNELS and flags >= AVX512:
         return (
-            f"OpenBLAS uses its {kernel} kernels although this processor has AVX-512; try\n"
+            f"OpenBLAS uses its {kernel} kernels although this processor has AVX-512{_set_by()}; try\n"
             "         OPENBLAS_CORETYPE=SkylakeX dbnvis doctor, and if the rate above rises, set it for every command"
         )
     return None
+
+
+def _set_by() -> str:
+    chosen = os.environ.get("OPENBLAS_CORETYPE")
+    return f" (the environment sets OPENBLAS_CORETYPE={chosen})" if chosen else ""
 
 
 def machine() -> list[str]:
