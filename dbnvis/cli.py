@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -15,11 +14,11 @@ import tyro
 
 from . import datasets, report
 from .backend import device_module
-from .console import EpochBars, one_line, progress, run_command, say
+from .console import EpochBars, one_line, option, parse_indices, progress, run_command, say
 from .datasets import Dataset
 from .doctor import diagnosis
 from .report import figures
-from .report.session import HIDDEN
+from .report.session import HIDDEN, TRAINING
 from .train import CDConfig, EpochStats
 from .visualize import VISUALIZERS, Unit, as_units
 
@@ -64,7 +63,8 @@ def _train(
             on_epoch=bars,
         )
     except KeyboardInterrupt:
-        say(f"training stopped; the same command with --resume goes on from the last epoch kept in {folder}")
+        if (folder / TRAINING).exists():
+            say(f"training stopped; the same command with --resume goes on from the last epoch kept in {folder}")
         raise
     finally:
         bars.close()
@@ -231,17 +231,6 @@ COMMANDS = {
 }
 
 
-def parse_indices(text: str) -> list[int]:
-    """Read "0-35" or "3,17,40-49"; ValueError for anything else, also for more than a million units."""
-    indices: list[int] = []
-    for part in text.split(","):
-        match = re.fullmatch(r"\s*(\d+)(?:-(\d+))?\s*", part)
-        if match is None or not 0 <= int(match[2] or match[1]) - int(match[1]) < 1_000_000:
-            raise ValueError(f"units are written 0-35 or 3,17,40-49 or all; got {text!r}")
-        indices += range(int(match[1]), int(match[2] or match[1]) + 1)
-    return indices
-
-
 def _needs(study: report.Study, method: Any) -> None:
     if method.needs_images and study.images is None:
         raise ValueError(
@@ -254,7 +243,7 @@ def _parse(args: Sequence[str]) -> Options:
     """Parse the command line; `visualize` takes the settings of the method it names."""
     commands: dict[str, Any] = dict(COMMANDS)
     if args[:1] == ["visualize"]:
-        method = _option(args, "--method", "am")
+        method = option(args, "--method", "am")
         if method not in VISUALIZERS:
             nearest = get_close_matches(method, VISUALIZERS, n=len(VISUALIZERS), cutoff=0)
             raise ValueError(f"no method {method!r}; the methods are {', '.join(nearest)}")
@@ -277,15 +266,6 @@ def _parse(args: Sequence[str]) -> Options:
             config=(tyro.conf.FlagCreatePairsOff,),
         )
     )
-
-
-def _option(args: Sequence[str], name: str, default: str) -> str:
-    for i, arg in enumerate(args):
-        if arg == name and i + 1 < len(args):
-            return args[i + 1]
-        if arg.startswith(f"{name}="):
-            return arg.partition("=")[2]
-    return default
 
 
 def main(args: Sequence[str] | None = None) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import redirect_stderr
@@ -60,6 +61,27 @@ class EpochBars:
     def close(self) -> None:
         if self.bar is not None:
             self.bar.close()
+
+
+def parse_indices(text: str) -> list[int]:
+    """Read "0-35" or "3,17,40-49"; ValueError for anything else, also for more than a million units."""
+    indices: list[int] = []
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(\d+)(?:-(\d+))?\s*", part)
+        if match is None or not 0 <= int(match[2] or match[1]) - int(match[1]) < 1_000_000:
+            raise ValueError(f"units are written 0-35 or 3,17,40-49 or all; got {text!r}")
+        indices += range(int(match[1]), int(match[2] or match[1]) + 1)
+    return indices
+
+
+def option(args: Sequence[str], name: str, default: str) -> str:
+    """The value of option `name` in an unparsed command line."""
+    for i, arg in enumerate(args):
+        if arg == name and i + 1 < len(args):
+            return args[i + 1]
+        if arg.startswith(f"{name}="):
+            return arg.partition("=")[2]
+    return default
 
 
 def one_line(parse: Callable[[], Any]) -> Any:

@@ -1,6 +1,7 @@
 """Learning: generators of epoch statistics. Nothing here prints, plots or writes."""
 
-from .cd import CDConfig, CDState, EpochStats, TrainingDiverged, train_rbm
+from .cd import CDConfig, CDState, train_rbm
 from .greedy import DBNState, train_dbn
+from .monitor import EpochStats, TrainingDiverged
 
 __all__ = ["CDConfig", "CDState", "DBNState", "EpochStats", "TrainingDiverged", "train_dbn", "train_rbm"]

@@ -20,11 +20,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ..backend import Array, array_module, bernoulli, child_seeds, logistic_mean, logistic_sample, make_rng
-from ..evaluate.audit import unit_audit
 from ..numerics import log_odds
 from ..rbm import RBM, GaussianRBM
+from .monitor import EpochStats, monitor
 
-MONITOR = 2000  # images that the monitoring of an epoch looks at, of training and of held-out data each
 MEMORY = 0.95  # of the running mean of the hidden units, per batch
 
 
@@ -81,27 +80,6 @@ class CDConfig:
             raise ValueError(f"sparsity_target must lie between 0 and 1, got {self.sparsity_target}")
 
 
-@dataclass(frozen=True)
-class EpochStats:
-    """What one epoch did."""
-
-    layer: str
-    epoch: int
-    """From 1."""
-    reconstruction_error: float
-    """Squared error of v -> h -> v summed over the visible units, mean over images. Not what training descends."""
-    free_energy_gap: float
-    """Mean free energy of training minus held-out images, in nats: it falls when the model overfits."""
-    dead: int
-    always_on: int
-    duplicates: int
-    weight_norm: float
-    """Mean Euclidean norm of the hidden units' weight vectors."""
-    learning_rate: float
-    """At the end of the epoch."""
-    seconds: float
-
-
 @dataclass
 class CDState:
     """All that training carries from epoch to epoch beside the RBM; saving both makes it resumable."""
@@ -110,10 +88,6 @@ class CDState:
     """Epochs done."""
     arrays: dict[str, Array] = field(default_factory=dict)
     """chains (B, H): hidden states; h_mean (H,): running mean; W, vbias, hbias: the updates' velocities."""
-
-
-class TrainingDiverged(FloatingPointError):
-    """Parameters became infinite or not a number."""
 
 
 def train_rbm(
@@ -173,7 +147,7 @@ def train_rbm(
             rate = config.learning_rate * (1 - (epoch + i / n_batches) / config.epochs)
             step(order[i * step.batch_size : (i + 1) * step.batch_size], rate, momentum, epoch_rng)
         state.epoch = epoch + 1
-        yield _monitor(rbm, data, held_out, layer, epoch + 1, rate, time.perf_counter() - started)
+        yield monitor(rbm, data, held_out, layer, epoch + 1, rate, time.perf_counter() - started)
 
 
 def checked(rbm: RBM, data: Array, name: str) -> Array:
@@ -289,33 +263,3 @@ class _Step:
         if config.l1_decay:  # soft threshold: |W| shrinks by rate * l1_decay, to zero at the least
             xp.clip(params["W"], -rate * config.l1_decay, rate * config.l1_decay, out=self.gradient)
             params["W"] -= self.gradient
-
-
-def _monitor(
-    rbm: RBM, data: Array, held_out: Array | None, layer: str, epoch: int, rate: float, seconds: float
-) -> EpochStats:
-    xp = array_module(rbm.W)
-    v = data[:MONITOR]
-    mean_h = rbm.mean_h_given_v(v)
-    free_energy = float(rbm.free_energy(v).mean())
-    gap = free_energy - float(rbm.free_energy(held_out[:MONITOR]).mean()) if held_out is not None else float("nan")
-    error = float(((v - rbm.mean_v_given_h(mean_h)) ** 2).sum(axis=1).mean())
-    norm = float(xp.sqrt((rbm.W**2).sum(axis=0)).mean())
-    if not all(abs(x) < float("inf") for x in (free_energy, error, norm)):
-        raise TrainingDiverged(
-            f"layer {layer}: parameters are no longer finite after epoch {epoch}; "
-            f"lower the learning rate (now {rate:g}) or the momentum"
-        )
-    audit = unit_audit(mean_h, rbm.W)
-    return EpochStats(
-        layer=layer,
-        epoch=epoch,
-        reconstruction_error=error,
-        free_energy_gap=gap,
-        dead=int(audit.dead.sum()),
-        always_on=int(audit.always_on.sum()),
-        duplicates=int(audit.duplicate.sum()),
-        weight_norm=norm,
-        learning_rate=rate,
-        seconds=seconds,
-    )

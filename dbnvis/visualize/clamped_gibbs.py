@@ -94,11 +94,8 @@ class ClampedGibbs:
         xp = model.xp
         rbm = model.rbms[model.depth(layer) - 1]
         U, C = len(indices), self.chains
-        clamped = (
-            xp.arange(U),
-            slice(None),
-            xp.asarray(indices),
-        )  # that unit in all chains: (U, C) of (U, C, H)
+        # That unit in all chains: (U, C) of (U, C, H).
+        clamped = xp.arange(U), slice(None), xp.asarray(indices)
 
         def sample_h(v: Array) -> Array:
             h = rbm.sample_h_given_v(v, rng=rng)
