@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -138,9 +138,7 @@ def logistic_mean(pre: Array, bias: Array, out: Array | None = None) -> Array:
     xp = array_module(pre, bias)
     if xp.__name__ == "cupy":
         return _cupy_kernels()["mean"](pre, bias, *([] if out is None else [out]))
-    y = xp.add(pre, bias, out=out)
-    y *= 0.5
-    xp.tanh(y, out=y)  # sigmoid(x) = (1 + tanh(x / 2)) / 2
+    y = _tanh_half(xp, pre, bias, out)  # sigmoid(x) = (1 + tanh(x / 2)) / 2
     y *= 0.5
     y += 0.5
     return y
@@ -152,10 +150,20 @@ def logistic_sample(pre: Array, bias: Array, *, rng: Any, out: Array | None = No
     if xp.__name__ == "cupy":
         noise = rng.random(pre.shape, dtype=pre.dtype)
         return _cupy_kernels()["sample"](pre, bias, noise, *([] if out is None else [out]))
+    return _compare_to_noise(xp, _tanh_half(xp, pre, bias, out), rng)
+
+
+def logistic_mean_sample(pre: Array, bias: Array, *, rng: Any, out: tuple[Array, Array]) -> None:
+    """sigmoid(pre + bias) into `out[0]`, which may be `pre`, and a draw with that probability of 1 into `out[1]`."""
+    mean, sample = out
+    logistic_mean(pre, bias, out=mean)
+    bernoulli(mean, rng=rng, out=sample)
+
+
+def _tanh_half(xp: Any, pre: Array, bias: Array, out: Array | None) -> Array:
     y = xp.add(pre, bias, out=out)
     y *= 0.5
-    xp.tanh(y, out=y)
-    return _compare_to_noise(xp, y, rng)
+    return xp.tanh(y, out=y)
 
 
 def bernoulli(p: Array, *, rng: Any, out: Array | None = None) -> Array:
@@ -194,6 +202,45 @@ def _noise_int16(rng: Any, shape: tuple[int, ...]) -> Array:
         return numpy.stack([_noise_int16(generator, shape[1:]) for generator in rng.generators])
     size = math.prod(shape)
     return rng.bit_generator.random_raw((size + 3) // 4).view(numpy.int16)[:size].reshape(shape)
+
+
+def take_rows(x: Array, rows: Array, out: Array) -> None:
+    """x[rows] into `out`; `rows` must be valid."""
+    xp = array_module(x, rows)
+    # NumPy checks indices in a buffer of its own unless told what to do with bad ones.
+    xp.take(x, rows, axis=0, out=out, **({"mode": "clip"} if xp.__name__ == "numpy" else {}))
+
+
+CACHED = 2**15  # elements of an array that, with two like it, stay in a core's cache
+
+
+def ascend(
+    x: Array, velocity: Array, change: Array, *, momentum: float, shrink: Any = None, threshold: Any = None
+) -> None:
+    """velocity = momentum * velocity + change; x = soft(shrink * (x + velocity)), in place; `change` is spent.
+
+    soft(x) moves x towards zero by `threshold`, to zero at the least; left out where None.
+    """
+    xp = array_module(x, velocity, change)
+    rows = max(1, CACHED // max(1, x[0].size)) if xp.__name__ == "numpy" else len(x)
+    for i in range(0, len(x), rows):
+        y, v, c = x[i : i + rows], velocity[i : i + rows], change[i : i + rows]
+        if momentum:
+            v *= momentum
+            v += c
+        else:
+            v[...] = c
+        y += v
+        if shrink is not None:
+            y *= shrink
+        if threshold is not None:
+            xp.clip(y, -threshold, threshold, out=c)
+            y -= c
+
+
+def recorded(xp: Any, function: Callable[[], None]) -> Callable[[], None]:
+    """`function`, to be called many times."""
+    return function
 
 
 @lru_cache(maxsize=1)

@@ -12,6 +12,7 @@ Hinton (2010), "A practical guide to training restricted Boltzmann machines", UT
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -111,6 +112,10 @@ class RBM:
         """F(v) = -log sum_h exp(-E(v, h)) of each row, (B,)."""
         return -softplus(self.input_to_h(v)).sum(axis=-1) + self._visible_energy(v)
 
+    def hidden_free_energy(self, h: Array) -> Array:
+        """-log sum_v exp(-E(v, h)) of each row, (B,): v integrated out instead of h."""
+        return -softplus(self.input_to_v(h)).sum(axis=-1) - h @ self.hbias
+
     def free_energy_grad(self, v: Array) -> dict[str, Array]:
         """Gradient of the mean free energy of the batch `v` (B, V) by each parameter."""
         h = self.mean_h_given_v(v)
@@ -154,6 +159,11 @@ class GaussianRBM(RBM):
     def random_v(self, shape: tuple[int, ...], *, rng: Any) -> Array:
         """Noise to start chains from: N(vbias, 1), `shape` (..., V)."""
         return rng.standard_normal(shape, dtype=self.W.dtype) + self.vbias
+
+    def hidden_free_energy(self, h: Array) -> Array:
+        drive = self._times(h, self.W.T, "hidden")  # -|v - b|^2 / 2 + v.drive, integrated over v
+        gaussian = 0.5 * self.n_visible * math.log(2 * math.pi)
+        return -(drive @ self.vbias) - 0.5 * (drive * drive).sum(axis=-1) - gaussian - h @ self.hbias
 
     def _visible_energy(self, v: Array) -> Array:
         return 0.5 * ((v - self.vbias) ** 2).sum(axis=-1)

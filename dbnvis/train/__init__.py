@@ -1,6 +1,7 @@
 """Learning: generators of epoch statistics. Nothing here prints, plots or writes."""
 
-from .cd import CDConfig, CDState, train_rbm
+from .cd import CDState, train_rbm
+from .config import CDConfig
 from .greedy import DBNState, train_dbn
 from .monitor import EpochStats, TrainingDiverged
 

@@ -1,4 +1,4 @@
-"""Contrastive divergence (CD-k) and persistent contrastive divergence (PCD-k).
+"""Contrastive divergence (CD-k), persistent contrastive divergence (PCD-k) and its tempered chains.
 
 Sampling and mean-field choices follow Hinton (2010), section 3: hidden units driven by data or by chains are
 drawn as binary states where they drive the visible units, and enter the statistics as probabilities.
@@ -7,8 +7,11 @@ References
 ----------
 Hinton (2002), "Training products of experts by minimizing contrastive divergence".
 Tieleman (2008), "Training restricted Boltzmann machines using approximations to the likelihood gradient".
+Salakhutdinov, Murray (2008), "On the quantitative analysis of deep belief networks": annealed CD-k.
 Lee, Ekanadham, Ng (2008), "Sparse deep belief net model for visual area V2".
 Hinton (2010), "A practical guide to training restricted Boltzmann machines", UTML TR 2010-003.
+Desjardins, Courville, Bengio, Vincent, Delalleau (2010), "Tempered Markov chain Monte Carlo for training of
+restricted Boltzmann machines".
 Melchior, Fischer, Wiskott (2016), "How to center deep Boltzmann machines", JMLR 17(99).
 """
 
@@ -17,67 +20,29 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from functools import partial
+from typing import Any
 
-from ..backend import Array, array_module, bernoulli, child_seeds, logistic_mean, logistic_sample, make_rng
+from ..backend import (
+    Array,
+    array_module,
+    ascend,
+    bernoulli,
+    child_seeds,
+    logistic_mean,
+    logistic_mean_sample,
+    logistic_sample,
+    make_rng,
+    recorded,
+    take_rows,
+)
 from ..numerics import log_odds
 from ..rbm import RBM, GaussianRBM
+from ..tempering import Tempered, base_rates
+from .config import CDConfig
 from .monitor import EpochStats, monitor
 
 MEMORY = 0.95  # of the running mean of the hidden units, per batch
-
-
-@dataclass(frozen=True)
-class CDConfig:
-    """How one RBM is trained. The defaults give a model that generates, not only reconstructs."""
-
-    epochs: int = 30
-    """Passes over the data."""
-    batch_size: int = 100
-    """Images per update, and persistent chains."""
-    learning_rate: float = 0.05
-    """At the start; it falls linearly to zero at the end, so that persistent chains catch up with the model."""
-    momentum: float = 0.5
-    """In the first `momentum_epochs` epochs."""
-    final_momentum: float = 0.5
-    """In the later epochs; 0.9 is usual with CD (Hinton 2010), too fast for persistent chains."""
-    momentum_epochs: int = 5
-    """Epochs at the first momentum."""
-    k: int = 1
-    """Gibbs steps per update."""
-    persistent: bool = True
-    """Chains go on from update to update (PCD); otherwise they restart at the data (CD)."""
-    binarize: Literal["sample", "threshold", "none"] = "sample"
-    """Data in [0, 1] shown to binary units: drawn afresh at every presentation, cut at 0.5, or as they are."""
-    reconstruction: Literal["sample", "mean"] = "sample"
-    """Visible units of a CD step: drawn, or their probabilities (Hinton 2010, 3.2). Persistent chains draw."""
-    centered: bool = True
-    """Subtract running means from both sides of the statistics (Melchior et al. 2016)."""
-    weight_decay: float = 1e-3
-    """L2 penalty on the weights: each update shrinks them by rate * weight_decay, outside the momentum."""
-    l1_decay: float = 2e-4
-    """L1 penalty on the weights: local filters (Hinton 2010, section 10)."""
-    sparsity_target: float | None = 0.1
-    """Wanted mean probability of a hidden unit, 0.01 to 0.1 (Hinton 2010, section 11); none if absent. Hidden
-    biases start at its log-odds."""
-    sparsity_cost: float = 0.5
-    """Pull of the hidden biases towards the target (Lee et al. 2008: biases only)."""
-
-    def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "k"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("learning_rate", "weight_decay", "l1_decay", "sparsity_cost"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise ValueError(f"{name} must be a finite number of at least 0, got {getattr(self, name)}")
-        for name in ("momentum", "final_momentum"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} must lie in [0, 1), got {getattr(self, name)}")
-        for name, choices in (("binarize", ("sample", "threshold", "none")), ("reconstruction", ("sample", "mean"))):
-            if getattr(self, name) not in choices:
-                raise ValueError(f"{name} must be {' or '.join(choices)}, got {getattr(self, name)!r}")
-        if self.sparsity_target is not None and not 0 < self.sparsity_target < 1:
-            raise ValueError(f"sparsity_target must lie between 0 and 1, got {self.sparsity_target}")
 
 
 @dataclass
@@ -87,7 +52,8 @@ class CDState:
     epoch: int = 0
     """Epochs done."""
     arrays: dict[str, Array] = field(default_factory=dict)
-    """chains (B, H): hidden states; h_mean (H,): running mean; W, vbias, hbias: the updates' velocities."""
+    """chains (B, H), or (T, B, H) with T temperatures: hidden states; h_mean (H,): running mean; W, vbias, hbias: the
+    updates' velocities."""
 
 
 def train_rbm(
@@ -141,13 +107,14 @@ def train_rbm(
     for epoch in range(state.epoch, config.epochs):
         started = time.perf_counter()
         epoch_rng = make_rng(xp, seeds[epoch])
-        order = xp.argsort(epoch_rng.random(len(data)))
+        rates = [config.rate(epoch + i / n_batches) for i in range(n_batches)]
+        step.begin_epoch(xp.argsort(epoch_rng.random(len(data))), rates)
         momentum = config.momentum if epoch < config.momentum_epochs else config.final_momentum
-        for i in range(n_batches):
-            rate = config.learning_rate * (1 - (epoch + i / n_batches) / config.epochs)
-            step(order[i * step.batch_size : (i + 1) * step.batch_size], rate, momentum, epoch_rng)
+        update = recorded(xp, partial(step, config.gibbs_steps(epoch), momentum, epoch_rng))
+        for _ in range(n_batches):
+            update()
         state.epoch = epoch + 1
-        yield monitor(rbm, data, held_out, layer, epoch + 1, rate, time.perf_counter() - started)
+        yield monitor(rbm, data, held_out, layer, epoch + 1, rates[-1], time.perf_counter() - started)
 
 
 def checked(rbm: RBM, data: Array, name: str) -> Array:
@@ -168,98 +135,124 @@ def checked(rbm: RBM, data: Array, name: str) -> Array:
 def _start(rbm: RBM, data: Array, config: CDConfig, state: CDState, rng: Any) -> None:
     """Set the biases and begin the state."""
     xp = array_module(rbm.W)
-    mean = data.mean(axis=0)
-    # Smoothed by one image on and one off: a pixel that is never on gets a finite bias.
-    rbm.vbias[...] = mean if isinstance(rbm, GaussianRBM) else log_odds((mean * len(data) + 1) / (len(data) + 2))
+    rbm.vbias[...] = data.mean(axis=0) if isinstance(rbm, GaussianRBM) else base_rates(data)
     if config.sparsity_target is not None:
         rbm.hbias[...] = log_odds(xp.full_like(rbm.hbias, config.sparsity_target))
     mean_h = rbm.mean_h_given_v(data[: config.batch_size])
+    replicas = mean_h if config.temperatures == 1 else xp.stack([mean_h] * config.temperatures)
     state.arrays = {
-        "chains": bernoulli(mean_h, rng=rng),
+        "chains": bernoulli(replicas, rng=rng),
         "h_mean": mean_h.mean(axis=0),
         **{name: xp.zeros_like(value) for name, value in rbm.params().items()},
     }
 
 
 class _Step:
-    """One update of the parameters from one minibatch, in buffers made once."""
+    """One update of the parameters from one minibatch, in buffers made once.
+
+    What changes from batch to batch is read from arrays, so that a GPU can replay a recorded update.
+    """
 
     def __init__(self, rbm: RBM, data: Array, config: CDConfig, state: CDState):
-        xp = array_module(rbm.W)
+        xp, dtype = array_module(rbm.W), rbm.W.dtype
         B = min(config.batch_size, len(data))
         self.rbm, self.data, self.config, self.arrays, self.batch_size = rbm, data, config, state.arrays, B
         # Positive rows above negative rows: one matrix product gives the difference of the two statistics.
-        self.v = xp.empty((2 * B, rbm.n_visible), dtype=rbm.W.dtype)
-        self.h = xp.empty((2 * B, rbm.n_hidden), dtype=rbm.W.dtype)
+        self.v = xp.empty((2 * B, rbm.n_visible), dtype=dtype)
+        self.h = xp.empty((2 * B, rbm.n_hidden), dtype=dtype)
+        self.sign = xp.concatenate([xp.full(B, 1 / B, dtype=dtype), xp.full(B, -1 / B, dtype=dtype)])
         self.gradient = xp.empty_like(rbm.W)
         self.v_mean = data.mean(axis=0)
+        self.batch, self.rate = xp.zeros(1, dtype=int), xp.zeros(1, dtype=dtype)
+        self.rows = xp.empty((1, B), dtype=int)
+        if config.temperatures > 1:
+            self.tempered = Tempered(rbm, base_rates(data))
+            self.betas = xp.linspace(1, 0, config.temperatures, dtype=dtype)
 
-    def __call__(self, rows: Array, rate: float, momentum: float, rng: Any) -> None:
+    def begin_epoch(self, order: Array, rates: list[float]) -> None:
+        """Cut `order` (N,) into one row of images per batch; `rates` has one per batch."""
+        self.order = order[: len(rates) * self.batch_size].reshape(len(rates), self.batch_size)
+        self.rates = array_module(self.v).asarray(rates, dtype=self.v.dtype)
+        self.batch[...] = 0
+
+    def __call__(self, k: int, momentum: float, rng: Any) -> None:
+        take_rows(self.order, self.batch, out=self.rows)
+        take_rows(self.rates, self.batch, out=self.rate)
+        self.batch += 1
+        self._positive_phase(rng)
+        self._negative_phase(k, rng)
+        self._update(momentum)
+
+    def _positive_phase(self, rng: Any) -> None:
+        """Clamp the data."""
         B, config = self.batch_size, self.config
-        v_data, v_model, h_data, h_model = self.v[:B], self.v[B:], self.h[:B], self.h[B:]
-        self._present(rows, v_data, rng)
-        self._mean_h(v_data, out=h_data)
-        chains = self.arrays["chains"]  # (B, H): states of the hidden units
-        if not config.persistent:
-            bernoulli(h_data, rng=rng, out=chains)
-        for _ in range(config.k):
-            self._visible(chains, rng, out=v_model)
-            self._mean_h(v_model, out=h_model)
-            bernoulli(h_model, rng=rng, out=chains)
-        self._update(rate, momentum)
-
-    def _present(self, rows: Array, out: Array, rng: Any) -> None:
-        out[...] = self.data[rows]
-        if isinstance(self.rbm, GaussianRBM) or self.config.binarize == "none":
-            return
-        if self.config.binarize == "sample":
-            bernoulli(out, rng=rng, out=out)
+        v, h, chains = self.v[:B], self.h[:B], self.arrays["chains"]
+        take_rows(self.data, self.rows[0], out=v)
+        if not isinstance(self.rbm, GaussianRBM) and config.binarize == "sample":
+            bernoulli(v, rng=rng, out=v)
+        elif not isinstance(self.rbm, GaussianRBM) and config.binarize == "threshold":
+            v[...] = v >= 0.5
+        array_module(v).matmul(v, self.rbm.W, out=h)
+        if config.persistent:
+            logistic_mean(h, self.rbm.hbias, out=h)
         else:
-            out[...] = out >= 0.5
+            logistic_mean_sample(h, self.rbm.hbias, rng=rng, out=(h, chains))
 
-    def _mean_h(self, v: Array, out: Array) -> None:
+    def _negative_phase(self, k: int, rng: Any) -> None:
+        """Let the chains run."""
+        B, chains = self.batch_size, self.arrays["chains"]
+        v, h = self.v[B:], self.h[B:]
         xp = array_module(v)
-        xp.matmul(v, self.rbm.W, out=out)
-        logistic_mean(out, self.rbm.hbias, out=out)
+        if self.config.temperatures > 1:
+            for _ in range(k):
+                states, chains[...] = self.tempered.exchange(chains, self.betas, rng=rng)
+            v[...] = states[0]
+            h[...] = self.rbm.mean_h_given_v(v)
+            return
+        for step in range(k):
+            self._visible(chains, rng, out=v)
+            xp.matmul(v, self.rbm.W, out=h)
+            if step + 1 < k or self.config.persistent:
+                logistic_mean_sample(h, self.rbm.hbias, rng=rng, out=(h, chains))
+            else:
+                logistic_mean(h, self.rbm.hbias, out=h)
 
     def _visible(self, h: Array, rng: Any, out: Array) -> None:
-        xp = array_module(h)
         draw = self.config.persistent or self.config.reconstruction == "sample"
         if isinstance(self.rbm, GaussianRBM):
             out[...] = self.rbm.sample_v_given_h(h, rng=rng) if draw else self.rbm.mean_v_given_h(h)
             return
-        xp.matmul(h, self.rbm.W.T, out=out)
+        array_module(h).matmul(h, self.rbm.W.T, out=out)
         if draw:
             logistic_sample(out, self.rbm.vbias, rng=rng, out=out)
         else:
             logistic_mean(out, self.rbm.vbias, out=out)
 
-    def _update(self, rate: float, momentum: float) -> None:
+    def _update(self, momentum: float) -> None:
         """Ascend the difference of the statistics of data and model."""
-        xp = array_module(self.v)
-        B, config, params, arrays = self.batch_size, self.config, self.rbm.params(), self.arrays
-        h_mean = arrays["h_mean"]
-        on = self.h[:B].mean(axis=0)
-        dv = self.v[:B].mean(axis=0) - self.v[B:].mean(axis=0)
-        dh = on - self.h[B:].mean(axis=0)
+        B, config, rate, params, velocities = self.batch_size, self.config, self.rate, self.rbm.params(), self.arrays
+        v, h, h_mean = self.v, self.h, self.arrays["h_mean"]
         h_mean *= MEMORY
-        h_mean += (1 - MEMORY) * on
+        h_mean += (1 - MEMORY) * h[:B].mean(axis=0)
+        sign = self.sign * rate  # (2B,): rate / B of a row of data, -rate / B of a row of the model
         if config.centered:
-            self.v -= self.v_mean
-            self.h -= h_mean
-        self.v[B:] *= -1
-        xp.matmul(self.v.T, self.h, out=self.gradient)  # B times the difference
+            v -= self.v_mean
+            h -= h_mean
+        h *= sign[:, None]
+        array_module(v).matmul(v.T, h, out=self.gradient)
         if config.centered:  # the centered machine's biases, written in those of the ordinary one
-            dv, dh = dv - self.gradient @ h_mean / B, dh - self.v_mean @ self.gradient / B
+            dv, dh = (sign - h @ h_mean) @ v, (1 - v @ self.v_mean) @ h
+        else:
+            dv, dh = sign @ v, h.sum(axis=0)
         if config.sparsity_target is not None:
-            dh = dh + config.sparsity_cost * (config.sparsity_target - h_mean)
-        self.gradient *= rate / B
-        for name, change in (("W", self.gradient), ("vbias", rate * dv), ("hbias", rate * dh)):
-            arrays[name] *= momentum
-            arrays[name] += change
-            params[name] += arrays[name]
-        if config.weight_decay:
-            params["W"] *= 1 - rate * config.weight_decay
-        if config.l1_decay:  # soft threshold: |W| shrinks by rate * l1_decay, to zero at the least
-            xp.clip(params["W"], -rate * config.l1_decay, rate * config.l1_decay, out=self.gradient)
-            params["W"] -= self.gradient
+            dh = dh + rate * config.sparsity_cost * (config.sparsity_target - h_mean)
+        ascend(
+            params["W"],
+            velocities["W"],
+            self.gradient,
+            momentum=momentum,
+            shrink=1 - rate * config.weight_decay if config.weight_decay else None,
+            threshold=rate * config.l1_decay if config.l1_decay else None,
+        )
+        ascend(params["vbias"], velocities["vbias"], dv, momentum=momentum)
+        ascend(params["hbias"], velocities["hbias"], dh, momentum=momentum)

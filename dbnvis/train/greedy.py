@@ -14,7 +14,8 @@ from typing import Any
 
 from ..backend import Array, child_seeds, make_rng
 from ..dbn import DBN
-from .cd import CDConfig, CDState, checked, train_rbm
+from .cd import CDState, checked, train_rbm
+from .config import CDConfig
 from .monitor import EpochStats
 
 

@@ -1,0 +1,90 @@
+"""How probable a model finds images, in nats per image.
+
+Binary units need binary images, and there are three ways to make them of grey ones, which are three different
+tasks: figures of one cannot be compared with those of another. `binarized` names them.
+
+References
+----------
+Hinton, Osindero, Teh (2006), "A fast learning algorithm for deep belief nets": the variational bound.
+Salakhutdinov, Murray (2008), "On the quantitative analysis of deep belief networks".
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, get_args
+
+from ..backend import Array, array_module, bernoulli, make_rng
+from ..dbn import DBN
+from ..numerics import softplus
+from ..rbm import RBM
+
+FIXED_SEED = 2008  # of the fixed binarized set
+BATCH = 2000  # images at once
+
+#: fixed: each pixel drawn once with its intensity as probability, from a seed that never changes; fresh: drawn
+#: from the generator at hand; threshold: cut at 0.5.
+Convention = Literal["fixed", "fresh", "threshold"]
+
+
+def binarized(images: Array, convention: Convention, *, rng: Any) -> Array:
+    """Images in [0, 1] as binary ones, `convention` saying how; `rng` is used by "fresh" only.
+
+    Raises
+    ------
+    ValueError
+        If the images are not in [0, 1] or the convention is none of the three.
+    """
+    if convention not in get_args(Convention):
+        raise ValueError(f"convention must be {', '.join(get_args(Convention))}, got {convention!r}")
+    if float(images.min()) < 0 or float(images.max()) > 1:
+        raise ValueError(f"expected images in [0, 1], got {float(images.min()):g} to {float(images.max()):g}")
+    if convention == "threshold":
+        return (images >= 0.5).astype(images.dtype)
+    fixed = make_rng(array_module(images), FIXED_SEED)
+    return bernoulli(images, rng=fixed if convention == "fixed" else rng)
+
+
+def log_probability(rbm: RBM, v: Array, log_z: float) -> Array:
+    """log p(v) = -F(v) - log Z of each row of v (N, V): (N,), in float64."""
+    xp = array_module(v)
+    parts = [-rbm.free_energy(v[i : i + BATCH]).astype("float64") for i in range(0, len(v), BATCH)]
+    return xp.concatenate(parts) - log_z
+
+
+def log_probability_bound(dbn: DBN, v: Array, log_z: float, *, samples: int = 10, rng: Any) -> Array:
+    """Variational lower bound of log p(v) of a DBN for each row of v (N, V): (N,), in float64.
+
+    log p(v) >= E_q[log p(v | h1) + ... + log p(h_(L-1))] + H(q), the expectation over q(h1 | v) q(h2 | h1) ...,
+    the upward pass, by `samples` draws per image; the top RBM has -F(h_(L-1)) - log Z. For a single RBM the bound
+    is log p(v) itself.
+
+    Parameters
+    ----------
+    dbn : DBN
+        Of binary units.
+    v : array (N, V)
+        Binary images.
+    log_z : float
+        log partition function of the top RBM.
+    samples : int
+    rng : numpy or cupy Generator
+    """
+    xp = array_module(v)
+    if samples < 1:
+        raise ValueError(f"samples must be at least 1, got {samples}")
+    draws = 1 if len(dbn.rbms) == 1 else samples
+    parts = []
+    for i in range(0, len(v), BATCH):
+        total = 0.0
+        for _ in range(draws):
+            x = v[i : i + BATCH]
+            for rbm in dbn.rbms[:-1]:
+                pre = rbm.input_to_h(x)
+                h = rbm.sample_h_given_v(x, rng=rng)
+                down = rbm.input_to_v(h)
+                given = (x * down - softplus(down)).sum(axis=1, dtype="float64")  # log p(x | h)
+                entropy = (softplus(pre) - pre * rbm.mean_h_given_v(x)).sum(axis=1, dtype="float64")  # H(q(h | x))
+                total, x = total + given + entropy, h
+            total = total - dbn.rbms[-1].free_energy(x).astype("float64")
+        parts.append(total / draws)
+    return xp.concatenate(parts) - log_z

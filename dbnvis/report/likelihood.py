@@ -1,0 +1,196 @@
+"""How good the models are, in nats: two-sided estimates for every depth of a DBN."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from .. import checkpoint, results
+from ..backend import make_rng, move
+from ..datasets import Dataset
+from ..dbn import DBN
+from ..evaluate.ais import AISEstimate, ais, reverse_ais, schedule, warn_if_apart
+from ..evaluate.likelihood import FIXED_SEED, Convention, binarized, log_probability_bound
+from ..rbm import gibbs
+from ..tempering import base_rates
+from ..train import CDConfig, EpochStats
+from .session import train
+from .study import Progress, silent
+
+SWEEPS = 1000  # of Gibbs sampling from training images, before reverse annealing starts
+
+
+def likelihood(
+    model: DBN,
+    data: Dataset,
+    *,
+    convention: Convention = "fixed",
+    steps: Sequence[int] = (500, 4_000, 10_000),
+    chains: int = 100,
+    samples: int = 10,
+    layers: Sequence[str] | None = None,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> list[dict[str, Any]]:
+    """One row per depth of `model`: log Z of the RBM there, and log p of the DBN that ends there.
+
+    Exact for the lowest RBM given log Z, a variational lower bound above it. The train column is about the first
+    as many training images as there are test images.
+
+    Parameters
+    ----------
+    model : DBN
+        Of binary units.
+    data : Dataset
+    convention : str
+        How images are made binary; see `evaluate.likelihood.binarized`.
+    steps : three ints
+        Temperatures in [0, 0.5], [0.5, 0.9] and [0.9, 1].
+    chains : int
+    samples : int
+        Draws per image for the bound.
+    layers : sequence of str, optional
+        Depths asked for; all if absent.
+    seed : int
+
+    Warns
+    -----
+    UntrustedEstimate
+        If few chains carry an estimate, or the two estimates are more than 2 nats apart.
+    """
+    xp, betas = model.xp, schedule(*steps)
+    rng = make_rng(xp, seed, 4)
+    n = len(data.test_images)
+    flat = (move(x, xp).reshape(len(x), -1) for x in (data.train_images, data.test_images))
+    train, test = (x.astype(model.dtype) for x in flat)
+    pixels = {"test": binarized(test, convention, rng=rng), "train": binarized(train[:n], convention, rng=rng)}
+    rows, below = [], binarized(train, "fresh", rng=rng)
+    for depth, (name, rbm) in enumerate(zip(model.layer_names, model.rbms, strict=True), start=1):
+        if layers is None or name in layers:
+
+            def bar(steps: Any, direction: str, name: str = name) -> Any:
+                return progress(steps, f"{direction} annealing, {name}", len(steps))
+
+            base = base_rates(below)
+            start = gibbs(rbm, below[:chains], SWEEPS, rng=rng)
+            settings = {"base_vbias": base, "betas": betas, "rng": rng}
+            up = ais(rbm, n_chains=chains, progress=lambda x: bar(x, "forward"), **settings)
+            down = reverse_ais(rbm, v=start, progress=lambda x: bar(x, "reverse"), **settings)
+            warn_if_apart(up, down)
+            part = DBN(model.rbms[:depth], model.input_shape)
+            scores = {
+                which: float(log_probability_bound(part, v, 0.0, samples=samples, rng=rng).mean())
+                for which, v in pixels.items()
+            }
+            rows.append({"layer": name, "units": rbm.n_hidden, **_columns(up, down, scores)})
+        if depth < len(model.rbms):
+            below = rbm.sample_h_given_v(below, rng=rng)
+    return rows
+
+
+def _columns(up: AISEstimate, down: AISEstimate, scores: dict[str, float]) -> dict[str, Any]:
+    """`scores` are mean log p(v) + log Z."""
+    return {
+        "log Z forward": round(up.log_z, 2),
+        "forward band": f"{up.log_z_low:.2f} to {up.log_z_high:.2f}",
+        "forward effective chains": round(up.effective_samples, 1),
+        "log Z reverse": round(down.log_z, 2),
+        "reverse band": f"{down.log_z_low:.2f} to {down.log_z_high:.2f}",
+        "reverse effective chains": round(down.effective_samples, 1),
+        **{f"{which}, forward": round(score - up.log_z, 2) for which, score in scores.items()},
+        **{f"{which}, reverse": round(score - down.log_z, 2) for which, score in scores.items()},
+    }
+
+
+def save_likelihood(
+    path: Path, rows: Sequence[dict[str, Any]], manifest: dict[str, Any], **settings: Any
+) -> list[Path]:
+    """Write `rows` as a table; its manifest says under which `settings` of `likelihood` they were estimated."""
+    if settings["convention"] == "fixed":
+        settings["fixed_seed"] = FIXED_SEED
+    manifest = {
+        "artefact": path.name,
+        "unit": "nats; log p per image, mean over images",
+        **manifest,
+        "settings": {**settings, "sweeps_before_reverse": SWEEPS},
+    }
+    return results.save_artefact(path, lambda file: results.write_csv(file, rows), manifest=manifest)
+
+
+def compare_training(
+    recipes: Mapping[str, CDConfig],
+    data: Dataset,
+    *,
+    hidden: int,
+    out: Path,
+    seed: int,
+    xp: Any,
+    only: Sequence[str] = (),
+    on_epoch: Callable[[EpochStats, CDConfig], None] = lambda stats, config: None,
+    progress: Progress = silent,
+    **settings: Any,
+) -> list[Path]:
+    """Train an RBM of `hidden` units by each recipe and write the table of their likelihoods.
+
+    Parameters
+    ----------
+    recipes : dict of CDConfig
+        By name.
+    data : Dataset
+    hidden : int
+    out : Path
+        Gets `models/<recipe>/model.npz`, where finished models are kept and interrupted trainings go on, and
+        `tables/likelihood.csv`.
+    seed : int
+    xp : module
+        Array library of the device.
+    only : sequence of str
+        Recipes to train; no table is written then.
+    on_epoch, progress : callable
+    settings
+        Of `likelihood`.
+
+    Returns
+    -------
+    list of Path
+        What was written.
+
+    Raises
+    ------
+    ValueError
+        If `only` names another recipe.
+    """
+    for name in only:
+        if name not in recipes:
+            raise ValueError(f"no recipe {name!r}; the recipes are {', '.join(recipes)}")
+    paths = {
+        name: train(
+            data,
+            (hidden,),
+            recipes[name],
+            folder=out / "models" / name.replace(" ", "-"),
+            seed=seed,
+            xp=xp,
+            resume=True,
+            on_epoch=on_epoch,
+        )
+        for name in only or recipes
+    }
+    if only:
+        return list(paths.values())
+    rows = []
+    for name, path in paths.items():
+        saved = checkpoint.load(path, xp=xp)
+        (row,) = likelihood(saved.model, data, seed=seed, progress=progress, **settings)
+        seconds = sum(epoch["seconds"] for epoch in saved.info["history"])
+        rows.append({"training": name, "epochs": recipes[name].epochs, "seconds": round(seconds), **row})
+    manifest = {
+        "dataset": data.name,
+        "data_sha256": data.sha256,
+        "seed": seed,
+        "recipes": {name: asdict(config) for name, config in recipes.items()},
+        "versions": results.versions(xp.__name__),
+    }
+    return save_likelihood(out / "tables" / "likelihood.csv", rows, manifest, **settings)

@@ -1,0 +1,84 @@
+"""How one RBM is trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class CDConfig:
+    """How one RBM is trained. The defaults give a model that generates, not only reconstructs."""
+
+    epochs: int = 30
+    """Passes over the data."""
+    batch_size: int = 100
+    """Images per update, and persistent chains."""
+    learning_rate: float = 0.05
+    """At the start."""
+    schedule: Literal["linear", "constant"] = "linear"
+    """The rate falls linearly to zero at the end, so that persistent chains catch up with the model, or it stays."""
+    momentum: float = 0.5
+    """In the first `momentum_epochs` epochs."""
+    final_momentum: float = 0.5
+    """In the later epochs; 0.9 is usual with CD (Hinton 2010), too fast for persistent chains."""
+    momentum_epochs: int = 5
+    """Epochs at the first momentum."""
+    k: int = 1
+    """Gibbs steps per update."""
+    k_epochs: int | None = None
+    """k grows by one after every so many epochs while the rate is divided by it: annealed CD (Salakhutdinov &
+    Murray 2008 took 10)."""
+    persistent: bool = True
+    """Chains go on from update to update (PCD, Tieleman 2008); otherwise they restart at the data (CD, Hinton 2002)."""
+    temperatures: int = 1
+    """Replicas of each persistent chain, at inverse temperatures equally spaced from 1 to 0, that exchange states:
+    parallel tempering (Desjardins et al. 2010). 1: plain chains."""
+    binarize: Literal["sample", "threshold", "none"] = "sample"
+    """Data in [0, 1] shown to binary units: drawn afresh at every presentation, cut at 0.5, or as they are."""
+    reconstruction: Literal["sample", "mean"] = "sample"
+    """Visible units of a CD step: drawn, or their probabilities (Hinton 2010, 3.2). Persistent chains draw."""
+    centered: bool = True
+    """Subtract running means from both sides of the statistics (Melchior et al. 2016)."""
+    weight_decay: float = 1e-3
+    """L2 penalty on the weights: each update shrinks them by rate * weight_decay, outside the momentum."""
+    l1_decay: float = 2e-4
+    """L1 penalty on the weights: local filters (Hinton 2010, section 10)."""
+    sparsity_target: float | None = 0.1
+    """Wanted mean probability of a hidden unit, 0.01 to 0.1 (Hinton 2010, section 11); none if absent. Hidden
+    biases start at its log-odds."""
+    sparsity_cost: float = 0.5
+    """Pull of the hidden biases towards the target (Lee et al. 2008: biases only)."""
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "k", "temperatures", "k_epochs"):
+            if getattr(self, name) is not None and getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("learning_rate", "weight_decay", "l1_decay", "sparsity_cost"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise ValueError(f"{name} must be a finite number of at least 0, got {getattr(self, name)}")
+        for name in ("momentum", "final_momentum"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} must lie in [0, 1), got {getattr(self, name)}")
+        for name, choices in (
+            ("schedule", ("linear", "constant")),
+            ("binarize", ("sample", "threshold", "none")),
+            ("reconstruction", ("sample", "mean")),
+        ):
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name} must be {' or '.join(choices)}, got {getattr(self, name)!r}")
+        if self.sparsity_target is not None and not 0 < self.sparsity_target < 1:
+            raise ValueError(f"sparsity_target must lie between 0 and 1, got {self.sparsity_target}")
+        if self.temperatures > 1 and not self.persistent:
+            raise ValueError(
+                f"{self.temperatures} temperatures need persistent chains; set persistent, or 1 temperature"
+            )
+
+    def gibbs_steps(self, epoch: int) -> int:
+        """k of one epoch, the first of which is 0."""
+        return self.k + (epoch // self.k_epochs if self.k_epochs else 0)
+
+    def rate(self, epoch: float) -> float:
+        """Learning rate after so many epochs, a fraction included."""
+        fall = 1 - epoch / self.epochs if self.schedule == "linear" else 1
+        return self.learning_rate * fall / (self.gibbs_steps(int(epoch)) if self.k_epochs else 1)

@@ -1,0 +1,46 @@
+"""How training decides the likelihood: RBMs of 500 hidden units on MNIST, a table of two-sided estimates.
+
+Rows already trained under --out are kept, interrupted ones go on; --only trains some rows and stops, so that several
+can be trained side by side.
+"""
+
+import sys
+from dataclasses import dataclass, replace
+
+from dbnvis import CDConfig
+from dbnvis.backend import device_module
+from dbnvis.cli import Options, run_script
+from dbnvis.console import EpochBars, progress
+from dbnvis.report.likelihood import compare_training
+
+PCD = CDConfig(epochs=200, sparsity_target=None, weight_decay=0, l1_decay=0, centered=False)
+CD = replace(PCD, epochs=100, persistent=False, final_momentum=0.9)
+CENTERED = replace(PCD, centered=True)
+RECIPES = {
+    "CD-1": CD,
+    "CD-3": replace(CD, k=3),
+    "CD-25 annealed": replace(CD, epochs=250, k_epochs=10, schedule="constant"),
+    "PCD-1": PCD,
+    "centered PCD-1": CENTERED,
+    "parallel tempering": replace(CENTERED, epochs=40, temperatures=10),
+    "centered PCD-1 long": replace(CENTERED, epochs=1000),
+}
+EVALUATION: dict = {"convention": "fixed", "steps": (500, 4_000, 10_000), "chains": 100}
+
+
+@dataclass(frozen=True)
+class Table(Options):
+    only: tuple[str, ...] = ()
+    """Train these rows and stop."""
+
+    def run(self) -> None:
+        data, xp = self.load(), device_module(self.device)
+        places: dict = {"out": self.out / data.name, "seed": self.seed, "xp": xp, "only": self.only}
+        written = compare_training(
+            RECIPES, data, hidden=500, on_epoch=EpochBars(), progress=progress, **places, **EVALUATION
+        )
+        print(*written, sep="\n")
+
+
+if __name__ == "__main__":
+    sys.exit(run_script(__doc__, Table))
