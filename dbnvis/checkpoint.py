@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,15 @@ import numpy as np
 from .backend import Array, move, to_numpy
 from .dbn import DBN
 from .files import replacing
+from .layers import Dense, Flatten, Identity, Layer, Network, Sigmoid, Softmax, Trainable
+from .mlp import MLP
 from .rbm import RBM, GaussianRBM
 
 FORMAT = 1
 #: The model shipped with the package: 784-1000-500-250, trained on MNIST by scripts/train_pretrained.py.
 PRETRAINED = Path(__file__).parent / "models" / "mnist.npz"
 RBM_TYPES = {cls.__name__: cls for cls in (RBM, GaussianRBM)}
+ACTIVATIONS: dict[str, Any] = {cls.__name__: cls for cls in (Sigmoid, Softmax, Identity)}
 
 
 class CheckpointError(ValueError):
@@ -35,7 +39,7 @@ class Checkpoint:
 
     Parameters
     ----------
-    model : DBN
+    model : DBN or MLP
     config : dict
         How it was trained.
     seed : int
@@ -45,7 +49,7 @@ class Checkpoint:
         Further arrays the writer kept, by name.
     """
 
-    model: DBN
+    model: Any
     config: dict[str, Any]
     seed: int
     info: dict[str, Any] = field(default_factory=dict)
@@ -54,7 +58,7 @@ class Checkpoint:
 
 def save(
     path: str | os.PathLike[str],
-    model: DBN,
+    model: DBN | MLP,
     *,
     config: dict[str, Any],
     seed: int,
@@ -68,7 +72,7 @@ def save(
     ----------
     path : path
         Its folder is made where missing.
-    model : DBN
+    model : DBN or MLP
     config, seed, info, arrays
         See `Checkpoint`.
     dtype : str, optional
@@ -79,7 +83,8 @@ def save(
     OSError
         If the folder cannot be written; nothing is left behind.
     """
-    stored = {f"rbm{i}.{name}": x for i, rbm in enumerate(model.rbms) for name, x in rbm.params().items()}
+    parts, structure = _taken_apart(model)
+    stored = {f"{key}.{name}": x for key, _, part in parts for name, x in part.params().items()}
     stored |= {f"extra.{name}": x for name, x in (arrays or {}).items()}
     host = {name: to_numpy(x) for name, x in stored.items()}
     if dtype is not None:
@@ -87,7 +92,7 @@ def save(
     header = {
         "format": FORMAT,
         "model": type(model).__name__,
-        "rbms": [type(rbm).__name__ for rbm in model.rbms],
+        **structure,
         "dtype": str(model.dtype),
         "input_shape": list(model.input_shape),
         "input_range": list(model.input_range),
@@ -141,22 +146,48 @@ def load(path: str | os.PathLike[str], *, xp: Any) -> Checkpoint:
             "train again or use the dbnvis version that wrote it"
         )
     try:
-        rbms = [
-            RBM_TYPES[kind](
-                **{
-                    name: move(np.asarray(stored.pop(f"rbm{i}.{name}"), dtype=header["dtype"]), xp)
-                    for name in ("W", "vbias", "hbias")
-                }
-            )
-            for i, kind in enumerate(header["rbms"])
-        ]
-        model = DBN(rbms, tuple(header["input_shape"]), tuple(header["input_range"]), header["input_norm"])
+
+        def take(name: str) -> Array:
+            return move(np.asarray(stored.pop(name), dtype=header["dtype"]), xp)
+
+        model = _put_together(header, take)
         config, seed, info = header["config"], header["seed"], header["info"]
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path} does not hold the model its header describes: {error}") from None
-    for i, rbm in enumerate(rbms):
-        for name, x in rbm.params().items():
+    for _, title, part in _taken_apart(model)[0]:
+        for name, x in part.params().items():
             if not bool(xp.isfinite(x).all()):
-                raise CheckpointError(f"{path}: {name} of RBM {i + 1} holds NaN or infinite values")
+                raise CheckpointError(f"{path}: {name} of {title} holds NaN or infinite values")
     arrays = {name.removeprefix("extra."): move(x, xp) for name, x in stored.items()}
     return Checkpoint(model, config, seed, info, arrays)
+
+
+def _taken_apart(model: DBN | MLP) -> tuple[list[tuple[str, str, Any]], dict[str, Any]]:
+    """The parts that have `params()`, each with its name in the file and in words; what else the header needs."""
+    if isinstance(model, DBN):
+        kinds = {"rbms": [type(rbm).__name__ for rbm in model.rbms]}
+        return [(f"rbm{i}", f"RBM {i + 1}", rbm) for i, rbm in enumerate(model.rbms)], kinds
+    layers = model.network.layers
+    trainable = [(address, address, layer) for address, layer in layers.items() if isinstance(layer, Trainable)]
+    return trainable, {"layers": [[address, type(layer).__name__] for address, layer in layers.items()]}
+
+
+def _put_together(header: dict[str, Any], take: Callable[[str], Array]) -> DBN | MLP:
+    """The model that `header` describes; `take` gives its arrays by name."""
+    shape = tuple(header["input_shape"])
+    images = shape, tuple(header["input_range"]), header["input_norm"]
+    if header.get("model") != "MLP":
+        rbms = [
+            RBM_TYPES[kind](**{name: take(f"rbm{i}.{name}") for name in ("W", "vbias", "hbias")})
+            for i, kind in enumerate(header["rbms"])
+        ]
+        return DBN(rbms, *images)
+    layers: dict[str, Layer] = {}
+    for address, kind in header["layers"]:
+        if kind == "Flatten":
+            layers[address] = Flatten(shape)
+        elif kind == "Dense":
+            layers[address] = Dense(take(f"{address}.W"), take(f"{address}.bias"))
+        else:
+            layers[address] = ACTIVATIONS[kind]()
+    return MLP(Network(layers), *images)

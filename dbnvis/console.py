@@ -41,7 +41,7 @@ class EpochBars:
         self.bar: Any = None
 
     def __call__(self, stats: EpochStats, config: CDConfig) -> None:
-        if stats.layer != self.layer:
+        if stats.layer != self.layer or stats.epoch == 1:
             self.close()
             self.layer = stats.layer
             self.bar = tqdm(

@@ -11,19 +11,7 @@ import numpy as np
 
 from . import __version__, datasets
 from .backend import gpu_status
-
-#: What OpenBLAS's AVX-512 kernels need, and the kernels it should not stop at where the processor has it all.
-AVX512 = {"avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl"}
-SLOWER_KERNELS = {"Haswell", "Zen", "Sandybridge", "Nehalem", "Prescott"}
-
-
-def cpu_flags() -> set[str]:
-    """The processor's instruction sets as Linux names them; empty elsewhere."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return set()
-    return next((set(line.partition(":")[2].split()) for line in lines if line.startswith("flags")), set())
+from .blas import BEST, CORE_TYPE, KEEP, are_slow, cpu_flags, why_these
 
 
 def matmul_rate() -> float:
@@ -37,30 +25,42 @@ def matmul_rate() -> float:
     return 2 * v.size * W.shape[1] / float(np.median(seconds)) / 1e9
 
 
-def blas_advice(kernel: str, flags: set[str]) -> str | None:
+def kernel_advice(kernels: str, flags: set[str]) -> str | None:
     """What to set where OpenBLAS uses slower kernels than the processor could run, else None."""
-    if kernel in SLOWER_KERNELS and flags >= AVX512:
+    if not are_slow(kernels, flags):
+        return None
+    reason = f"OpenBLAS uses its {kernels} kernels although this processor has AVX-512"
+    if os.environ.get(CORE_TYPE) == BEST:
+        return f"{reason} and {CORE_TYPE}={BEST} is set: it was built without them; install NumPy's wheel"
+    if os.environ.get(CORE_TYPE):
+        return f"{reason}; unset {CORE_TYPE}, and the rate above should rise"
+    if os.environ.get(KEEP):
+        return f"{reason}; unset {KEEP}, and the rate above should rise"
+    return f"{reason}; set {CORE_TYPE}={BEST} before Python starts, and the rate above should rise"
+
+
+def thread_advice(all_threads: float, one_thread: float) -> str | None:
+    """What to set where one thread multiplies faster than all do, else None."""
+    if one_thread > 1.1 * all_threads:
         return (
-            f"OpenBLAS uses its {kernel} kernels although this processor has AVX-512{_set_by()}; try\n"
-            "         OPENBLAS_CORETYPE=SkylakeX dbnvis doctor, and if the rate above rises, set it for every command"
+            f"one thread reaches {one_thread:.0f} GFLOP/s, more than all together: others keep these processors busy; "
+            "set OPENBLAS_NUM_THREADS=1 meanwhile"
         )
     return None
 
 
-def _set_by() -> str:
-    chosen = os.environ.get("OPENBLAS_CORETYPE")
-    return f" (the environment sets OPENBLAS_CORETYPE={chosen})" if chosen else ""
-
-
 def machine() -> list[str]:
-    """Versions, BLAS, its measured rate, GPU and advice, a line each."""
+    """Versions, BLAS and who chose its kernels, its measured rate, GPU and advice, a line each."""
     from importlib.metadata import version
 
-    from threadpoolctl import threadpool_info
+    from threadpoolctl import threadpool_info, threadpool_limits
 
     packages = ", ".join(f"{name} {version(name)}" for name in ("numpy", "scipy", "matplotlib", "scikit-learn"))
     available, detail = gpu_status()
     libraries = [info for info in threadpool_info() if info["user_api"] == "blas"]
+    rate = matmul_rate()
+    with threadpool_limits(1, user_api="blas"):
+        one_thread = matmul_rate()
     lines = [
         f"dbnvis   {__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}",
         f"packages {packages}",
@@ -69,11 +69,14 @@ def machine() -> list[str]:
             f"{info['num_threads']} threads on {os.cpu_count()} processors"
             for info in libraries
         ),
-        f"rate     {matmul_rate():.0f} GFLOP/s in float32 matrix products of a training step's size",
+        f"kernels  {why_these()}",
+        f"rate     {rate:.0f} GFLOP/s in float32 matrix products of a training step's size",
         f"GPU      {detail}" if available else f"GPU      none: {detail}",
     ]
-    advice = [blas_advice(info.get("architecture", ""), cpu_flags()) for info in libraries]
-    return lines + [f"advice   {text}" for text in advice if text]
+    slow = {kernel_advice(info.get("architecture", ""), cpu_flags()) for info in libraries}
+    return lines + [
+        f"advice   {text}" for text in [*sorted(filter(None, slow)), thread_advice(rate, one_thread)] if text
+    ]
 
 
 def diagnosis(data_dir: Path | None = None) -> str:

@@ -16,7 +16,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .backend import Array, array_module, bernoulli, logistic_mean, logistic_sample
+from .backend import Array, array_module, bernoulli, logistic_mean, logistic_sample, matmul
 from .numerics import softplus
 
 
@@ -138,7 +138,7 @@ class RBM:
                 f"batch has {x.shape[-1]} columns, the RBM has {weights.shape[0]} {side} units; "
                 "was it built for another data set or layer?"
             )
-        return x @ weights
+        return matmul(x, weights)
 
 
 class GaussianRBM(RBM):

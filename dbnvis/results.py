@@ -33,7 +33,8 @@ def array_hash(*arrays: Array) -> str:
 
 def model_hash(model: Any) -> str:
     """sha256 of a model's parameters."""
-    return array_hash(*(x for rbm in model.rbms for x in rbm.params().values()))
+    parts = model.rbms if hasattr(model, "rbms") else [model.network]
+    return array_hash(*(x for part in parts for x in part.params().values()))
 
 
 def versions(device: str) -> dict[str, str]:

@@ -18,7 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from .backend import Array, array_module, bernoulli, logistic_sample
+from .backend import Array, array_module, bernoulli, logistic_sample, matmul
 from .numerics import log_odds, sigmoid, softplus
 from .rbm import RBM, GaussianRBM
 
@@ -77,7 +77,7 @@ class Tempered:
 
     def sample_v(self, h: Array, beta: Any, *, rng: Any) -> Array:
         """Draw v ~ p_beta(v | h): (..., H) -> (..., V)."""
-        pre = h @ self.rbm.W.T
+        pre = matmul(h, self.rbm.W.T)
         pre *= beta
         bias = (1 - beta) * self.base_vbias + beta * self.rbm.vbias
         return logistic_sample(pre, bias, rng=rng, out=pre)
@@ -122,4 +122,4 @@ class Tempered:
         return v[source, chain], h[source, chain]
 
     def _bias_gain(self, v: Array) -> Array:
-        return v @ (self.rbm.vbias - self.base_vbias)
+        return matmul(v, self.rbm.vbias - self.base_vbias)

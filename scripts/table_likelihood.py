@@ -1,4 +1,4 @@
-"""How training decides the likelihood: RBMs of 500 hidden units on MNIST, a table of two-sided estimates.
+"""How training decides the likelihood: RBMs of 500 hidden units and a DBN on MNIST, two-sided estimates.
 
 Rows already trained under --out are kept, interrupted ones go on; --only trains some rows and stops, so that several
 can be trained side by side.
@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 
 from dbnvis import CDConfig
 from dbnvis.backend import device_module
-from dbnvis.cli import Options, run_script
+from dbnvis.cli import run_script
+from dbnvis.commands import Options
 from dbnvis.console import EpochBars, progress
 from dbnvis.report.likelihood import compare_training
 
@@ -17,13 +18,14 @@ PCD = CDConfig(epochs=200, sparsity_target=None, weight_decay=0, l1_decay=0, cen
 CD = replace(PCD, epochs=100, persistent=False, final_momentum=0.9)
 CENTERED = replace(PCD, centered=True)
 RECIPES = {
-    "CD-1": CD,
-    "CD-3": replace(CD, k=3),
-    "CD-25 annealed": replace(CD, epochs=250, k_epochs=10, schedule="constant"),
-    "PCD-1": PCD,
-    "centered PCD-1": CENTERED,
-    "parallel tempering": replace(CENTERED, epochs=40, temperatures=10),
-    "centered PCD-1 long": replace(CENTERED, epochs=1000),
+    "CD-1": ((500,), CD),
+    "CD-3": ((500,), replace(CD, k=3)),
+    "CD-25 annealed": ((500,), replace(CD, epochs=250, k_epochs=10, schedule="constant")),
+    "PCD-1": ((500,), PCD),
+    "centered PCD-1": ((500,), CENTERED),
+    "parallel tempering": ((500,), replace(CENTERED, epochs=40, temperatures=10)),
+    "centered PCD-1 long": ((500,), replace(CENTERED, epochs=1000)),
+    "DBN": ((500, 2000), CENTERED),
 }
 EVALUATION: dict = {"convention": "fixed", "steps": (500, 4_000, 10_000), "chains": 100}
 
@@ -36,10 +38,9 @@ class Table(Options):
     def run(self) -> None:
         data, xp = self.load(), device_module(self.device)
         places: dict = {"out": self.out / data.name, "seed": self.seed, "xp": xp, "only": self.only}
-        written = compare_training(
-            RECIPES, data, hidden=500, on_epoch=EpochBars(), progress=progress, **places, **EVALUATION
+        print(
+            *compare_training(RECIPES, data, on_epoch=EpochBars(), progress=progress, **places, **EVALUATION), sep="\n"
         )
-        print(*written, sep="\n")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ if __name__ == "__main__":
         config=trained.config,
         seed=trained.seed,
         info=trained.info,
-        arrays=trained.arrays,
+        arrays={layer: trained.arrays[layer] for layer in trained.model.layer_names},
         dtype="float16",
     )
     print(checkpoint.PRETRAINED)

@@ -295,3 +295,4 @@ class Generator:
 
 
 random = types.SimpleNamespace(default_rng=Generator)
+linalg = types.SimpleNamespace(eigh=lambda a: tuple(_wrap(x) for x in np.linalg.eigh(_unwrap(a))))

@@ -223,6 +223,47 @@ def test_learning_rate_falls_linearly_to_zero(xp):
     np.testing.assert_allclose([e.learning_rate for e in epochs], [0.7, 0.5, 0.3, 0.1], rtol=1e-12)
 
 
+def test_a_constant_schedule_keeps_the_learning_rate(xp):
+    _, epochs = run(xp, CDConfig(epochs=3, learning_rate=0.8, schedule="constant"))
+    assert [e.learning_rate for e in epochs] == [0.8] * 3
+
+
+def test_annealed_k_grows_while_the_rate_is_divided_by_it():
+    """Salakhutdinov & Murray (2008): k = ceil(epoch / 10), rate 0.05 / k."""
+    config = CDConfig(epochs=250, learning_rate=0.05, k_epochs=10, schedule="constant")
+    assert [config.gibbs_steps(epoch) for epoch in (0, 9, 10, 249)] == [1, 1, 2, 25]
+    np.testing.assert_allclose([config.rate(epoch) for epoch in (0, 9.9, 10, 249.9)], [0.05, 0.05, 0.025, 0.002])
+    assert CDConfig(k=3).gibbs_steps(20) == 3
+    assert CDConfig(k=3, learning_rate=0.3, epochs=10).rate(5) == pytest.approx(0.15)
+
+
+def test_annealed_k_takes_more_steps(xp):
+    """From chains of all ones, k = 2 in the second epoch gives what k = 2 given outright does."""
+    data, results = patterns(), []
+    for settings in ({"k_epochs": 1}, {"k": 2, "learning_rate": 1.0}):
+        change, _ = one_update(xp, build(xp), data, np.ones((60, H)), **settings)
+        results.append(change["W"])
+    np.testing.assert_allclose(results[0], results[1], rtol=1e-12)
+
+
+def test_tempered_chains_leave_the_gradient_at_equilibrium(xp):
+    """Chains at every temperature drawn from its distribution: the update is the likelihood gradient."""
+    machine = oracles.machine(V, H)
+    data = some_data(machine, N, seed=1)
+    base = np.log((data.mean(axis=0) * N + 1) / (N - data.sum(axis=0) + 1))
+    numbers, chains = np.random.default_rng(2), []
+    for beta in (1.0, 0.5, 0.0):
+        W, b, c = machine
+        p = oracles.p_h(beta * W, (1 - beta) * base + beta * b, beta * c)
+        chains.append(oracles.states(H)[numbers.choice(2**H, N, p=p)])
+    change, state = one_update(xp, build(xp, parameters=machine), data, np.stack(chains), temperatures=3)
+    assert state.arrays["chains"].shape == (3, N, H)
+    W, _, c = machine
+    f = features(oracles.states(V), W, c)
+    positive = [(p, np.ones(1), f[[s]]) for s, p in enumerate(oracles.empirical(data))]
+    assert_expected(change, positive, [(1, oracles.p_v(*machine), f)], N)
+
+
 def test_updates_are_proportional_to_the_learning_rate(xp):
     data, chains = patterns(), np.zeros((60, H))
     small, _ = one_update(xp, build(xp), data, chains, learning_rate=0.25, sparsity_target=0.1)
@@ -318,7 +359,9 @@ def bars_and_stripes():
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("settings", [{}, {"centered": False}, {"persistent": False, "k": 3}], ids=str)
+@pytest.mark.parametrize(
+    "settings", [{}, {"centered": False}, {"persistent": False, "k": 3}, {"temperatures": 3}], ids=str
+)
 def test_training_raises_the_exact_likelihood(xp, settings, dtype):
     """log p rises from -6.2 (independent pixels) to above -4.0 nats per picture; log(1/14) = -2.64 is the top.
 
@@ -521,15 +564,26 @@ def test_data_on_another_device_are_refused(xp):
         next(train_rbm(build(xp), other.zeros((4, V)), CDConfig(), rng=make_rng(xp, 0)))
 
 
+def test_temperatures_need_persistent_chains():
+    with pytest.raises(ValueError, match="persistent"):
+        CDConfig(temperatures=2, persistent=False)
+
+
+def test_temperatures_need_binary_units(xp):
+    with pytest.raises(TypeError, match="binary"):
+        run(xp, CDConfig(temperatures=2), build(xp, GaussianRBM))
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        *itertools.product(["epochs", "batch_size", "k"], [0, -1]),
+        *itertools.product(["epochs", "batch_size", "k", "k_epochs", "temperatures"], [0, -1]),
         *itertools.product(["learning_rate", "weight_decay", "l1_decay", "sparsity_cost"], [-0.1, math.nan, math.inf]),
         *itertools.product(["momentum", "final_momentum"], [-0.1, 1.0, math.nan]),
         *itertools.product(["sparsity_target"], [0.0, 1.0, -0.1, math.nan]),
         ("binarize", "treshold"),
         ("reconstruction", "means"),
+        ("schedule", "cosine"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(name, value):

@@ -1,5 +1,6 @@
 """The command line: what it writes, what it returns, and one line on standard error for every mistake."""
 
+import csv
 import json
 import socket
 import sys
@@ -9,9 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dbnvis import checkpoint, cli, console, datasets
+from dbnvis import checkpoint, commands, console, datasets
 from dbnvis.backend import gpu_status, make_rng
-from dbnvis.cli import COMMANDS, main, parse_indices
+from dbnvis.cli import main
+from dbnvis.commands import COMMANDS
+from dbnvis.console import parse_indices
 from dbnvis.visualize import VISUALIZERS
 
 HIDDEN = ("14", "10", "9")
@@ -103,12 +106,34 @@ def test_help_of_visualize_documents_the_settings_of_the_method_it_names(capsys,
 
 
 def test_train_leaves_a_model_its_curves_and_their_manifest(capsys, trained):
-    assert written(trained.parent) == [f"figures/training.{s}" for s in ("json", "npz", "png")] + ["model.npz"]
+    names = ("health_h1", "health_h2", "health_h3", "training")
+    figures = [f"figures/{name}.{suffix}" for name in names for suffix in ("json", "npz", "png")]
+    assert written(trained.parent) == [*figures, "model.npz"]
     saved = checkpoint.load(trained, xp=np)
     assert saved.model.sizes == [36, 14, 10, 9]
     assert (saved.config["epochs"], saved.config["batch_size"], saved.seed) == (2, 20, 0)
     manifest = json.loads((trained.parent / "figures" / "training.json").read_text())
     assert manifest["training"] == {**saved.config, "seed": 0}
+
+
+def test_evaluate_prints_and_writes_two_sided_estimates(capsys, trained, tmp_path):
+    few = ["--steps", "5", "5", "5", "--chains", "10", "--samples", "1", "--layers", "h2", "--convention", "threshold"]
+    assert main(["evaluate", str(trained), "--out", str(tmp_path), *few]) == 0
+    out, _ = capsys.readouterr()
+    table, manifest = (tmp_path / "digits" / "tables" / f"evaluation.{s}" for s in ("csv", "json"))
+    assert str(table) in out and str(manifest) in out
+    with table.open() as file:
+        (row,) = csv.DictReader(file)
+    assert row["layer"] == "h2" and float(row["test, forward"]) < 0
+    for name, value in row.items():
+        assert name in out and value in out
+    settings = json.loads(manifest.read_text())["settings"]
+    assert (settings["convention"], settings["steps"], settings["chains"]) == ("threshold", [5, 5, 5], 10)
+
+
+def test_evaluate_says_which_layers_there_are(capsys, trained):
+    line = refused(capsys, "evaluate", trained, "--layers", "h7")
+    assert "no layer 'h7'; the model has h1, h2, h3" in line
 
 
 def test_train_prints_what_it_wrote(capsys, tmp_path):
@@ -386,7 +411,7 @@ def test_mistakes_write_nothing_to_the_working_directory(capsys, trained):
 
 
 def test_ctrl_c_during_training_returns_130_and_the_rest_can_follow(capsys, trained, tmp_path, monkeypatch):
-    shown = cli.EpochBars.__call__
+    shown = commands.EpochBars.__call__
 
     def press(self, stats, config):
         shown(self, stats, config)
@@ -394,7 +419,7 @@ def test_ctrl_c_during_training_returns_130_and_the_rest_can_follow(capsys, trai
             raise KeyboardInterrupt
 
     args = ["train", "--dataset", "digits", "--out", str(tmp_path / "out"), *FAST]
-    monkeypatch.setattr(cli.EpochBars, "__call__", press)
+    monkeypatch.setattr(commands.EpochBars, "__call__", press)
     assert main(args) == 130
     out, err = capsys.readouterr()
     assert out == ""
@@ -404,7 +429,7 @@ def test_ctrl_c_during_training_returns_130_and_the_rest_can_follow(capsys, trai
         capsys, "visualize", "--units", "0", "--model", tmp_path / "out" / "digits" / "training.npz"
     )
 
-    monkeypatch.setattr(cli.EpochBars, "__call__", shown)
+    monkeypatch.setattr(commands.EpochBars, "__call__", shown)
     assert "cannot resume" in refused(capsys, *args, "--resume", "--seed", "1")
     assert main([*args, "--resume"]) == 0
     with np.load(tmp_path / "out" / "digits" / "model.npz") as a, np.load(trained) as b:
@@ -434,7 +459,7 @@ def test_a_closed_pipe_is_no_error(monkeypatch):
 
     monkeypatch.setattr(console.os, "open", lambda *a: 1)
     monkeypatch.setattr(console.os, "dup2", lambda *a: None)
-    monkeypatch.setattr(cli.Doctor, "run", closed)
+    monkeypatch.setattr(commands.Doctor, "run", closed)
     assert main(["doctor"]) == 0
 
 

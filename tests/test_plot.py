@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from dbnvis import plot
-from dbnvis.plot import BLUE, GREEN, ORANGE, Panel, curves, sheet
+from dbnvis.plot import BLUE, GREEN, ORANGE, Histograms, Lines, Matrix, Panel, Tiles, bars, dashboard, sheet
 
 MID = (127, 128)
 
@@ -202,13 +202,14 @@ def test_frames_are_drawn_in_their_colours_round_the_tiles_that_have_one():
             assert close == (candidate == color)
 
 
-# --- curves
+# --- dashboards
 
 
-def test_curves_draw_the_numbers_they_are_given():
+def test_lines_are_the_numbers_they_are_given():
     lines = {"h1": ([1, 2, 3], [3.0, 2.0, 1.5]), "h2": ([1, 2], [9.0, 8.0])}
-    figure = curves([("error", "epoch", lines), ("gap", "epoch", lines)], heading="Heading", legend="Legend")
-    assert [axes.get_title(loc="left") for axes in figure.axes] == ["error", "gap"]
+    charts = [Lines(title, f"note on {title}", "epoch", lines) for title in ("error", "gap")]
+    figure = dashboard([charts], heading="Heading", legend="Legend", heights=[1.5])
+    assert {"error", "gap", "note on error", "note on gap"} <= set(texts(figure))
     for axes in figure.axes:
         assert axes.get_xlabel() == "epoch"
         assert [line.get_label() for line in axes.lines] == ["h1", "h2"]
@@ -222,6 +223,50 @@ def test_curves_draw_the_numbers_they_are_given():
     assert {rgb(c) for c in (BLUE, ORANGE, GREEN)} == {(0, 114, 178), (213, 94, 0), (0, 158, 115)}  # Okabe & Ito
     assert "Legend" in texts(figure)
     assert (render(figure) < 200).any()
+
+
+def test_counts_start_at_zero():
+    charts = [
+        Lines("counts", "", "epoch", {"dead": ([1, 2], [7, 9])}),
+        Lines("means", "", "epoch", {"m": ([1, 2], [7.0, 9])}),
+    ]
+    counts, means = dashboard([charts], heading="", legend="", heights=[1]).axes
+    assert counts.get_ylim()[0] < 0 < 9 < counts.get_ylim()[1] and means.get_ylim()[0] > 6
+
+
+def test_histograms_show_shares_in_common_bins():
+    values = {"wide": np.array([0.0, 1, 2, 3]), "narrow": np.full((5, 2), 1.0)}
+    (axes,) = dashboard([[Histograms("t", "n", "value", values, bins=3)]], heading="", legend="", heights=[1]).axes
+    wide, narrow = (patch.get_data() for patch in axes.patches)
+    np.testing.assert_allclose(wide.edges, [0, 1, 2, 3])
+    np.testing.assert_allclose(wide.values, [25, 25, 50])
+    np.testing.assert_allclose(narrow.values, [0, 100, 0])
+
+
+def test_a_histogram_of_one_value_has_a_bin():
+    (axes,) = dashboard([[Histograms("", "", "", {"x": np.full(4, 2.0)})]], heading="", legend="", heights=[1]).axes
+    assert axes.patches[0].get_data().values.max() == 100
+
+
+def test_a_matrix_runs_from_black_to_white():
+    (axes,) = dashboard([[Matrix("", "", "x", "y", np.array([[0.0, 1.0]]))]], heading="", legend="", heights=[1]).axes
+    (image,) = axes.images
+    np.testing.assert_array_equal(image.get_array(), [[0, 1]])
+    assert image.get_clim() == (0, 1) and image.get_cmap().name == "gray"
+
+
+def test_rows_of_a_dashboard_lie_below_each_other_with_their_notes_between():
+    tiles = Tiles("tiles", "look at them " * 30, Panel(np.ones((4, 2, 2)), False, columns=2))
+    lines = Lines("lines", "short", "epoch", {"a": ([1, 2], [1.0, 2.0])})
+    figure = dashboard([[tiles], [lines, lines]], heading="Heading", legend="Legend", heights=[1.0, 1.5])
+    upper, left, right = (axes.get_position() for axes in figure.axes)
+    height = figure.get_size_inches()[1]
+    assert left.height * height == pytest.approx(1.5)
+    assert upper.y0 > left.y1 and left.y0 == right.y0 and left.x1 < right.x0
+    render(figure)
+    note = next(t for t in figure.texts if t.get_text().startswith("look at"))
+    box = note.get_window_extent().transformed(figure.transFigure.inverted())
+    assert left.y1 < box.y0 < box.y1 < upper.y0
 
 
 # --- files
@@ -259,3 +304,27 @@ def test_drawing_opens_no_window_and_keeps_no_figure():
 
     draw(np.ones((2, 2, 2)))
     assert plt.get_fignums() == []
+
+
+# --- bars
+
+
+def test_a_bar_is_as_long_as_its_value_and_marked_at_its_floor():
+    panels = [
+        ("ours", {"dbnvis": (2.0, 1.5, 4.0, 1.0), "another": (3.0, 3.0, 3.0, 1.0)}),
+        ("no floor", {"alone": (7.0, 7.0, 7.0, float("nan"))}),
+    ]
+    figure = bars(panels, x_label="seconds", heading="Heading", legend="Legend")
+    pixels = render(figure)
+    ours, other = figure.axes
+    assert [text.get_text() for text in ours.get_yticklabels()] == ["dbnvis", "another"]
+    assert [text.get_text().strip() for axes in figure.axes for text in axes.texts] == ["2", "3", "7"]
+
+    def color(axes, x, y):
+        column, row = axes.transData.transform((x, y))
+        return "#" + bytes(pixels[int(figure.bbox.height - row), int(column)].tolist()).hex().upper()
+
+    assert (color(ours, 1.9, 0.2), color(ours, 2.1, 0.2)) == (ORANGE, "#FFFFFF")
+    assert (color(ours, 2.9, 1.2), color(ours, 3.1, 1.2)) == (BLUE, "#FFFFFF")
+    assert color(ours, 1.0, 0.2) == "#000000" and color(ours, 3.5, 0.0) != "#FFFFFF"  # the floor; up to the greatest
+    assert color(other, 6.9, 0.2) == BLUE

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from ..backend import Array, array_module, to_numpy
+from ..backend import Array, array_module
 from ..rbm import RBM
 from ..tempering import Tempered
 
@@ -47,7 +47,7 @@ class AISEstimate:
     log_z_low, log_z_high : float
         log of the mean weight 3 standard errors lower and higher; infinite where the errors swallow the mean.
     log_weights : array (n_chains,)
-        log w of each chain, on the host, in float64: for `ais` w estimates Z, for `reverse_ais` 1 / Z.
+        log w of each chain, in float64: for `ais` w estimates Z, for `reverse_ais` 1 / Z.
     """
 
     log_z: float
@@ -58,9 +58,7 @@ class AISEstimate:
     @property
     def effective_samples(self) -> float:
         """(sum w)^2 / sum w^2 of the weights: how many of the chains count."""
-        import numpy as np
-
-        w = np.exp(self.log_weights - self.log_weights.max())
+        w = array_module(self.log_weights).exp(self.log_weights - self.log_weights.max())
         return float(w.sum() ** 2 / (w * w).sum())
 
 
@@ -179,12 +177,10 @@ def _anneal(path: Tempered, v: Array, steps: list[tuple[float, float]], rng: Any
 
 def _estimate(log_w: Array, sign: int) -> AISEstimate:
     """From chains whose mean weight estimates Z (sign 1) or 1 / Z (sign -1)."""
-    import numpy as np
-
-    log_w = to_numpy(log_w)
     top = float(log_w.max())
-    w = np.exp(log_w - top)
-    mean, error = float(w.mean()), 3 * float(w.std(ddof=1)) / math.sqrt(len(w))
+    w = array_module(log_w).exp(log_w - top)
+    mean = float(w.mean())
+    error = 3 * math.sqrt(float(((w - mean) ** 2).sum()) / (len(w) - 1) / len(w))
     low = math.log(mean - error) if mean > error else -math.inf
     low, high = sorted(sign * (top + x) for x in (low, math.log(mean + error)))
     return AISEstimate(sign * (top + math.log(mean)), low, high, log_w)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -225,36 +224,42 @@ def fantasies(study: Study, n: int = 100, steps: int = 1000) -> None:
 
 
 CURVES = {
-    "reconstruction_error": "reconstruction error (squared, per image)",
-    "free_energy_gap": "free-energy gap, train - test (nats)",
-    "weight_norm": "mean norm of a unit's weights",
-    "dead": "dead units",
-    "duplicates": "duplicate units",
-    "always_on": "units always on",
+    "reconstruction_error": (
+        "reconstruction error (squared, per image)",
+        "Healthy: falls and levels off. Of h2 and h3: of the layer below, not of pixels.",
+    ),
+    "free_energy_gap": (
+        "free-energy gap, train - test (nats)",
+        "Healthy: stays near a constant. A gap that keeps falling is overfitting.",
+    ),
+    "weight_norm": (
+        "mean norm of a unit's weights",
+        "Healthy: grows and levels off as the learning rate falls to zero.",
+    ),
+    "dead": ("dead units", "Healthy: none. Dead: p below 0.05, or the same, for every image."),
+    "duplicates": ("duplicate units", "Healthy: none. Duplicate: cosine above 0.95 with an earlier unit."),
+    "always_on": ("units always on", "Healthy: none. Always on: p above 0.95 for every image."),
 }
 
 
 def training_curves(study: Study, history: Sequence[EpochStats]) -> None:
     """Every epoch's statistics, one line per layer."""
     layers = list(dict.fromkeys(stats.layer for stats in history))
-    rows = {layer: [asdict(stats) for stats in history if stats.layer == layer] for layer in layers}
-    panels = [
-        (
+    epochs = {layer: [stats for stats in history if stats.layer == layer] for layer in layers}
+    charts: list[plot.Chart] = [
+        plot.Lines(
             title,
+            note,
             "epoch",
-            {layer: ([r["epoch"] for r in rows[layer]], [r[key] for r in rows[layer]]) for layer in layers},
+            {layer: ([e.epoch for e in epochs[layer]], [getattr(e, key) for e in epochs[layer]]) for layer in layers},
         )
-        for key, title in CURVES.items()
+        for key, (title, note) in CURVES.items()
     ]
-    figure = plot.curves(
-        panels,
+    figure = plot.dashboard(
+        [charts[:3], charts[3:]],
         heading=f"{study.dataset}: training, layer by layer",
-        legend=(
-            "Healthy: the error falls and levels off; the gap stays near a constant (a falling gap is overfitting); "
-            "weights grow and level off as the learning rate falls to zero; no unit is dead (p below 0.05, or the "
-            "same, for every image), always on (above 0.95) or a duplicate (cosine above 0.95 with an earlier one). "
-            "The error of h2 and h3 is that of reconstructing the layer below, not pixels."
-        ),
+        legend="What healthy means: after Hinton (2010), A practical guide to training restricted Boltzmann machines.",
+        heights=(1.6, 1.6),
     )
     numbers = {key: np.array([getattr(stats, key) for stats in history]) for key in CURVES}
     study.save("training", figure, numbers)

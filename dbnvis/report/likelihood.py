@@ -55,11 +55,18 @@ def likelihood(
         Depths asked for; all if absent.
     seed : int
 
+    Raises
+    ------
+    KeyError
+        If there is no such layer.
+
     Warns
     -----
     UntrustedEstimate
         If few chains carry an estimate, or the two estimates are more than 2 nats apart.
     """
+    for layer in layers or ():
+        model.depth(layer)
     xp, betas = model.xp, schedule(*steps)
     rng = make_rng(xp, seed, 4)
     n = len(data.test_images)
@@ -120,10 +127,9 @@ def save_likelihood(
 
 
 def compare_training(
-    recipes: Mapping[str, CDConfig],
+    recipes: Mapping[str, tuple[Sequence[int], CDConfig]],
     data: Dataset,
     *,
-    hidden: int,
     out: Path,
     seed: int,
     xp: Any,
@@ -132,14 +138,13 @@ def compare_training(
     progress: Progress = silent,
     **settings: Any,
 ) -> list[Path]:
-    """Train an RBM of `hidden` units by each recipe and write the table of their likelihoods.
+    """Train a model by each recipe and write the table of their likelihoods.
 
     Parameters
     ----------
-    recipes : dict of CDConfig
+    recipes : dict of (hidden units of each layer, CDConfig)
         By name.
     data : Dataset
-    hidden : int
     out : Path
         Gets `models/<recipe>/model.npz`, where finished models are kept and interrupted trainings go on, and
         `tables/likelihood.csv`.
@@ -168,8 +173,7 @@ def compare_training(
     paths = {
         name: train(
             data,
-            (hidden,),
-            recipes[name],
+            *recipes[name],
             folder=out / "models" / name.replace(" ", "-"),
             seed=seed,
             xp=xp,
@@ -183,14 +187,17 @@ def compare_training(
     rows = []
     for name, path in paths.items():
         saved = checkpoint.load(path, xp=xp)
-        (row,) = likelihood(saved.model, data, seed=seed, progress=progress, **settings)
+        top = saved.model.layer_names[-1:]
+        (row,) = likelihood(saved.model, data, layers=top, seed=seed, progress=progress, **settings)
         seconds = sum(epoch["seconds"] for epoch in saved.info["history"])
-        rows.append({"training": name, "epochs": recipes[name].epochs, "seconds": round(seconds), **row})
+        sizes = "-".join(map(str, saved.model.sizes))
+        facts = {"model": sizes, "epochs a layer": recipes[name][1].epochs, "seconds": round(seconds)}
+        rows.append({"training": name, **facts, **row})
     manifest = {
         "dataset": data.name,
         "data_sha256": data.sha256,
         "seed": seed,
-        "recipes": {name: asdict(config) for name, config in recipes.items()},
+        "recipes": {name: asdict(config) for name, (_, config) in recipes.items()},
         "versions": results.versions(xp.__name__),
     }
     return save_likelihood(out / "tables" / "likelihood.csv", rows, manifest, **settings)

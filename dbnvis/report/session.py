@@ -15,6 +15,7 @@ from ..datasets import Dataset
 from ..dbn import DBN
 from ..evaluate.scores import Responses
 from ..train import CDConfig, DBNState, EpochStats, TrainingDiverged, train_dbn
+from .album import PREFIX, Album
 from .study import Progress, Study, silent
 
 #: Hidden units of each layer of the shipped model and of `dbnvis reproduce`.
@@ -73,13 +74,14 @@ def train(
     if resume and part.exists():
         saved = checkpoint.load(part, xp=xp)
         _same_run(saved, settings, seed, facts, part)
-        model, state = saved.model, DBNState(saved.info["layers_done"])
-        state.cd.epoch, state.cd.arrays = saved.info["epoch"], saved.arrays
+        model, state, album = saved.model, DBNState(saved.info["layers_done"]), Album(saved.arrays)
+        state.cd.epoch = saved.info["epoch"]
+        state.cd.arrays = {name: x for name, x in saved.arrays.items() if not name.startswith(PREFIX)}
         history = [EpochStats(**stats) for stats in saved.info["history"]]
     else:
         pixels = dataset.train_images[0].size
         model = DBN.random((pixels, *hidden), dataset.input_shape, rng=model_rng)
-        state, history = DBNState(), []
+        state, album, history = DBNState(), Album(), []
     images, held_out = (move(x, xp) for x in (dataset.train_images, dataset.test_images))
 
     def save(path: Path, arrays: dict[str, Array]) -> None:
@@ -95,12 +97,13 @@ def train(
         with np.errstate(over="ignore", invalid="ignore"):  # TrainingDiverged says it better
             for stats in train_dbn(model, images, config, rng=train_rng, held_out=held_out, state=state):
                 history.append(stats)
-                save(part, state.cd.arrays)
+                album.add(model, stats.layer, stats.epoch, state.cd.arrays["chains"])
+                save(part, state.cd.arrays | album.arrays)
                 on_epoch(stats, config)
     except TrainingDiverged as error:
         kept = f"the last good checkpoint is {part}" if part.exists() else "nothing was saved before it"
         raise TrainingDiverged(f"{error}; {kept}") from None
-    save(final, Responses.of(model, held_out, QUANTILES).by_layer)
+    save(final, Responses.of(model, held_out, QUANTILES).by_layer | album.arrays)
     part.unlink(missing_ok=True)
     return final
 
@@ -179,5 +182,6 @@ def open_study(
             "versions": results.versions(xp.__name__),
         },
         progress=progress,
+        album=Album(saved.arrays),
     )
     return study, [EpochStats(**stats) for stats in saved.info.get("history", [])]

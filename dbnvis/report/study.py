@@ -12,6 +12,7 @@ from .. import plot, results
 from ..backend import Array, make_rng, to_numpy
 from ..evaluate.scores import Responses
 from ..visualize import Unit, UnitImages
+from .album import Album
 
 CHUNK = 96  # units between two steps of the progress bar
 
@@ -43,6 +44,8 @@ class Study:
     provenance : dict
         What the manifests say of the model and the data.
     progress : callable
+    album : Album
+        What training left behind.
     """
 
     model: Any
@@ -53,6 +56,7 @@ class Study:
     images: Array | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
     progress: Progress = silent
+    album: Album = field(default_factory=Album)
     written: list[Path] = field(default_factory=list)
     _started: float = field(default_factory=time.perf_counter)
 

@@ -27,13 +27,19 @@ from ..backend import (
     Array,
     array_module,
     ascend,
+    attract,
     bernoulli,
     child_seeds,
+    contrast,
+    deal,
     logistic_mean,
     logistic_mean_sample,
     logistic_sample,
     make_rng,
+    matmul,
     recorded,
+    remember,
+    synchronize,
     take_rows,
 )
 from ..numerics import log_odds
@@ -104,15 +110,18 @@ def train_rbm(
         _start(rbm, data, config, state, make_rng(xp, seeds[-1]))
     step = _Step(rbm, data, config, state)
     n_batches = len(data) // step.batch_size
+    epoch_rng, update, recording = None, None, None
     for epoch in range(state.epoch, config.epochs):
         started = time.perf_counter()
-        epoch_rng = make_rng(xp, seeds[epoch])
+        epoch_rng = make_rng(xp, seeds[epoch], into=epoch_rng)
         rates = [config.rate(epoch + i / n_batches) for i in range(n_batches)]
         step.begin_epoch(xp.argsort(epoch_rng.random(len(data))), rates)
         momentum = config.momentum if epoch < config.momentum_epochs else config.final_momentum
-        update = recorded(xp, partial(step, config.gibbs_steps(epoch), momentum, epoch_rng))
-        for _ in range(n_batches):
-            update()
+        settings = (config.gibbs_steps(epoch), momentum, epoch_rng)
+        if update is None or recording != (*settings, *step.addresses()):
+            update, recording = recorded(xp, partial(step, *settings)), (*settings, *step.addresses())
+        update(n_batches)
+        synchronize(xp)
         state.epoch = epoch + 1
         yield monitor(rbm, data, held_out, layer, epoch + 1, rates[-1], time.perf_counter() - started)
 
@@ -165,20 +174,24 @@ class _Step:
         self.v_mean = data.mean(axis=0)
         self.batch, self.rate = xp.zeros(1, dtype=int), xp.zeros(1, dtype=dtype)
         self.rows = xp.empty((1, B), dtype=int)
+        self.order = xp.empty((len(data) // B, B), dtype=int)
+        self.rates = xp.empty(len(data) // B, dtype=dtype)
         if config.temperatures > 1:
             self.tempered = Tempered(rbm, base_rates(data))
             self.betas = xp.linspace(1, 0, config.temperatures, dtype=dtype)
 
     def begin_epoch(self, order: Array, rates: list[float]) -> None:
         """Cut `order` (N,) into one row of images per batch; `rates` has one per batch."""
-        self.order = order[: len(rates) * self.batch_size].reshape(len(rates), self.batch_size)
-        self.rates = array_module(self.v).asarray(rates, dtype=self.v.dtype)
+        self.order[...] = order[: self.order.size].reshape(self.order.shape)
+        self.rates[...] = array_module(self.v).asarray(rates, dtype=self.v.dtype)
         self.batch[...] = 0
 
+    def addresses(self) -> list[int]:
+        """Which arrays a recorded update works on, of those that could be replaced between epochs."""
+        return [id(x) for x in (*self.rbm.params().values(), *self.arrays.values())]
+
     def __call__(self, k: int, momentum: float, rng: Any) -> None:
-        take_rows(self.order, self.batch, out=self.rows)
-        take_rows(self.rates, self.batch, out=self.rate)
-        self.batch += 1
+        deal(self.order, self.rates, self.batch, out=(self.rows, self.rate))
         self._positive_phase(rng)
         self._negative_phase(k, rng)
         self._update(momentum)
@@ -187,12 +200,11 @@ class _Step:
         """Clamp the data."""
         B, config = self.batch_size, self.config
         v, h, chains = self.v[:B], self.h[:B], self.arrays["chains"]
-        take_rows(self.data, self.rows[0], out=v)
-        if not isinstance(self.rbm, GaussianRBM) and config.binarize == "sample":
-            bernoulli(v, rng=rng, out=v)
-        elif not isinstance(self.rbm, GaussianRBM) and config.binarize == "threshold":
+        binary = not isinstance(self.rbm, GaussianRBM)
+        take_rows(self.data, self.rows[0], out=v, rng=rng if binary and config.binarize == "sample" else None)
+        if binary and config.binarize == "threshold":
             v[...] = v >= 0.5
-        array_module(v).matmul(v, self.rbm.W, out=h)
+        matmul(v, self.rbm.W, out=h)
         if config.persistent:
             logistic_mean(h, self.rbm.hbias, out=h)
         else:
@@ -202,7 +214,6 @@ class _Step:
         """Let the chains run."""
         B, chains = self.batch_size, self.arrays["chains"]
         v, h = self.v[B:], self.h[B:]
-        xp = array_module(v)
         if self.config.temperatures > 1:
             for _ in range(k):
                 states, chains[...] = self.tempered.exchange(chains, self.betas, rng=rng)
@@ -211,7 +222,7 @@ class _Step:
             return
         for step in range(k):
             self._visible(chains, rng, out=v)
-            xp.matmul(v, self.rbm.W, out=h)
+            matmul(v, self.rbm.W, out=h)
             if step + 1 < k or self.config.persistent:
                 logistic_mean_sample(h, self.rbm.hbias, rng=rng, out=(h, chains))
             else:
@@ -222,7 +233,7 @@ class _Step:
         if isinstance(self.rbm, GaussianRBM):
             out[...] = self.rbm.sample_v_given_h(h, rng=rng) if draw else self.rbm.mean_v_given_h(h)
             return
-        array_module(h).matmul(h, self.rbm.W.T, out=out)
+        matmul(h, self.rbm.W.T, out=out)
         if draw:
             logistic_sample(out, self.rbm.vbias, rng=rng, out=out)
         else:
@@ -230,29 +241,19 @@ class _Step:
 
     def _update(self, momentum: float) -> None:
         """Ascend the difference of the statistics of data and model."""
-        B, config, rate, params, velocities = self.batch_size, self.config, self.rate, self.rbm.params(), self.arrays
-        v, h, h_mean = self.v, self.h, self.arrays["h_mean"]
-        h_mean *= MEMORY
-        h_mean += (1 - MEMORY) * h[:B].mean(axis=0)
-        sign = self.sign * rate  # (2B,): rate / B of a row of data, -rate / B of a row of the model
-        if config.centered:
-            v -= self.v_mean
-            h -= h_mean
-        h *= sign[:, None]
-        array_module(v).matmul(v.T, h, out=self.gradient)
-        if config.centered:  # the centered machine's biases, written in those of the ordinary one
-            dv, dh = (sign - h @ h_mean) @ v, (1 - v @ self.v_mean) @ h
-        else:
-            dv, dh = sign @ v, h.sum(axis=0)
+        config, rate, h_mean = self.config, self.rate, self.arrays["h_mean"]
+        if config.centered or config.sparsity_target is not None:
+            remember(h_mean, self.h[: self.batch_size], MEMORY)
+        offsets = (self.v_mean, h_mean) if config.centered else None
+        dv, dh = contrast(self.v, self.h, self.sign, rate, offsets=offsets, out=self.gradient)
         if config.sparsity_target is not None:
-            dh = dh + rate * config.sparsity_cost * (config.sparsity_target - h_mean)
+            attract(dh, h_mean, rate=rate, strength=config.sparsity_cost, target=config.sparsity_target)
         ascend(
-            params["W"],
-            velocities["W"],
-            self.gradient,
+            self.rbm.params(),
+            self.arrays,
+            {"W": self.gradient, "vbias": dv, "hbias": dh},
+            rate=rate,
             momentum=momentum,
-            shrink=1 - rate * config.weight_decay if config.weight_decay else None,
-            threshold=rate * config.l1_decay if config.l1_decay else None,
+            weight_decay=config.weight_decay,
+            l1_decay=config.l1_decay,
         )
-        ascend(params["vbias"], velocities["vbias"], dv, momentum=momentum)
-        ascend(params["hbias"], velocities["hbias"], dh, momentum=momentum)

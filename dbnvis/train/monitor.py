@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..backend import Array, array_module
+from ..backend import Array, array_module, to_numpy
 from ..evaluate.audit import unit_audit
 from ..rbm import RBM
 
@@ -43,24 +43,29 @@ def monitor(
     xp = array_module(rbm.W)
     v = data[:MONITOR]
     mean_h = rbm.mean_h_given_v(v)
-    free_energy = float(rbm.free_energy(v).mean())
-    gap = free_energy - float(rbm.free_energy(held_out[:MONITOR]).mean()) if held_out is not None else float("nan")
-    error = float(((v - rbm.mean_v_given_h(mean_h)) ** 2).sum(axis=1).mean())
-    norm = float(xp.sqrt((rbm.W**2).sum(axis=0)).mean())
+    audit = unit_audit(mean_h, rbm.W)
+    numbers = [
+        rbm.free_energy(v).mean(),
+        rbm.free_energy(v if held_out is None else held_out[:MONITOR]).mean(),
+        ((v - rbm.mean_v_given_h(mean_h)) ** 2).sum(axis=1).mean(),
+        xp.sqrt((rbm.W**2).sum(axis=0)).mean(),
+        *(flags.sum() for flags in (audit.dead, audit.always_on, audit.duplicate)),
+    ]
+    numbers = to_numpy(xp.stack([x.astype("float64") for x in numbers])).tolist()  # one look at the device
+    free_energy, held_out_energy, error, norm, dead, always_on, duplicates = numbers
     if not all(abs(x) < float("inf") for x in (free_energy, error, norm)):
         raise TrainingDiverged(
             f"layer {layer}: parameters are no longer finite after epoch {epoch}; "
             f"lower the learning rate (now {rate:g}) or the momentum"
         )
-    audit = unit_audit(mean_h, rbm.W)
     return EpochStats(
         layer=layer,
         epoch=epoch,
         reconstruction_error=error,
-        free_energy_gap=gap,
-        dead=int(audit.dead.sum()),
-        always_on=int(audit.always_on.sum()),
-        duplicates=int(audit.duplicate.sum()),
+        free_energy_gap=float("nan") if held_out is None else free_energy - held_out_energy,
+        dead=int(dead),
+        always_on=int(always_on),
+        duplicates=int(duplicates),
         weight_norm=norm,
         learning_rate=rate,
         seconds=seconds,

@@ -17,7 +17,7 @@ from .base import Unit, UnitImages, as_units, check_choices, unit_images, unit_r
 
 # Neighbours climb together, whether asked for or not: a matrix product's last bits depend on all of its rows, and
 # a unit's picture must not depend on its company. Enough rows for a fast product, few enough for the cache.
-BLOCK = 16
+BLOCK = 32
 GROW, SHRINK = 1.5, 0.5  # of a row's step after a success, after a failure
 PATIENCE = 10  # steps over which progress is judged
 
@@ -27,8 +27,7 @@ class ActivationMaximization:
     """Gradient ascent on the unit's pre-activation from several random starts.
 
     Every start is uniform noise in [0, 1]. Each row keeps its own step, which grows while the activation
-    rises and shrinks when it would fall, so the trace never decreases; the ascent ends when no row
-    makes progress.
+    rises and shrinks when it would fall, so the trace never decreases, and stops when it makes no progress.
 
     Returns the starts best first; `extras["trace"]` (U, S, max_steps + 1) is the activation after every step.
     """
@@ -90,44 +89,41 @@ class ActivationMaximization:
 
     def _ascend(self, model: Any, layer: str, indices: list[int], x: Array, norm: float) -> tuple[Array, Array, Array]:
         """Climb from `x` (U, S, *shape): optima, traces (U, S, max_steps + 1), gradients' norms there (U, S)."""
-        xp, shape, n_axes = model.xp, x.shape, len(model.input_shape)
-        x = x.reshape(-1, *model.input_shape)  # (R, *shape), R = U S rows
-        R = len(x)
+        xp, (n_units, n_starts), n_axes = model.xp, x.shape[:2], len(model.input_shape)
         network = model.network.upto(f"{layer}.pre").select(xp.asarray(indices))
-        pick = xp.repeat(xp.eye(shape[0], dtype=x.dtype), shape[1], axis=0)  # (R, U): the row's own unit
+        own = xp.repeat(xp.eye(n_units, dtype=x.dtype), n_starts, axis=0)  # (R, U): each row's unit, R = U S rows
 
         def project(x: Array) -> Array:
             return rescale(x, norm, n_axes) if self.constraint == "norm" else xp.clip(x, *model.input_range)
 
-        def value_and_grad(x: Array) -> tuple[Array, Array]:
+        def value_and_grad(x: Array, own: Array) -> tuple[Array, Array]:
             pre, pullback = network.forward(x)
-            return (pre * pick).sum(axis=1), pullback(pick)
+            return (pre * own).sum(axis=1), pullback(own)
 
         def per_row(a: Array) -> Array:
-            return a.reshape(R, *(1,) * n_axes)
+            return a.reshape(-1, *(1,) * n_axes)
 
-        def slope(grad: Array) -> Array:
-            return xp.sqrt((grad * grad).reshape(R, -1).sum(axis=1))
+        def length(grad: Array) -> Array:
+            return xp.sqrt((grad * grad).reshape(len(grad), -1).sum(axis=1))
 
-        x = project(x)
-        value, grad = value_and_grad(x)
-        step = xp.full(R, self.step, dtype=x.dtype)
-        climbing = xp.ones(R, dtype=bool)
-        trace = [value]
-        for i in range(self.max_steps):
-            length = slope(grad)
-            proposal = project(x + per_row(step * norm / xp.where(length > 0, length, 1)) * grad)
-            new_value, new_grad = value_and_grad(proposal)
-            better = climbing & (new_value > value)
-            x = xp.where(per_row(better), proposal, x)
-            grad = xp.where(per_row(better), new_grad, grad)
-            value = xp.where(better, new_value, value)
-            step = xp.where(better, step * GROW, step * SHRINK)
-            trace.append(value)
-            if i + 1 >= PATIENCE:
-                climbing &= value - trace[-1 - PATIENCE] > self.tolerance * xp.abs(value)
-                if not climbing.any():
+        optimum = project(x.reshape(-1, *model.input_shape))  # (R, *shape)
+        value, grad = value_and_grad(optimum, own)
+        trace, slope = xp.repeat(value[:, None], self.max_steps + 1, axis=1), length(grad)
+        x, step, rows = optimum, xp.full(len(own), self.step, dtype=x.dtype), xp.arange(len(own))  # of those climbing
+        for i in range(1, self.max_steps + 1):
+            size = length(grad)
+            proposal = project(x + per_row(step * norm / xp.where(size > 0, size, 1)) * grad)
+            new_value, new_grad = value_and_grad(proposal, own)
+            better = new_value > value
+            x, grad = (xp.where(per_row(better), *pair) for pair in ((proposal, x), (new_grad, grad)))
+            value, step = xp.where(better, new_value, value), xp.where(better, step * GROW, step * SHRINK)
+            optimum[rows], slope[rows] = x, length(grad)
+            trace[rows, i:] = value[:, None]
+            if i >= PATIENCE:
+                climbing = value - trace[rows, i - PATIENCE] > self.tolerance * xp.abs(value)
+                if not climbing.all():
+                    x, grad, value, step, own, rows = (a[climbing] for a in (x, grad, value, step, own, rows))
+                if len(rows) == 0:
                     break
-        trace += [value] * (self.max_steps + 1 - len(trace))
-        per_unit = shape[:2]
-        return x.reshape(shape), xp.stack(trace, axis=1).reshape(*per_unit, -1), slope(grad).reshape(per_unit)
+        per_unit = (n_units, n_starts)
+        return optimum.reshape(*per_unit, *model.input_shape), trace.reshape(*per_unit, -1), slope.reshape(per_unit)

@@ -1,29 +1,20 @@
-"""Drawing: the only module that imports matplotlib. Functions take NumPy arrays and return a Figure.
-
-Conventions: filters and optimal inputs in a symmetric grey scale, zero at mid-grey, each tile by its own
-largest |value|; samples and images in their pixel range, black to white; no axes around tiles; every figure
-carries a legend of its greys, colours and numbers. Colours are Okabe & Ito's, distinct to the colour-blind.
-"""
+"""Picture tiles: sheets of units."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from .backend import Array
+from ..backend import Array
+from .base import MARGIN, ORANGE, blank, wrap
 
-BLUE, ORANGE, GREEN, BLACK = "#0072B2", "#D55E00", "#009E73", "#000000"
-DPI = 160
 TOP, BOTTOM = 0.16, 0.15  # inches above a tile for its number, below it for its caption
-MARGIN = 0.12  # inches
 
 
 @dataclass(frozen=True)
@@ -75,7 +66,7 @@ def sheet(
         Side of a tile in inches.
     side_by_side : bool
     """
-    sizes = [_panel_size(panel, tile) for panel in panels]
+    sizes = [panel_size(panel, tile) for panel in panels]
     if side_by_side:
         width, height = sum(w for w, _ in sizes) + MARGIN * (len(panels) + 1), max(h for _, h in sizes)
     else:
@@ -84,19 +75,19 @@ def sheet(
             sum(h for _, h in sizes) + MARGIN * (len(panels) - 1),
         )
     width = max(width, 6.5)
-    heading = _wrap(heading, width, 9)
-    legend = _wrap(legend, width, 7)
+    heading = wrap(heading, width, 9)
+    legend = wrap(legend, width, 7)
     head = 0.16 * (heading.count("\n") + 1) + 0.12
     foot = 0.125 * (legend.count("\n") + 1) + 0.52
     total = height + head + foot
-    figure = _figure(width, total)
+    figure = blank(width, total)
     figure.text(MARGIN / width, 1 - 0.06 / total, heading, fontsize=9, weight="bold", va="top")
     figure.text(MARGIN / width, 0.06 / total, legend, fontsize=7, va="bottom", linespacing=1.2)
     _grey_keys(figure, width, total, foot - 0.34, {panel.symmetric for panel in panels})
     x, y = MARGIN, total - head
     for panel, (w, h) in zip(panels, sizes, strict=True):
         axes = figure.add_axes((x / width, (y - h) / total, w / width, h / total))
-        _draw_panel(axes, panel, tile, w, h)
+        draw_panel(axes, panel, tile, w, h)
         if side_by_side:
             x += w + MARGIN
         else:
@@ -104,13 +95,14 @@ def sheet(
     return figure
 
 
-def _panel_size(panel: Panel, tile: float) -> tuple[float, float]:
+def panel_size(panel: Panel, tile: float) -> tuple[float, float]:
+    """Width and height of a panel with tiles of side `tile`."""
     row = tile + (TOP if panel.labels else 0.03) + (BOTTOM if panel.captions else 0.03)
     return panel.columns * (tile + 0.05), panel.rows * row + (0.22 if panel.title else 0)
 
 
-def _draw_panel(axes: Any, panel: Panel, tile: float, width: float, height: float) -> None:
-    """Draw in inches: x to the right, y downwards from the panel's top."""
+def draw_panel(axes: Any, panel: Panel, tile: float, width: float, height: float) -> None:
+    """Draw in the unit of `tile`, usually inches: x to the right, y downwards from the panel's top."""
     axes.set_xlim(0, width)
     axes.set_ylim(height, 0)
     axes.axis("off")
@@ -163,58 +155,3 @@ def _grey_keys(figure: Figure, width: float, height: float, y: float, kinds: set
         for position, text, align in ((0, low, "left"), (127, middle, "center"), (255, high, "left")):
             axes.text(position, -0.9, text, fontsize=6.5, ha=align, va="bottom")
         x += 2.5
-
-
-def curves(panels: Sequence[tuple[str, str, dict[str, tuple[Array, Array]]]], *, heading: str, legend: str) -> Figure:
-    """Line plots side by side.
-
-    Parameters
-    ----------
-    panels : sequence of (title, label of the x axis, {line name: (x, y)})
-    heading, legend : str
-    """
-    columns = min(3, len(panels))
-    rows = math.ceil(len(panels) / columns)
-    width, height = 3.3 * columns, 2.4 * rows + 0.9
-    legend = _wrap(legend, width, 7)
-    figure = _figure(width, height)
-    figure.suptitle(heading, fontsize=9, weight="bold", x=0.01, ha="left", y=1 - 0.06 / height, va="top")
-    figure.text(0.01, 0.06 / height, legend, fontsize=7, va="bottom")
-    styles = [(BLUE, "-"), (ORANGE, "--"), (GREEN, ":"), (BLACK, "-.")]
-    for i, (title, x_label, lines) in enumerate(panels):
-        axes = figure.add_subplot(rows, columns, i + 1)
-        for j, (name, (x, y)) in enumerate(lines.items()):
-            color, style = styles[j % len(styles)]
-            axes.plot(x, y, color=color, linestyle=style, linewidth=1.4, label=name)
-        if all(np.asarray(y).dtype.kind in "iu" for _, y in lines.values()):  # counts
-            axes.set_ylim(-0.2, max(5, *(max(y) for _, y in lines.values())) * 1.05)
-        axes.set_title(title, fontsize=8, loc="left")
-        axes.set_xlabel(x_label, fontsize=7)
-        axes.tick_params(labelsize=7)
-        axes.grid(alpha=0.3, linewidth=0.4)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(fontsize=6.5, frameon=False)
-    foot = 0.125 * (legend.count("\n") + 1) + 0.15
-    figure.subplots_adjust(
-        left=0.07, right=0.985, top=1 - 0.55 / height, bottom=(foot + 0.4) / height, hspace=0.55, wspace=0.28
-    )
-    return figure
-
-
-def save(figure: Figure, path: Path) -> None:
-    """Write `figure` as a PNG whose bytes depend on nothing but what it shows."""
-    figure.savefig(path, dpi=DPI, metadata={"Software": None})
-
-
-def _figure(width: float, height: float) -> Figure:
-    figure = Figure(figsize=(width, height), facecolor="white")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def _wrap(text: str, width: float, font: float) -> str:
-    """Break lines at `width` inches, a character being about half its font size wide."""
-    import textwrap
-
-    n = max(40, int((width - 2 * MARGIN) * 72 / (0.53 * font)))
-    return "\n".join(line for paragraph in text.split("\n") for line in textwrap.wrap(paragraph, n) or [""])

@@ -1,0 +1,92 @@
+"""Which library arrays belong to, how they move between libraries, and generators of either."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from . import cuda
+
+Array = Any  # numpy.ndarray or cupy.ndarray; neither is imported for a type
+
+#: Top-level packages whose arrays are accepted.
+LIBRARIES = {"numpy", "cupy"}
+
+
+def array_module(*arrays: Array) -> Any:
+    """Return the library (numpy or cupy) that all `arrays` belong to.
+
+    Raises
+    ------
+    TypeError
+        If an argument is no array, or if the arrays live on different devices.
+    """
+    names = {type(a).__module__.partition(".")[0] for a in arrays}
+    if len(names) == 1 and names <= LIBRARIES:
+        return sys.modules[names.pop()]
+    if names <= LIBRARIES and names:
+        raise TypeError(
+            f"arrays of {' and '.join(sorted(names))} in one call; "
+            "move all of them to one device first (dbnvis.backend.move)"
+        )
+    raise TypeError(
+        f"expected arrays of {' or '.join(sorted(LIBRARIES))}, got {', '.join(type(a).__name__ for a in arrays)}"
+    )
+
+
+def move(x: Array, xp: Any) -> Array:
+    """Return `x` as an array of library `xp` (no copy where it already is one)."""
+    if type(x).__module__.partition(".")[0] == xp.__name__:
+        return x
+    return xp.asarray(to_numpy(x))
+
+
+def to_numpy(x: Array) -> Array:
+    """Return `x` as a NumPy array on the host (no copy where it already is one)."""
+    import numpy
+
+    return x.get() if hasattr(x, "get") else numpy.asarray(x)
+
+
+def make_rng(xp: Any, *seed: int, into: Any = None) -> Any:
+    """Return a generator of library `xp`, a function of the integers `seed` alone.
+
+    Use its `random` and `standard_normal` alone: generators on the device have few other of NumPy's methods. `into`
+    is a generator that is needed no longer; on a GPU it may begin again instead of a new one.
+    """
+    import numpy
+
+    # One integer, mixed well from all of them: generators on the device take no list.
+    mixed = int(numpy.random.SeedSequence(seed).generate_state(1, numpy.uint64)[0] >> 1)
+    if xp.__name__ != "cupy":
+        return xp.random.default_rng(mixed)
+    if not isinstance(into, cuda.Generator):
+        return cuda.Generator(mixed)
+    into.reseed(mixed)
+    return into
+
+
+class UnitStreams:
+    """Generators side by side, one for each row of the leading axis of what is drawn.
+
+    A row's numbers then depend on its own generator alone, however the rows are grouped.
+    """
+
+    def __init__(self, generators: Sequence[Any]):
+        self.generators = generators
+
+    def random(self, shape: tuple[int, ...], dtype: Any = "float64") -> Array:
+        """Uniform numbers on [0, 1) of `shape`, whose first axis runs over the generators."""
+        rows = [generator.random(shape[1:], dtype=dtype) for generator in self.generators]
+        return array_module(rows[0]).stack(rows)
+
+    def standard_normal(self, shape: tuple[int, ...], dtype: Any = "float64") -> Array:
+        """Standard normal numbers of `shape`, whose first axis runs over the generators."""
+        rows = [generator.standard_normal(shape[1:], dtype=dtype) for generator in self.generators]
+        return array_module(rows[0]).stack(rows)
+
+
+def child_seeds(rng: Any, n: int) -> list[int]:
+    """Draw `n` integer seeds from `rng`, for generators that must not depend on each other's use."""
+    return [int(u) for u in to_numpy(rng.random(n)) * 2.0**53]

@@ -1,0 +1,213 @@
+"""Hot kernels: what CD training and Gibbs sampling spend their time on.
+
+Each is NumPy code that also runs on any device; where CuPy's arrays fit them, the kernels of `cuda` take over.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from . import cuda, graphs
+from .arrays import Array, UnitStreams, array_module
+
+
+def _on_gpu(xp: Any, *arrays: Array) -> bool:
+    return xp.__name__ == "cupy" and cuda.fit(*arrays)
+
+
+def matmul(a: Array, b: Array, out: Array | None = None) -> Array:
+    """a @ b."""
+    xp = array_module(a, b)
+    if xp.__name__ == "cupy":
+        return graphs.matmul(a, b, out)
+    return a @ b if out is None else xp.matmul(a, b, out=out)
+
+
+def logistic_mean(pre: Array, bias: Array, out: Array | None = None) -> Array:
+    """sigmoid(pre + bias); `out` may be `pre`."""
+    xp = array_module(pre, bias)
+    if xp.__name__ == "cupy":
+        return cuda.logistic_mean(pre, bias, out)
+    y = _tanh_half(xp, pre, bias, out)  # sigmoid(x) = (1 + tanh(x / 2)) / 2
+    y *= 0.5
+    y += 0.5
+    return y
+
+
+def logistic_sample(pre: Array, bias: Array, *, rng: Any, out: Array | None = None) -> Array:
+    """Draw 0 or 1 with probability sigmoid(pre + bias) of 1; `out` may be `pre`."""
+    xp = array_module(pre, bias)
+    if xp.__name__ == "cupy":
+        return cuda.logistic_sample(pre, bias, rng, out)
+    y = _tanh_half(xp, pre, bias, out)
+    return _compare_to_noise(xp, y, rng, out=y)
+
+
+def logistic_mean_sample(pre: Array, bias: Array, *, rng: Any, out: tuple[Array, Array]) -> None:
+    """sigmoid(pre + bias) into `out[0]`, which may be `pre`, and a draw with that probability of 1 into `out[1]`."""
+    xp, (mean, sample) = array_module(pre, bias), out
+    if xp.__name__ == "cupy":
+        cuda.logistic_mean_sample(pre, bias, rng, mean, sample)
+        return
+    y = _tanh_half(xp, pre, bias, mean)
+    _compare_to_noise(xp, y, rng, out=sample)
+    y *= 0.5
+    y += 0.5
+
+
+def _tanh_half(xp: Any, pre: Array, bias: Array, out: Array | None) -> Array:
+    y = xp.add(pre, bias, out=out)
+    y *= 0.5
+    return xp.tanh(y, out=y)
+
+
+def bernoulli(p: Array, *, rng: Any, out: Array | None = None) -> Array:
+    """Draw 0 or 1 with probability `p` of 1; `out` may be `p`."""
+    xp = array_module(p)
+    if xp.__name__ == "cupy":
+        return cuda.bernoulli(p, rng, out)
+    y = xp.multiply(p, 2.0, out=out)
+    y -= 1.0
+    return _compare_to_noise(xp, y, rng, out=y)
+
+
+def _compare_to_noise(xp: Any, y: Array, rng: Any, out: Array) -> Array:
+    """1 where `y` in [-1, 1] exceeds uniform noise on (-1, 1), else 0; `out` may be `y`."""
+    if xp.__name__ == "numpy" and y.dtype == xp.float32 and _draws_64_bits(rng):
+        xp.multiply(y, 32768.0, out=out)
+        out -= 0.5  # rounds the probability to the nearest of 2**16
+        return xp.greater(out, _noise_int16(rng, y.shape), out=out)
+    noise = rng.random(y.shape, dtype=y.dtype)
+    noise *= 2.0
+    noise -= 1.0
+    return xp.greater(y, noise, out=out)
+
+
+def _draws_64_bits(rng: Any) -> bool:
+    if isinstance(rng, UnitStreams):
+        return all(_draws_64_bits(generator) for generator in rng.generators)
+    return type(rng.bit_generator).__name__ in ("PCG64", "PCG64DXSM", "Philox", "SFC64")  # not MT19937
+
+
+def _noise_int16(rng: Any, shape: tuple[int, ...]) -> Array:
+    """Uniform 16-bit integers: three times as fast as 24-bit floats, probabilities off by at most 2**-17."""
+    import numpy
+
+    if isinstance(rng, UnitStreams):
+        return numpy.stack([_noise_int16(generator, shape[1:]) for generator in rng.generators])
+    size = math.prod(shape)
+    return rng.bit_generator.random_raw((size + 3) // 4).view(numpy.int16)[:size].reshape(shape)
+
+
+def take_rows(x: Array, rows: Array, out: Array, rng: Any = None) -> None:
+    """x[rows] into `out`, or with `rng` a draw with those probabilities; `rows` must be valid."""
+    xp = array_module(x, rows)
+    if xp.__name__ == "cupy":
+        cuda.take_rows(x, rows, out, rng)
+        return
+    # NumPy checks indices in a buffer of its own unless told what to do with bad ones.
+    xp.take(x, rows, axis=0, out=out, **({"mode": "clip"} if xp.__name__ == "numpy" else {}))
+    if rng is not None:
+        bernoulli(out, rng=rng, out=out)
+
+
+def deal(order: Array, rates: Array, batch: Array, *, out: tuple[Array, Array]) -> None:
+    """Row `batch` (1,) of `order` (N, B) into `out[0]` (1, B), of `rates` (N,) into `out[1]` (1,); then batch += 1."""
+    xp = array_module(order, rates, batch)
+    rows, rate = out
+    if _on_gpu(xp, rates):
+        cuda.deal(order, rates, batch, rows, rate)
+        return
+    take_rows(order, batch, out=rows)
+    take_rows(rates, batch, out=rate)
+    batch += 1
+
+
+def remember(mean: Array, x: Array, memory: float) -> None:
+    """Move the running `mean` towards the mean of the rows of `x`."""
+    if _on_gpu(array_module(mean, x), mean, x):
+        cuda.remember(mean, x, memory)
+        return
+    mean *= memory
+    mean += (1 - memory) * x.mean(axis=0)
+
+
+def contrast(
+    v: Array, h: Array, sign: Array, rate: Array, *, offsets: tuple[Array, Array] | None, out: Array
+) -> tuple[Array, Array]:
+    """Sum over rows, weighed by sign * rate, of v h' into `out`, and of v and of h, returned; `v` and `h` are spent.
+
+    With `offsets` of v and h it is the gradient of the centered machine, its biases written in the ordinary one's.
+    """
+    xp = array_module(v, h, sign, rate)
+    if _on_gpu(xp, v, h, sign, rate, *(offsets or ())):
+        return cuda.contrast(v, h, sign, rate, offsets, out)
+    weight = sign * rate
+    if offsets is not None:
+        v -= offsets[0]
+        h -= offsets[1]
+    h *= weight[:, None]
+    matmul(v.T, h, out=out)
+    if offsets is None:
+        return weight @ v, h.sum(axis=0)
+    return matmul(weight - matmul(h, offsets[1]), v), matmul(1 - matmul(v, offsets[0]), h)
+
+
+def attract(change: Array, x: Array, *, rate: Array, strength: float, target: float) -> None:
+    """change += rate * strength * (target - x)."""
+    if _on_gpu(array_module(change, x, rate), change, x, rate):
+        cuda.attract(change, x, rate, strength, target)
+        return
+    change += rate * strength * (target - x)
+
+
+def ascend(
+    params: dict[str, Array],
+    velocities: dict[str, Array],
+    changes: dict[str, Array],
+    *,
+    rate: Array,
+    momentum: float,
+    weight_decay: float,
+    l1_decay: float,
+) -> None:
+    """velocity = momentum * velocity + change; x += velocity, in place; `changes` are spent.
+
+    The weights W then shrink by rate * weight_decay, and each moves towards zero by rate * l1_decay, at most to it.
+    """
+    arrays = [x[name] for x in (params, velocities, changes) for name in changes]
+    xp = array_module(rate, *arrays)
+    if _on_gpu(xp, rate, *arrays):
+        cuda.ascend(params, velocities, changes, rate, momentum, weight_decay, l1_decay)
+        return
+    for name, change in changes.items():
+        decays = (1 - rate * weight_decay if weight_decay else None, rate * l1_decay if l1_decay else None)
+        _ascend(xp, params[name], velocities[name], change, momentum, *(decays if name == "W" else (None, None)))
+
+
+def _ascend(xp: Any, x: Array, velocity: Array, change: Array, momentum: float, shrink: Any, threshold: Any) -> None:
+    if momentum:
+        velocity *= momentum
+        velocity += change
+        x += velocity
+    else:  # nothing of a velocity lasts
+        x += change
+    if shrink is not None:
+        x *= shrink
+    if threshold is not None:  # towards zero by `threshold`, to zero at the most
+        xp.clip(x, -threshold, threshold, out=change)
+        x -= change
+
+
+def recorded(xp: Any, function: Callable[[], None]) -> Callable[[int], None]:
+    """`function`, as one that takes how often to call it. A GPU replays it: what changes must come from arrays."""
+    if xp.__name__ == "cupy":
+        return graphs.Recorded(function)
+
+    def repeat(times: int) -> None:
+        for _ in range(times):
+            function()
+
+    return repeat

@@ -1,0 +1,137 @@
+"""Charts on a grid, each with a note under it that says how to read it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from ..backend import Array
+from .base import MARGIN, STYLES, blank, wrap
+from .tiles import Panel, draw_panel, panel_size
+
+CELL, GAP = 2.9, 0.42  # inches: width of a chart in the fullest row, space between charts
+TITLE, AXIS, LINE = 0.34, 0.38, 0.115  # inches: above a chart, its axis below, a line of its note
+
+
+@dataclass(frozen=True)
+class Chart:
+    """What every chart has.
+
+    Parameters
+    ----------
+    title : str
+    note : str
+        Stands under the chart: how to read it.
+    """
+
+    title: str
+    note: str
+
+    def draw(self, axes: Any) -> None:
+        """Draw into matplotlib axes."""
+
+
+@dataclass(frozen=True)
+class Lines(Chart):
+    """Curves: {name: (x, y)}; counts, which are integers, start at zero."""
+
+    x_label: str
+    lines: dict[str, tuple[Array, Array]]
+
+    def draw(self, axes: Any) -> None:
+        for (name, (x, y)), (color, style) in zip(self.lines.items(), STYLES, strict=False):
+            axes.plot(x, y, color=color, linestyle=style, linewidth=1.4, label=name)
+        if all(np.asarray(y).dtype.kind in "iu" for _, y in self.lines.values()):
+            axes.set_ylim(-0.2, max(5, *(max(y) for _, y in self.lines.values())) * 1.05)
+        axes.set_xlabel(self.x_label, fontsize=7)
+        axes.grid(alpha=0.3, linewidth=0.4)
+        if len(self.lines) > 1:
+            axes.legend(fontsize=6.5, frameon=False)
+
+
+@dataclass(frozen=True)
+class Histograms(Chart):
+    """Shares of values in common bins: {name: values}, drawn as outlines."""
+
+    x_label: str
+    values: dict[str, Array]
+    bins: int = 60
+
+    def draw(self, axes: Any) -> None:
+        flat = {name: np.asarray(x, dtype=float).ravel() for name, x in self.values.items()}
+        low, high = (f([f(x) for x in flat.values()]) for f in (min, max))
+        edges = np.linspace(low, high if high > low else low + 1, self.bins + 1)
+        for (name, x), (color, style) in zip(flat.items(), STYLES, strict=False):
+            counts = np.histogram(x, edges)[0] / x.size
+            axes.stairs(100 * counts, edges, color=color, linestyle=style, linewidth=1.2, label=name)
+        axes.set_xlabel(self.x_label, fontsize=7)
+        axes.set_ylabel("%", fontsize=7, labelpad=1)
+        if len(flat) > 1:
+            axes.legend(fontsize=6.5, frameon=False)
+
+
+@dataclass(frozen=True)
+class Matrix(Chart):
+    """An array of values in [0, 1] as an image, black to white, row 0 at the top."""
+
+    x_label: str
+    y_label: str
+    values: Array
+
+    def draw(self, axes: Any) -> None:
+        axes.imshow(self.values, cmap="gray", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+        axes.set_xlabel(self.x_label, fontsize=7)
+        axes.set_ylabel(self.y_label, fontsize=7, labelpad=1)
+
+
+@dataclass(frozen=True)
+class Tiles(Chart):
+    """Picture tiles."""
+
+    panel: Panel
+
+    def draw(self, axes: Any) -> None:
+        width, height = panel_size(self.panel, 1.0)
+        draw_panel(axes, self.panel, 1.0, width, height)
+        axes.set_aspect("equal", anchor="NW")
+
+
+def dashboard(rows: Sequence[Sequence[Chart]], *, heading: str, legend: str, heights: Sequence[float]) -> Figure:
+    """Rows of equally wide charts, each under its title and above its note.
+
+    Parameters
+    ----------
+    rows : sequence of rows of Chart
+    heading, legend : str
+        Above and below everything.
+    heights : sequence of float
+        Of each row's charts, in inches.
+    """
+    columns = max(len(row) for row in rows)
+    width = columns * CELL + (columns + 1) * GAP
+    cells = [(width - (len(row) + 1) * GAP) / len(row) for row in rows]
+    notes = [[wrap(chart.note, cell + 2 * MARGIN, 6.5) for chart in row] for row, cell in zip(rows, cells, strict=True)]
+    foots = [AXIS + 0.1 + LINE * max(note.count("\n") + 1 for note in row) for row in notes]
+    legend = wrap(legend, width, 7)
+    bottom = 0.125 * (legend.count("\n") + 1) + 0.15
+    total = 0.3 + sum(heights) + sum(foots) + TITLE * len(rows) + bottom
+    figure = blank(width, total)
+    figure.text(MARGIN / width, 1 - 0.06 / total, heading, fontsize=9, weight="bold", va="top")
+    figure.text(MARGIN / width, 0.06 / total, legend, fontsize=7, va="bottom", linespacing=1.2)
+    y = total - 0.3
+    for row, row_notes, cell, height, foot in zip(rows, notes, cells, heights, foots, strict=True):
+        y -= TITLE + height
+        for i, (chart, note) in enumerate(zip(row, row_notes, strict=True)):
+            x = GAP + i * (cell + GAP)
+            axes = figure.add_axes((x / width, y / total, cell / width, height / total))
+            axes.tick_params(labelsize=6.5)
+            axes.spines[["top", "right"]].set_visible(False)
+            chart.draw(axes)
+            figure.text(x / width, (y + height + 0.05) / total, chart.title, fontsize=8, va="bottom")
+            figure.text(x / width, (y - AXIS) / total, note, fontsize=6.5, va="top", linespacing=1.15)
+        y -= foot
+    return figure

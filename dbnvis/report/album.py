@@ -1,0 +1,40 @@
+"""What a training leaves behind for pictures of its course."""
+
+from __future__ import annotations
+
+from ..backend import Array
+from ..dbn import DBN
+
+FILTERS = 10  # units whose filters are kept from epoch to epoch
+PARTICLES = 30  # negative-phase particles kept
+PREFIX = "album."  # of the arrays' names in a checkpoint
+
+
+def shown_epoch(epoch: int) -> bool:
+    """Whether filters are kept after `epoch`: 1, 2, 5, 10, 20, 50, ..."""
+    return epoch in {digit * 10**power for digit in (1, 2, 5) for power in range(6)}
+
+
+class Album:
+    """What training keeps for the figure of its health, as arrays that a checkpoint can hold."""
+
+    def __init__(self, arrays: dict[str, Array] | None = None):
+        """Go on with an album whose arrays are among the `arrays` of a checkpoint, or begin one."""
+        self.arrays = {name: x for name, x in (arrays or {}).items() if name.startswith(PREFIX)}
+
+    def add(self, model: DBN, layer: str, epoch: int, chains: Array) -> None:
+        """Keep the filters of some units after `epoch`, and the particles as they are now."""
+        rbm = model.rbms[model.depth(layer) - 1]
+        if shown_epoch(epoch):
+            self.arrays[f"{PREFIX}{layer}.filters.{epoch}"] = rbm.W[:, :FILTERS].copy()
+        newest = chains if chains.ndim == 2 else chains[0]  # of tempered chains, those of the model itself
+        self.arrays[f"{PREFIX}{layer}.particles"] = newest[:PARTICLES].copy()
+
+    def filters(self, layer: str) -> dict[int, Array]:
+        """Kept weights (V, FILTERS) by epoch."""
+        prefix = f"{PREFIX}{layer}.filters."
+        return {int(name.removeprefix(prefix)): x for name, x in self.arrays.items() if name.startswith(prefix)}
+
+    def particles(self, layer: str) -> Array:
+        """The hidden states (n, H) of the latest chains."""
+        return self.arrays[f"{PREFIX}{layer}.particles"]

@@ -1,0 +1,153 @@
+"""Is training healthy? One figure per layer, each panel with what to look for.
+
+References
+----------
+Hinton (2010), "A practical guide to training restricted Boltzmann machines", UTML TR 2010-003.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..backend import Array, make_rng, move, to_numpy
+from ..plot import Chart, Histograms, Lines, Matrix, Panel, Tiles, dashboard
+from ..train import EpochStats
+from ..visualize import FilterCombination, Unit
+from .study import Study
+
+SAMPLES = 200  # images whose hidden probabilities are drawn
+
+
+def training_health(study: Study, history: Sequence[EpochStats], images: Array) -> None:
+    """One figure per layer: filters as they grew, parameters, activities, curves and particles.
+
+    Parameters
+    ----------
+    study : Study
+        With the album of its training.
+    history : sequence of EpochStats
+    images : array (N, *input_shape)
+        Test images, for the hidden units' probabilities.
+    """
+    for layer in study.model.layer_names:
+        epochs = [stats for stats in history if stats.layer == layer]
+        if epochs and study.album.filters(layer):
+            _layer(study, layer, epochs, images)
+
+
+def _layer(study: Study, layer: str, epochs: Sequence[EpochStats], images: Array) -> None:
+    album, model, depth = study.album, study.model, study.model.depth(layer)
+    rbm = model.rbms[depth - 1]
+    mean_h = to_numpy(model.encode(move(images[:SAMPLES], model.xp), layer))
+    order = np.argsort(-mean_h.mean(axis=0))
+    kept = album.filters(layer)
+    kept[epochs[-1].epoch] = rbm.W[:, : len(next(iter(kept.values())).T)]
+    filters = {epoch: _pictures(study, layer, W) for epoch, W in sorted(kept.items())}
+    tiles = np.concatenate(list(filters.values()))
+    n = tiles.shape[0] // len(filters)
+    labels = [f"epoch {epoch}" if i == 0 else "" for epoch in filters for i in range(n)]
+    particles = to_numpy(
+        model.sample_decode(move(album.particles(layer), model.xp), layer, rng=make_rng(model.xp, study.seed))
+    )
+    x = [stats.epoch for stats in epochs]
+
+    def curve(title: str, note: str, **fields: str) -> Chart:
+        lines = {name: (x, [getattr(stats, field) for stats in epochs]) for name, field in fields.items()}
+        return Lines(title, note, "epoch", lines)
+
+    W, vbias, hbias = (to_numpy(p) for p in (rbm.W, rbm.vbias, rbm.hbias))
+    below = "pixels" if depth == 1 else f"units of {model.layer_names[depth - 2]}"
+    rows: list[list[Chart]] = [
+        [
+            Tiles(
+                f"Filters of units 0 to {n - 1} in training" + ("" if depth == 1 else ", carried down linearly"),
+                "Healthy: noise turns within a few epochs into strokes or spots, each unit its own. Noise that stays: "
+                "the rate is too low, or the unit is not needed. All alike: break the symmetry, or lower the rate.",
+                Panel(tiles, True, n, labels=labels),
+            ),
+            Tiles(
+                "Negative-phase particles (the chains)",
+                "Healthy: they look like data and differ from each other; all classes occur. All alike or frozen: "
+                "chains do not mix, the rate is too high.",
+                Panel(particles, False, 10),
+            ),
+        ],
+        [
+            curve(
+                "Reconstruction error (squared, per image)",
+                "Healthy: falls fast, then slowly. It is not what training descends: a rise with persistent chains "
+                "is no alarm, a rise with CD is.",
+                error="reconstruction_error",
+            ),
+            curve(
+                "Free-energy gap, training - test (nats)",
+                "Healthy: stays near a constant. Falling without end: overfitting (stop earlier, or more decay).",
+                gap="free_energy_gap",
+            ),
+            curve(
+                "Units that learned nothing",
+                "Healthy: none or few. Dead (p < 0.05, or the same, for every image): rate or penalties too high. "
+                "Always on: biases too high. Duplicates (cosine > 0.95): too many units, or too little noise.",
+                dead="dead",
+                duplicates="duplicates",
+                **{"always on": "always_on"},
+            ),
+        ],
+        [
+            Histograms(
+                "Weights",
+                "Healthy: a sharp peak at zero with long tails. A normal curve as wide as at the start: nothing is "
+                "learned. Lumps far out: weights explode.",
+                "weight",
+                {"weights": W},
+            ),
+            Histograms(
+                "Biases",
+                f"Healthy: visible biases near the log-odds of the {below}; hidden ones moderate, below zero where "
+                "units are to be sparse. Beyond -20: units that cannot turn on.",
+                "bias",
+                {"visible": vbias, "hidden": hbias},
+                bins=40,
+            ),
+            Histograms(
+                "Mean activity of the hidden units",
+                "Healthy: one hump near the sparsity target (or 0.1 to 0.5 without one). Piles at 0 or 1: units that "
+                "say nothing.",
+                "mean p(h = 1), one value per unit",
+                {"units": mean_h.mean(axis=0)},
+                bins=40,
+            ),
+        ],
+        [
+            Matrix(
+                f"p(h = 1): {mean_h.shape[1]} units, busiest first, by {len(mean_h)} test images",
+                "Healthy: speckled, no full row or column. White rows: units always on; black rows: dead; equal "
+                "columns: images that the layer cannot tell apart.",
+                "test image",
+                "unit",
+                mean_h[:, order].T,
+            )
+        ],
+    ]
+    figure = dashboard(
+        rows,
+        heading=f"{study.dataset}: training of layer {layer}, {rbm.n_visible} {below}, {rbm.n_hidden} hidden units, "
+        f"{len(epochs)} epochs",
+        legend="Filters: zero at mid-grey, each tile by its own largest |value|. What healthy means: after Hinton "
+        "(2010), A practical guide to training restricted Boltzmann machines.",
+        heights=(0.52 * len(filters), 1.5, 1.5, 1.7),
+    )
+    study.save(f"health_{layer}", figure, {"filters": tiles, "particles": particles, "mean_h": mean_h})
+
+
+def _pictures(study: Study, layer: str, W: Array) -> Any:
+    """Filters (V, n) of `layer` as pictures (n, *input_shape)."""
+    model, depth = study.model, study.model.depth(layer)
+    top = replace(model.rbms[depth - 1], W=move(W, model.xp), hbias=model.rbms[depth - 1].hbias[: W.shape[1]])
+    part = replace(model, rbms=[*model.rbms[: depth - 1], top])
+    units = [Unit(layer, i) for i in range(W.shape[1])]
+    return FilterCombination(k=None)(part, units).images[:, 0]

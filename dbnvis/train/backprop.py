@@ -1,0 +1,262 @@
+"""Fine-tuning by backpropagation: minibatch descent on a network's loss.
+
+References
+----------
+Hinton, Salakhutdinov (2006), "Reducing the dimensionality of data with neural networks".
+Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov (2014), "Dropout: a simple way to prevent neural networks
+from overfitting", JMLR 15.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ..backend import Array, array_module, child_seeds, make_rng
+from ..layers import Dropout, Layer, Network
+from . import optim
+from .losses import LOSSES, Loss
+from .monitor import TrainingDiverged
+
+BATCH = 5000  # images passed up at once when a loss is measured
+
+
+@dataclass(frozen=True)
+class BackpropConfig:
+    """How a network is fine-tuned. The defaults are for a classifier."""
+
+    loss: Literal["softmax", "pixels", "squared"] = "softmax"
+    """softmax: cross-entropy of class labels; pixels: cross-entropy of pixels in [0, 1]; squared: squared error."""
+    epochs: int = 100
+    """Passes over the data."""
+    batch_size: int = 100
+    """Images per update."""
+    optimizer: Literal["adam", "sgd"] = "adam"
+    """Adam (Kingma & Ba 2015), or gradient descent with momentum."""
+    learning_rate: float = 1e-3
+    """At the start; it falls linearly to zero at the end. About 1e-3 for adam, 0.1 for sgd."""
+    momentum: float = 0.9
+    """Share of the past in the running mean of gradients (Adam's beta1)."""
+    weight_decay: float = 0.0
+    """L2 penalty on the weights: each update shrinks them by rate * weight_decay, outside the optimizer."""
+    dropout: float = 0.0
+    """Share of the hidden units left out at every presentation, the others scaled up (Srivastava et al. 2014)."""
+    input_dropout: float = 0.0
+    """Share of the pixels left out, likewise."""
+    top_epochs: int = 0
+    """In the first epochs only the top layer learns, so that its random start does not spoil the others."""
+
+    def __post_init__(self) -> None:
+        for name, least in (("epochs", 1), ("batch_size", 1), ("top_epochs", 0)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        for name in ("learning_rate", "weight_decay"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise ValueError(f"{name} must be a finite number of at least 0, got {getattr(self, name)}")
+        for name in ("momentum", "dropout", "input_dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} must lie in [0, 1), got {getattr(self, name)}")
+        for name, choices in (("loss", LOSSES), ("optimizer", optim.KEEPS)):
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name} must be {' or '.join(choices)}, got {getattr(self, name)!r}")
+
+
+@dataclass
+class BackpropState:
+    """All that fine-tuning carries from epoch to epoch beside the network; saving both makes it resumable."""
+
+    epoch: int = 0
+    """Epochs done."""
+    arrays: dict[str, Array] = field(default_factory=dict)
+    """The optimizer's, by parameter and name, such as "h1.pre.W.mean"."""
+
+
+@dataclass(frozen=True)
+class BackpropStats:
+    """What one epoch did."""
+
+    epoch: int
+    """From 1."""
+    loss: float
+    """Mean over the epoch's presentations, dropout included; in nats for a cross-entropy."""
+    held_out_loss: float
+    held_out_error: float
+    """Of held-out images: % wrong for labels, squared error per image for pixels."""
+    learning_rate: float
+    """At the end of the epoch."""
+    seconds: float
+
+
+def train_backprop(
+    model: Any,
+    data: Array,
+    targets: Array,
+    config: BackpropConfig,
+    *,
+    rng: Any,
+    held_out: tuple[Array, Array] | None = None,
+    state: BackpropState | None = None,
+) -> Iterator[BackpropStats]:
+    """Fine-tune the parameters of `model` in place, one epoch per step of the iterator.
+
+    Parameters
+    ----------
+    model : MLP
+        Or another with `network`, `layer_names` and `input_shape`, whose parameters are contiguous arrays.
+    data : array (N, *input_shape) or (N, V)
+        Left unchanged; a last incomplete batch of an epoch is left out.
+    targets : integer array (N,), or array like data
+        Class labels, or the pixels to reconstruct (in [0, 1] for the loss "pixels").
+    config : BackpropConfig
+    rng : numpy or cupy Generator
+        Every epoch draws from a generator of its own, seeded from this one.
+    held_out : (data, targets), optional
+        For the statistics; nothing is chosen by it.
+    state : BackpropState, optional
+        Where to go on; updated in place, current after every epoch.
+
+    Yields
+    ------
+    BackpropStats
+
+    Raises
+    ------
+    ValueError
+        If data or targets do not fit the model or each other, are empty, not finite or out of range.
+    TrainingDiverged
+        If the loss or a parameter is no longer finite after an epoch.
+    """
+    loss = LOSSES[config.loss]
+    network = _trained_part(model, loss)
+    params = network.params()
+    xp = array_module(*params.values(), data, targets)
+    data, targets = checked(model, data, targets, config, "data")
+    held_out = None if held_out is None else checked(model, *held_out, config, "held-out data")
+    state = BackpropState() if state is None else state
+    seeds = child_seeds(rng, config.epochs)
+    if state.epoch == 0:
+        kept = optim.KEEPS[config.optimizer]
+        state.arrays = {f"{name}.{key}": xp.zeros_like(x) for name, x in params.items() for key in kept}
+    step = _Step(network, loss, config, state)
+    n_batches = len(data) // min(config.batch_size, len(data))
+    for epoch in range(state.epoch, config.epochs):
+        started = time.perf_counter()
+        epoch_rng = make_rng(xp, seeds[epoch])
+        order = xp.argsort(epoch_rng.random(len(data)))
+        step.begin(epoch, epoch_rng)
+        total = 0.0
+        for i, rows in enumerate(_batches(order, n_batches, config.batch_size)):
+            rate = config.learning_rate * (1 - (epoch + i / n_batches) / config.epochs)
+            total += step(data[rows], targets[rows], rate, epoch * n_batches + i + 1)
+        mean_loss, seconds = float(total) / n_batches, time.perf_counter() - started
+        if not (math.isfinite(mean_loss) and all(bool(xp.isfinite(x).all()) for x in params.values())):
+            raise TrainingDiverged(
+                f"loss or parameters are no longer finite after epoch {epoch + 1}; "
+                f"lower the learning rate (now {rate:g})"
+            )
+        state.epoch = epoch + 1
+        measured = (math.nan, math.nan) if held_out is None else measure(model, *held_out, config)
+        yield BackpropStats(epoch + 1, mean_loss, *measured, rate, seconds)
+
+
+def measure(model: Any, data: Array, targets: Array, config: BackpropConfig) -> tuple[float, float]:
+    """Mean loss, and error (% wrong for labels, squared error per image for pixels), of `model` without dropout."""
+    loss = LOSSES[config.loss]
+    network = _trained_part(model, loss)
+    data, targets = checked(model, data, targets, config, "data")
+    losses, errors = 0.0, 0.0
+    for i in range(0, len(data), BATCH):
+        y, _ = network.forward(data[i : i + BATCH])
+        losses += float(loss.value(y, targets[i : i + BATCH])[0].sum())
+        errors += float(loss.error(y, targets[i : i + BATCH]).sum())
+    return losses / len(data), errors / len(data) * (100 if loss.labels else 1)
+
+
+def checked(model: Any, data: Array, targets: Array, config: BackpropConfig, name: str) -> tuple[Array, Array]:
+    """Data (N, *input_shape) in the type of the parameters and targets as the loss takes them, or ValueError."""
+    xp, shape = array_module(data, targets), tuple(model.input_shape)
+    pixels, n_out = math.prod(shape), model.sizes[-1]
+    if len(data) == 0 or tuple(data.shape[1:]) not in (shape, (pixels,)):
+        raise ValueError(f"expected {name} (N, {', '.join(map(str, shape))}) with N > 0, got {tuple(data.shape)}")
+    if not bool(xp.isfinite(data).all()):
+        raise ValueError(f"the {name} contain NaN or infinite values")
+    if len(targets) != len(data):
+        raise ValueError(f"expected a target for each of the {len(data)} images of the {name}, got {len(targets)}")
+    if LOSSES[config.loss].labels:
+        if targets.ndim != 1 or targets.dtype.kind not in "iu":
+            raise ValueError(
+                f"the loss {config.loss!r} needs integer labels (N,), got {targets.dtype} {tuple(targets.shape)}"
+            )
+        low, high = int(targets.min()), int(targets.max())
+        if low < 0 or high >= n_out:
+            raise ValueError(f"labels of the {name} must lie in 0 to {n_out - 1}, got {low} to {high}")
+    else:
+        targets = targets.reshape(len(targets), -1).astype(model.dtype, copy=False)
+        if targets.shape[1] != n_out:
+            raise ValueError(f"targets have {targets.shape[1]} pixels, the network has {n_out} outputs")
+        least, most = float(targets.min()), float(targets.max())
+        if not math.isfinite(least + most):
+            raise ValueError(f"the targets of the {name} contain NaN or infinite values")
+        if config.loss == "pixels" and (least < 0 or most > 1):
+            raise ValueError(f"the loss 'pixels' needs targets in [0, 1], got {least:g} to {most:g}; use 'squared'")
+    return data.reshape(len(data), *shape).astype(model.dtype, copy=False), targets
+
+
+def with_dropout(network: Network, config: BackpropConfig, *, rng: Any) -> Network:
+    """`network` with dropout behind its input and its hidden layers' activations."""
+    first, *_, last = network.layers
+    hidden = [address for address in network.layers if address.endswith(".pre")]
+    layers: dict[str, Layer] = {}
+    for address, layer in network.layers.items():
+        layers[address] = layer
+        rate = config.input_dropout if address == first else config.dropout if f"{address}.pre" in hidden else 0.0
+        if rate and address != last:
+            layers[f"{address}.dropout"] = Dropout(rate, rng)
+    return Network(layers)
+
+
+class _Step:
+    """One update of the parameters from one minibatch, gradients in arrays made once."""
+
+    def __init__(self, network: Network, loss: Loss, config: BackpropConfig, state: BackpropState):
+        self.network, self.loss, self.config, self.state = network, loss, config, state
+        self.params = network.params()
+        self.gradients = {name: array_module(x).empty_like(x) for name, x in self.params.items()}
+        self.top = next(name.rpartition(".")[0] for name in reversed(self.params))
+
+    def begin(self, epoch: int, rng: Any) -> None:
+        """Draw the epoch's dropout from `rng`, and say which parameters learn in it."""
+        self.learner = with_dropout(self.network, self.config, rng=rng)
+        all_learn = epoch >= self.config.top_epochs
+        self.wanted = {name: x for name, x in self.gradients.items() if all_learn or name.startswith(f"{self.top}.")}
+
+    def __call__(self, x: Array, targets: Array, rate: float, number: int) -> Array:
+        """Descend; return the batch's mean loss."""
+        config, arrays = self.config, self.state.arrays
+        y, gradients = self.learner.trace(x)
+        losses, gy = self.loss.value(y, targets)
+        gy *= 1 / len(x)
+        gradients(gy, self.wanted)
+        for name, gradient in self.wanted.items():
+            w, kept = self.params[name], [arrays[f"{name}.{key}"] for key in optim.KEEPS[config.optimizer]]
+            if config.optimizer == "adam":
+                optim.adam(w, gradient, *kept, rate=rate, momentum=config.momentum, step=number)
+            else:
+                optim.sgd(w, gradient, *kept, rate=rate, momentum=config.momentum)
+            if config.weight_decay and w.ndim > 1:
+                w *= 1 - rate * config.weight_decay
+        return losses.mean()
+
+
+def _batches(order: Array, n: int, size: int) -> Iterator[Array]:
+    for i in range(n):
+        yield order[i * size : (i + 1) * size]
+
+
+def _trained_part(model: Any, loss: Loss) -> Network:
+    """The network up to what the loss takes: the top layer's pre-activations or activations."""
+    top = model.layer_names[-1]
+    return model.network.upto(f"{top}.pre" if loss.pre else top)

@@ -1,0 +1,43 @@
+"""On a GPU: an epoch of CD-1, 784-500, 60,000 images, dbnvis and PyTorch; the matrix products alone; `reproduce`.
+
+Needs a CUDA device, CuPy (`pip install -e '.[gpu-cuda13,bench]'`) and PyTorch with CUDA. Takes about three minutes.
+"""
+
+import sys
+from typing import Any
+
+from gpu import table
+from timing import Variant, measure, options, write
+
+from dbnvis import plot
+from dbnvis.backend import gpu_status
+
+LEGEND = """Median of the rounds, a line from the least to the greatest, a mark at the floor: every step's four matrix
+products alone. Graphs: ten steps are one launch. TF32: products with 10-bit mantissas, as CUPY_TF32=1 asks for."""
+TRAINERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "matrix products alone": ("products", {}),
+    "dbnvis": ("dbnvis", {}),
+    "dbnvis, default recipe (PCD-1)": ("dbnvis", {"recipe": True}),
+    "dbnvis without graphs": ("dbnvis", {"steps": 0}),
+    "dbnvis, TF32": ("dbnvis", {"tf32": True}),
+    "PyTorch": ("pytorch", {}),
+    "PyTorch, compiled": ("pytorch", {"how": "compiled"}),
+    "PyTorch, graph": ("pytorch", {"how": "graph"}),
+    "PyTorch, graph, TF32": ("pytorch", {"how": "graph", "tf32": True}),
+}
+
+if __name__ == "__main__":
+    args, (available, device) = options(__doc__, rounds=3), gpu_status()
+    if not available:
+        sys.exit(f"nothing measured, no GPU: {device}")
+    size = {"n": 10_000, "epochs": 1} if args.quick else {}
+    variants = [
+        Variant(f"{name} {batch}", f"gpu.{function}", {"batch": batch, **settings, **size})
+        for batch in (100, 1000)
+        for name, (function, settings) in TRAINERS.items()
+    ]
+    whole = Variant("reproduce", "gpu.reproduce", {"quick": args.quick})
+    found = measure(variants, args.rounds, args.threads) | measure([whole], 1, args.threads)
+    rows, panels = table((100, 1000), list(TRAINERS), found)
+    figure = plot.bars(panels, x_label="seconds per 60,000 images", heading=device, legend=LEGEND)
+    write("gpu", args, rows, figure, [*variants, whole])

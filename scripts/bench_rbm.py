@@ -1,0 +1,42 @@
+"""One epoch of CD-1, 784-500, batch 100, 60,000 images: dbnvis, others as a user runs each, the matrix products alone.
+
+Needs `pip install -e '.[bench]'`; who is not installed is left out. Takes about six minutes.
+"""
+
+from dataclasses import replace
+
+from timing import Variant, measure, middle, options, part, ratio, write
+
+from dbnvis import plot
+
+LEGEND = """Median of the rounds, a line from the least to the greatest, a mark at the floor: every batch's five matrix
+products alone. PCD-1 does the same work. AVX2: OpenBLAS's kernels for processors without AVX-512 (Haswell)."""
+
+if __name__ == "__main__":
+    args = options(__doc__, rounds=3)
+    size = {"n": 2000, "epochs": 1} if args.quick else {}
+    default = [
+        Variant("dbnvis", "ours.dbnvis", size),
+        Variant("dbnvis, default recipe (PCD-1)", "ours.dbnvis", {"recipe": True, "epochs": 2} | size),
+        Variant("PyTorch, a plain loop", "peers.pytorch", size),
+        Variant("scikit-learn, float32 (PCD-1)", "peers.scikit_learn", {"dtype": "float32"} | size),
+        Variant("scikit-learn, float64 (PCD-1)", "peers.scikit_learn", {"dtype": "float64"} | size),
+        Variant("rbms", "peers.rbms", size),
+        Variant("learnergy", "peers.learnergy", size),
+    ]
+    with_openblas = [v for v in default if v.call in ("ours.dbnvis", "peers.scikit_learn")]
+    avx2 = [replace(v, name=f"{v.name}, AVX2", kernels="Haswell") for v in with_openblas]
+    found = measure([*default, *avx2], args.rounds, args.threads)
+    rows, panels = [], []
+    for title, group in (("as a user would run each", default), ("those of OpenBLAS with AVX2 kernels", avx2)):
+        own = found[group[0].name]
+        floor = part(own, "floor")
+        shown = {"matrix products alone": floor, "dbnvis, without monitoring": part(own, "updates")}
+        shown |= {v.name.removesuffix(", AVX2"): found[v.name] for v in group if v.name in found}
+        for name, said in shown.items():
+            times = {"times floor": ratio(said, floor), "times dbnvis": ratio(said, own)}
+            seconds = dict(zip(("seconds", "least", "greatest"), middle(said), strict=True))
+            rows.append({"trainer": name, **seconds, **times, "BLAS": said[0]["blas"]})
+        panels.append((title, {name: (*middle(said), middle(floor)[0]) for name, said in shown.items()}))
+    figure = plot.bars(panels, x_label="seconds per 60,000 images", heading=__doc__.splitlines()[0], legend=LEGEND)
+    write("rbm", args, rows, figure, [*default, *avx2])

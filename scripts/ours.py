@@ -1,0 +1,191 @@
+"""What the benchmarks time of dbnvis, each in a process of its own, and the floor under it: the matrix products alone.
+
+Each function returns numbers; seconds of training are per 60,000 images and leave the first epoch out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+EPOCH = 60_000  # images
+RATE = 0.05
+#: Contrastive divergence as the others do it: no momentum, penalties, centring or chains.
+PLAIN: dict[str, Any] = {
+    "persistent": False,
+    "centered": False,
+    "binarize": "none",
+    "momentum": 0.0,
+    "final_momentum": 0.0,
+    "sparsity_target": None,
+    "weight_decay": 0.0,
+    "l1_decay": 0.0,
+}
+
+
+def training_images(n: int) -> Any:
+    """The first `n` training images as rows, repeated where there are fewer."""
+    import numpy as np
+
+    from dbnvis import datasets
+
+    images = datasets.load("auto", download=False, notify=str).train_images
+    return np.resize(images.reshape(len(images), -1), (n, images[0].size))
+
+
+def blas() -> str:
+    """The kernels and threads of this process."""
+    from threadpoolctl import threadpool_info
+
+    found = [f"{i['internal_api']} {i.get('architecture', '')} x{i['num_threads']}" for i in threadpool_info()]
+    if "torch" in sys.modules:
+        found = [f"MKL of PyTorch x{sys.modules['torch'].get_num_threads()}"]
+    return "; ".join(sorted({f for f in found if not f.startswith("openmp")}))
+
+
+def peak_memory() -> int:
+    """MiB that this process has held at the most."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+def machine() -> dict[str, Any]:
+    """For the manifest."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    from dbnvis import datasets, doctor
+
+    found = {}
+    for package in ("torch", "rbms", "learnergy"):
+        with contextlib.suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return {
+        "dataset": datasets.load("auto", download=False, notify=str).name,
+        "machine": doctor.machine(),
+        "peers": found,
+    }
+
+
+def floor(hidden: int, batch: int, k: int, n: int) -> Callable[[], float]:
+    """The matrix products of an epoch of CD-k and nothing else, 2k + 3 a batch; a call returns its seconds."""
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    v0, v1 = rng.random((2, batch, 784), dtype=np.float32)
+    W = rng.standard_normal((784, hidden), dtype=np.float32)
+    h0, h1 = np.empty((2, batch, hidden), dtype=np.float32)
+    gradient = np.empty_like(W)
+
+    def epoch() -> float:
+        start = time.perf_counter()
+        for _ in range(n // batch):
+            np.matmul(v0, W, out=h0)
+            for _ in range(k):
+                np.matmul(h0, W.T, out=v1)
+                np.matmul(v1, W, out=h1)
+            np.matmul(v0.T, h0, out=gradient)
+            np.matmul(v1.T, h1, out=gradient)
+        return (time.perf_counter() - start) * EPOCH / n
+
+    return epoch
+
+
+def dbnvis(
+    hidden: int = 500, batch: int = 100, k: int = 1, n: int = EPOCH, epochs: int = 3, recipe: bool = False
+) -> dict[str, Any]:
+    """`train_rbm`, epochs of its floor between its epochs: seconds with and without the monitoring, and the floor's."""
+    from dbnvis.blas import use_best_kernels
+
+    use_best_kernels()  # as the command line does
+    import numpy as np
+
+    from dbnvis import RBM, CDConfig, train_rbm
+
+    config = CDConfig(epochs=epochs + 1, batch_size=batch, k=k, learning_rate=RATE, **({} if recipe else PLAIN))
+    rbm = RBM.random(784, hidden, rng=np.random.default_rng(0))
+    products = floor(hidden, batch, k, n)
+    whole, updates, floors = [], [], []
+    start = time.perf_counter()
+    for stats in train_rbm(rbm, training_images(n), config, rng=np.random.default_rng(1)):
+        whole.append((time.perf_counter() - start) * EPOCH / n)
+        updates.append(stats.seconds * EPOCH / n)
+        floors.append(products())
+        start = time.perf_counter()
+    times = {"seconds": whole, "updates": updates, "floor": floors}
+    medians = {name: statistics.median(values[1:]) for name, values in times.items()}
+    return {**medians, "peak MiB": peak_memory(), "blas": blas()}
+
+
+def stream(n: int, chunk: int = 10_000, hidden: int = 500) -> dict[str, Any]:
+    """CD-1 on `n` digits, each deformed afresh and seen once, in chunks that are forgotten."""
+    from dbnvis.blas import use_best_kernels
+
+    use_best_kernels()
+    import numpy as np
+
+    from dbnvis import RBM, CDConfig, train_rbm
+    from dbnvis.datasets.deform import elastic_field, random_affine, warp
+    from dbnvis.train import CDState
+
+    originals, rng = training_images(EPOCH).reshape(-1, 28, 28), np.random.default_rng(0)
+
+    def deformed(rows: Any) -> Any:
+        field = elastic_field(len(rows), (28, 28), rng=rng) + random_affine(len(rows), (28, 28), rng=rng)
+        return warp(originals[rows], field).clip(0, 1).reshape(len(rows), -1)
+
+    config = CDConfig(epochs=n // chunk, learning_rate=RATE, **PLAIN)  # an epoch is a chunk
+    rbm, state = RBM.random(784, hidden, rng=rng), CDState()
+    seconds = training = 0.0
+    for _ in range(n // chunk):
+        start = time.perf_counter()
+        rows = rng.integers(len(originals), size=chunk)
+        images = np.concatenate([deformed(rows[i : i + 250]) for i in range(0, chunk, 250)])
+        training += next(train_rbm(rbm, images, config, rng=np.random.default_rng(1), state=state)).seconds
+        seconds += time.perf_counter() - start
+    products = floor(hidden, config.batch_size, 1, chunk)
+    return {
+        "seconds": seconds * EPOCH / n,
+        "updates": training * EPOCH / n,
+        "floor": statistics.median(products() for _ in range(3)),
+        "peak MiB": peak_memory(),
+        "blas": blas(),
+    }
+
+
+# --- visualizers, on the model that ships with the package
+
+
+def shipped_model() -> tuple[Any, int]:
+    """The shipped network, and the seed that every visualizer draws from."""
+    import numpy as np
+
+    from dbnvis import checkpoint
+    from dbnvis.backend import child_seeds, make_rng
+
+    return checkpoint.load("pretrained", xp=np).model, child_seeds(make_rng(np, 0), 1)[0]
+
+
+def visualizer(method: str, units: int) -> dict[str, Any]:
+    """A method of dbnvis on the first `units` of h3, repeated for a second; what its optima reach, if it has any."""
+    from dbnvis.blas import use_best_kernels
+
+    use_best_kernels()
+    import numpy as np
+
+    from dbnvis import VISUALIZERS, Unit
+    from dbnvis.backend import make_rng
+
+    model, _ = shipped_model()
+    draw = VISUALIZERS[method]()
+    images = training_images(EPOCH).reshape(-1, 28, 28) if draw.needs_images or method == "gibbs" else None
+    seconds: list[float] = []
+    while sum(seconds) < 1:
+        start = time.perf_counter()
+        pictures = draw(model, [Unit("h3", i) for i in range(units)], rng=make_rng(np, 0), images=images)
+        seconds.append(time.perf_counter() - start)
+    optima = pictures.extras["trace"][:, 0, -1].tolist() if "trace" in pictures.extras else []
+    return {"seconds": statistics.median(seconds) / units, "optima": optima, "blas": blas()}

@@ -1,0 +1,136 @@
+"""The trainers of others as their users run them, and one ascent in PyTorch, each in a process of its own.
+
+Every trainer sees the same images, float32 in [0, 1] where it takes them, in batches of 100, at one rate, and samples
+hidden and visible units. Each function returns numbers; seconds of training are per 60,000 images.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import tempfile
+import time
+from typing import Any
+
+from ours import EPOCH, RATE, blas, shipped_model, training_images
+
+
+def scikit_learn(dtype: str, n: int = EPOCH, epochs: int = 2) -> dict[str, Any]:
+    """`BernoulliRBM.fit`: it has persistent chains only, and no look at an epoch, so two lengths are compared."""
+    from sklearn.neural_network import BernoulliRBM
+
+    images = training_images(n).astype(dtype)
+
+    def fit(n_iter: int, n: int) -> float:
+        start = time.perf_counter()
+        BernoulliRBM(500, learning_rate=RATE, batch_size=100, n_iter=n_iter, random_state=0).fit(images[:n])
+        return time.perf_counter() - start
+
+    fit(1, 1000)
+    return {"seconds": (fit(1 + epochs, n) - fit(1, n)) / epochs * EPOCH / n, "blas": blas()}
+
+
+def pytorch(n: int = EPOCH, epochs: int = 3) -> dict[str, Any]:
+    """CD-1 as one writes it in PyTorch."""
+    import torch
+
+    torch.manual_seed(0)
+    images = torch.from_numpy(training_images(n))
+    W, vbias, hbias = torch.randn(784, 500) * 0.01, torch.zeros(784), torch.zeros(500)
+    seconds = []
+    with torch.no_grad():
+        for _ in range(epochs + 1):
+            start = time.perf_counter()
+            for rows in torch.randperm(n).split(100):
+                v0 = images[rows]
+                p0 = torch.sigmoid(v0 @ W + hbias)
+                v1 = torch.bernoulli(torch.sigmoid(torch.bernoulli(p0) @ W.T + vbias))
+                p1 = torch.sigmoid(v1 @ W + hbias)
+                W += RATE / len(rows) * (v0.T @ p0 - v1.T @ p1)
+                vbias += RATE * (v0 - v1).mean(0)
+                hbias += RATE * (p0 - p1).mean(0)
+            seconds.append(time.perf_counter() - start)
+    return {"seconds": statistics.median(seconds[1:]) * EPOCH / n, "blas": blas()}
+
+
+def rbms(n: int = EPOCH, epochs: int = 1) -> dict[str, Any]:
+    """`rbms.training.pcd.train`, asked for plain CD-1; it takes a random batch at every update."""
+    import numpy as np
+    import torch
+    from rbms.dataset.dataset_class import RBMDataset
+    from rbms.training.pcd import train
+
+    images = training_images(n)
+    data = RBMDataset(images, np.zeros(n), np.ones(n), np.arange(n), "digits", is_binary=True, device="cpu")
+    asked = {"num_hiddens": 500, "batch_size": 100, "num_chains": 100, "gibbs_steps": 1, "learning_rate": RATE}
+    plain = {"training_type": "cd", "no_center": True, "L1": 0.0, "L2": 0.0, "beta": 1.0, "log": False}
+    rest = {"device": "cpu", "dtype": torch.float32, "seed": 0, "overwrite": True, "restore": False, "train_size": 1.0}
+
+    def updates(number: int) -> float:
+        with tempfile.TemporaryDirectory() as folder:
+            where = {"filename": os.path.join(folder, "RBM.h5"), "num_updates": number + 1, "test_size": None}
+            start = time.perf_counter()
+            train(data, data, "BBRBM", asked | plain | rest | where, torch.float32, np.array([number + 1]))
+            return time.perf_counter() - start
+
+    updates(20)
+    return {"seconds": updates(epochs * n // 100) / epochs * EPOCH / n, "blas": blas()}
+
+
+def learnergy(n: int = EPOCH, epochs: int = 1) -> dict[str, Any]:
+    """`learnergy.models.bernoulli.RBM.fit`, which also measures pseudo-likelihood and error on every batch."""
+    import torch
+    from learnergy.models.bernoulli import RBM
+
+    torch.manual_seed(0)
+    data = torch.utils.data.TensorDataset(torch.from_numpy(training_images(n)), torch.zeros(n))
+    model = RBM(n_visible=784, n_hidden=500, steps=1, learning_rate=RATE)
+    model.fit(data, batch_size=100, epochs=epochs + 1)
+    return {"seconds": statistics.median(model.history["time"][1:]) * EPOCH / n, "blas": blas()}
+
+
+def pytorch_ascent(units: int, together: bool, steps: int = 200, tolerance: float = 1e-5) -> dict[str, Any]:
+    """The same ascent from the same starts by PyTorch's autograd, unit by unit; nine starts `together` or in turn."""
+    import torch
+
+    from dbnvis.visualize.base import unit_rngs
+
+    model, seed = shipped_model()
+    *below, (W, bias) = [(torch.from_numpy(rbm.W), torch.from_numpy(rbm.hbias)) for rbm in model.rbms]
+    noise = [g.random((9, 784), dtype=model.dtype) for g in unit_rngs(model, "h3", range(units), seed=seed)]
+
+    def project(x: Any) -> Any:
+        return x * (model.input_norm / x.norm(dim=1, keepdim=True))
+
+    def value_and_grad(x: Any, unit: int) -> tuple[Any, Any]:
+        h = x = x.detach().requires_grad_(True)
+        for weights, hbias in below:
+            h = torch.sigmoid(h @ weights + hbias)
+        value = h @ W[:, unit] + bias[unit]
+        return value.detach(), torch.autograd.grad(value.sum(), x)[0]
+
+    def climb(x: Any, unit: int) -> float:
+        x = project(x)
+        value, grad = value_and_grad(x, unit)
+        step, climbing, trace = torch.ones(len(x)), torch.ones(len(x), dtype=torch.bool), [value]
+        for i in range(steps):
+            scale = (step * model.input_norm / grad.norm(dim=1))[:, None]
+            proposal = project(x + scale * grad)
+            new_value, new_grad = value_and_grad(proposal, unit)
+            better = climbing & (new_value > value)
+            x = torch.where(better[:, None], proposal, x)
+            grad = torch.where(better[:, None], new_grad, grad)
+            value = torch.where(better, new_value, value)
+            step = torch.where(better, step * 1.5, step * 0.5)
+            trace.append(value)
+            if i >= 9:
+                climbing &= value - trace[-11] > tolerance * value.abs()
+                if not climbing.any():
+                    break
+        return float(value.max())
+
+    batches = [torch.from_numpy(x).split(9 if together else 1) for x in noise]
+    climb(batches[0][0], 0)
+    start = time.perf_counter()
+    optima = [max(climb(x, unit) for x in starts) for unit, starts in enumerate(batches)]
+    return {"seconds": (time.perf_counter() - start) / units, "optima": optima, "blas": blas()}

@@ -1,0 +1,132 @@
+"""Variants timed in rotation, each in a process of its own; a table, a manifest and a plot of what came out.
+
+Run as a program, it is that process: it calls one function and prints what that returns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+#: What libraries read, and may have been set for reasons of this machine: a user's environment has none of it.
+TUNING = ("OPENBLAS_", "GOTO_", "OMP_", "MKL_", "NVPL_", "DBNVIS_KEEP", "DBNVIS_REPLACED")
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One row of a table: a function of a module beside this one, and where it runs."""
+
+    name: str
+    call: str
+    settings: dict[str, Any] = field(default_factory=dict)
+    kernels: str = ""
+    """OPENBLAS_CORETYPE of its process; OpenBLAS's own choice if empty."""
+
+
+def options(description: str | None, rounds: int) -> argparse.Namespace:
+    """Read the command line that all benchmarks share."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="run through, with far too little work to measure")
+    parser.add_argument("--rounds", type=int, default=rounds, help="how often each variant is timed")
+    parser.add_argument("--threads", type=int, help="threads of every library; its own choice if absent")
+    parser.add_argument("--out", type=Path, default=Path("results/bench"), help="folder of what is written")
+    return parser.parse_args()
+
+
+def measure(variants: Sequence[Variant], rounds: int, threads: int | None = None) -> dict[str, list[dict[str, Any]]]:
+    """What each variant returned in each round; every round begins with another. Those not installed are left out."""
+    found: dict[str, list[dict[str, Any]]] = {variant.name: [] for variant in variants}
+    missing: set[str] = set()
+    for i in range(rounds):
+        for variant in (*variants[i % len(variants) :], *variants[: i % len(variants)]):
+            if variant.name in missing:
+                continue
+            said = run(variant, threads)
+            if "missing" in said:
+                missing.add(variant.name)
+            else:
+                found[variant.name].append(said)
+            print(f"round {i + 1} of {rounds}: {variant.name}: {brief(said)}", file=sys.stderr, flush=True)
+    return {name: said for name, said in found.items() if said}
+
+
+def run(variant: Variant, threads: int | None) -> dict[str, Any]:
+    """Call the variant's function in a fresh process without what this environment tunes."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(TUNING)}
+    if variant.kernels:
+        environment["OPENBLAS_CORETYPE"] = variant.kernels
+    if threads:
+        environment |= {f"{library}_NUM_THREADS": str(threads) for library in ("OPENBLAS", "OMP", "MKL")}
+    command = [sys.executable, __file__, variant.call, json.dumps(variant.settings)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{variant.name} failed:\n{done.stderr[-2000:]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def brief(said: dict[str, Any]) -> str:
+    """The numbers of one result, in a line."""
+    return ", ".join(
+        f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in said.items() if k not in ("blas", "optima")
+    )
+
+
+def part(results: Sequence[dict[str, Any]], key: str) -> list[dict[str, Any]]:
+    """Another of the numbers that a variant returned, in the place of its seconds."""
+    return [{**said, "seconds": said[key]} for said in results]
+
+
+def middle(results: Sequence[dict[str, Any]]) -> tuple[float, float, float]:
+    """Median, least and greatest seconds of the rounds."""
+    values = [float(said["seconds"]) for said in results]
+    return statistics.median(values), min(values), max(values)
+
+
+def ratio(results: Sequence[dict[str, Any]], others: Sequence[dict[str, Any]]) -> float:
+    """Median over the rounds of the seconds by those of others in the same round."""
+    return statistics.median(a["seconds"] / b["seconds"] for a, b in zip(results, others, strict=True))
+
+
+def write(
+    name: str, args: argparse.Namespace, rows: list[dict[str, Any]], figure: Any, variants: Sequence[Variant]
+) -> None:
+    """Print the table; write it with its manifest and its plot to `args.out`."""
+    from dbnvis import plot, results
+    from dbnvis.files import replacing
+
+    rows = [{k: float(f"{v:.4g}") if isinstance(v, float) else v for k, v in row.items()} for row in rows]
+    widths = {key: max(len(str(row[key])) for row in [*rows, {k: k for k in rows[0]}]) for key in rows[0]}
+    for row in [{key: key for key in rows[0]}, *rows]:
+        print("  ".join(str(row[key]).ljust(width) for key, width in widths.items()))
+    machine = run(Variant("machine", "ours.machine"), args.threads)
+    manifest = {
+        "command": " ".join(["python", *sys.argv]),
+        "rounds": args.rounds,
+        "threads": args.threads or "each library's own choice",
+        "variants": [asdict(variant) for variant in variants],
+        **machine,
+    }
+    path = args.out / f"{name}.csv"
+    for written in results.save_artefact(path, lambda p: results.write_csv(p, rows), manifest=manifest):
+        print(written)
+    with replacing(path.with_suffix(".png")) as picture:
+        plot.save(figure, picture)
+    print(path.with_suffix(".png"))
+
+
+if __name__ == "__main__":
+    module, _, function = sys.argv[1].partition(".")
+    try:
+        said = getattr(importlib.import_module(module), function)(**json.loads(sys.argv[2]))
+    except ModuleNotFoundError as error:
+        said = {"missing": f"{error.name} is not installed"}
+    print(json.dumps(said))

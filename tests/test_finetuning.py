@@ -1,0 +1,303 @@
+"""dbnvis.report.workshop and .finetuning: from a data set to tables and figures, on networks of a dozen units."""
+
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.decomposition import PCA
+
+from dbnvis import ActivationMaximization, CDConfig, TopImages, checkpoint, plot
+from dbnvis.backend import make_rng, move, to_numpy
+from dbnvis.datasets import Dataset
+from dbnvis.layers import Dense
+from dbnvis.mlp import autoencoder, classifier
+from dbnvis.plot.charts import CLASSES
+from dbnvis.report import figures, finetuning, open_study, workshop
+from dbnvis.report.workshop import Workshop
+from dbnvis.results import array_hash
+from dbnvis.train import TrainingDiverged
+from dbnvis.train.backprop import BackpropConfig
+
+CD = CDConfig(epochs=2, batch_size=20, momentum_epochs=1)
+
+
+def bars(seed=0):
+    """Horizontal bars in six places: 120 training and 60 test images of 6 x 6."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(180) % 6
+    images = np.zeros((180, 6, 6), dtype="float32")
+    images[np.arange(180), labels] = 1
+    images = np.clip(images * rng.uniform(0.6, 1, images.shape) + 0.05, 0, 1).astype("float32")
+    return Dataset("bars", images[:120], labels[:120], images[120:], labels[120:], sha256=array_hash(images, labels))
+
+
+def shop_in(folder, **changes):
+    settings = {
+        "classifier_hidden": (8, 7, 9),
+        "autoencoder_hidden": (9, 8),
+        "classifier_pretraining": CD,
+        "autoencoder_pretraining": replace(CD, sparsity_target=None),
+        "classifier_tuning": BackpropConfig(epochs=4, batch_size=20, dropout=0.1, top_epochs=1),
+        "autoencoder_tuning": BackpropConfig("pixels", epochs=3, batch_size=20),
+    }
+    return Workshop(bars(), Path(folder), 3, np, **(settings | changes))
+
+
+def rows_of(path):
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def parameters(model):
+    return {name: to_numpy(x).tobytes() for name, x in model.network.params().items()}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("bars")
+
+
+# --- networks that are kept
+
+
+def test_a_finished_network_is_kept(folder, monkeypatch):
+    first = shop_in(folder).classifier()
+    monkeypatch.setattr(workshop, "train_backprop", None)  # not called again
+    monkeypatch.setattr(workshop, "train", lambda *args, folder, **keywords: folder / "model.npz")
+    assert parameters(shop_in(folder).classifier()) == parameters(first)
+    assert [stats.epoch for stats in shop_in(folder).history("classifier-pretrained")] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("stop", [1, 3])
+def test_an_interrupted_fine_tuning_goes_on_to_the_same_bits(folder, tmp_path, stop):
+    whole = shop_in(folder).classifier()
+
+    def interrupted(iterable, description, total):
+        assert description == "fine-tuning classifier-pretrained"
+        for i, item in enumerate(iterable):
+            yield item
+            if i + 1 == stop:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        shop_in(tmp_path, progress=interrupted).classifier()
+    assert sorted(path.name for path in (tmp_path / "models").glob("*.npz")) == ["classifier-pretrained.training.npz"]
+    totals = []
+
+    def count(iterable, description, total):
+        totals.append(total)
+        return iterable
+
+    shop = shop_in(tmp_path, progress=count)
+    assert parameters(shop.classifier()) == parameters(whole)
+    assert totals == [4 - stop]
+    assert sorted(path.name for path in (tmp_path / "models").glob("*.npz")) == ["classifier-pretrained.npz"]
+    assert len(shop.history("classifier-pretrained")) == 4
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({"classifier_tuning": BackpropConfig(epochs=5, batch_size=20, dropout=0.1, top_epochs=1)}, "epochs is 4"),
+        ({"seed": 4}, "seed is 3"),
+    ],
+)
+def test_the_network_of_another_run_is_refused(folder, changes, name):
+    shop_in(folder).classifier()
+    shop = replace(shop_in(folder), **changes)
+    with pytest.raises(ValueError, match=rf"{name}, this .* is .*|its seed is 3"):
+        shop.classifier()
+
+
+def test_fine_tuning_starts_from_the_pretrained_network(folder):
+    shop = shop_in(folder)
+    rng = np.random.default_rng(0)
+    dbn = shop.classifier_dbn()
+    hashes = {
+        array_hash(*list(classifier(model, 6, rng=rng).network.params().values())[:-2])
+        for model in (dbn, shop_in(folder).classifier_dbn())
+    }
+    assert len(hashes) == 1
+    tuned = shop.classifier()
+    assert (tuned.network.params()["h1.pre.W"] != dbn.rbms[0].W).any()
+    np.testing.assert_array_equal(dbn.rbms[0].W, shop.classifier_dbn().rbms[0].W)
+
+
+def test_a_diverged_fine_tuning_leaves_no_model(folder, tmp_path):
+    config = BackpropConfig(epochs=2, batch_size=20, optimizer="sgd", learning_rate=1e38)
+    with np.errstate(all="ignore"), pytest.raises(TrainingDiverged, match="lower the learning rate"):
+        shop_in(tmp_path, classifier_tuning=config).classifier()
+    assert not (tmp_path / "models" / "classifier-pretrained.npz").exists()
+
+
+@pytest.mark.parametrize("unroll", [classifier, autoencoder])
+def test_a_checkpoint_keeps_every_bit_of_a_network(xp, folder, tmp_path, unroll):
+    dbn = shop_in(folder).classifier_dbn()
+    for rbm in dbn.rbms:
+        rbm.W, rbm.vbias, rbm.hbias = (move(x, xp) for x in (rbm.W, rbm.vbias, rbm.hbias))
+    images = xp.asarray(bars().train_images)
+    model = autoencoder(dbn, 5, images) if unroll is autoencoder else classifier(dbn, 5, rng=make_rng(xp, 0))
+    arrays = {"h1.pre.W.mean": xp.zeros((2, 3))}
+    checkpoint.save(tmp_path / "m.npz", model, config={"epochs": 1}, seed=2, info={"epoch": 1}, arrays=arrays)
+    got = checkpoint.load(tmp_path / "m.npz", xp=xp)
+    assert parameters(got.model) == parameters(model)
+    assert list(got.arrays) == ["h1.pre.W.mean"]
+    assert [type(layer) for layer in got.model.network.layers.values()] == [
+        type(layer) for layer in model.network.layers.values()
+    ]
+    for name in ("input_shape", "input_range", "input_norm", "layer_names", "sizes"):
+        assert getattr(got.model, name) == getattr(model, name)
+
+
+@pytest.mark.parametrize(
+    ("damage", "match"),
+    [
+        (lambda layers: layers["h2.pre"].W.__setitem__((0, 0), np.nan), r"W of h2\.pre holds NaN"),
+        (lambda layers: layers.update({"h2": Strange()}), "does not hold the model its header describes.*Strange"),
+        (lambda layers: layers.update({"h2.pre": Dense(np.ones((3, 3)), np.ones(3))}), "h2 has 3 inputs"),
+    ],
+)
+def test_a_damaged_checkpoint_of_a_network_is_refused(folder, tmp_path, damage, match):
+    model = classifier(shop_in(folder).classifier_dbn(), 3, rng=np.random.default_rng(0))
+    damage(model.network.layers)
+    checkpoint.save(tmp_path / "m.npz", model, config={}, seed=0)
+    with pytest.raises(checkpoint.CheckpointError, match=match):
+        checkpoint.load(tmp_path / "m.npz", xp=np)
+
+
+class Strange:
+    def forward(self, x):
+        return x, lambda gy: gy
+
+
+# --- tables
+
+
+def test_the_table_of_the_classifier(folder):
+    shop = shop_in(folder)
+    paths = finetuning.classifier_table(shop)
+    assert [path.relative_to(folder).as_posix() for path in paths] == [
+        "tables/classifier.csv",
+        "tables/classifier.json",
+    ]
+    rows = rows_of(paths[0])
+    assert [row["start"] for row in rows] == ["pretrained", "random"]
+    assert {row["network"] for row in rows} == {"36-8-7-9-6"}
+    data, model = shop.dataset, shop.classifier()
+    wrong = model.encode(data.test_images, "output").argmax(axis=1) != data.test_labels
+    assert float(rows[0]["test error, %"]) == pytest.approx(100 * wrong.mean(), abs=0.01)
+    assert float(rows[0]["test error, %"]) == pytest.approx(
+        shop.history("classifier-pretrained")[-1].held_out_error, abs=0.01
+    )
+    manifest = json.loads(paths[1].read_text())
+    assert manifest["settings"]["tuning"]["dropout"] == 0.1
+    assert manifest["settings"]["pretraining"]["epochs"] == 2
+    assert manifest["data_sha256"] == data.sha256
+    assert manifest["seed"] == 3
+    assert manifest["models_sha256"]["pretrained"] == array_hash(*model.network.params().values())
+
+
+def test_the_table_of_the_autoencoder(folder):
+    shop = shop_in(folder)
+    rows = rows_of(finetuning.autoencoder_table(shop, codes=(3, 2))[0])
+    assert [(row["method"], row["code"]) for row in rows] == [
+        ("autoencoder", "3"),
+        ("PCA", "3"),
+        ("autoencoder", "2"),
+        ("PCA", "2"),
+    ]
+    tests, train = (x.reshape(len(x), -1) for x in (shop.dataset.test_images, shop.dataset.train_images))
+    output = shop.autoencoder(3).encode(tests, "output")
+    error = float(rows[0]["squared error per test image"])
+    assert error == pytest.approx(((output - tests) ** 2).sum(axis=1).mean(), abs=0.006)
+    pca = PCA(3, svd_solver="full").fit(train.astype(float))
+    for column, x in (("test", tests), ("training", train)):
+        expected = ((pca.inverse_transform(pca.transform(x)) - x) ** 2).sum(axis=1).mean()
+        assert float(rows[1][f"squared error per {column} image"]) == pytest.approx(expected, abs=0.006)
+
+
+def test_principal_components_are_scikit_learns(xp):
+    data = bars()
+    images, tests = move(data.train_images, xp), move(data.test_images, xp)
+    points, error = finetuning.principal_components(images, tests, 4)
+    flat = [x.reshape(len(x), -1).astype(float) for x in (data.train_images, data.test_images)]
+    pca = PCA(4, svd_solver="full").fit(flat[0])
+    expected = pca.transform(flat[1])
+    np.testing.assert_allclose(np.abs(points), np.abs(expected), rtol=1e-6, atol=1e-8)  # signs are free
+    assert error == pytest.approx(((pca.inverse_transform(expected) - flat[1]) ** 2).sum(axis=1).mean())
+
+
+# --- figures
+
+
+def test_the_codes_of_test_images(folder, monkeypatch):
+    shown = {}
+    scatter = plot.scatter
+    monkeypatch.setattr(
+        plot, "scatter", lambda points, labels, **texts: shown.update(points) or scatter(points, labels, **texts)
+    )
+    shop = shop_in(folder)
+    paths = finetuning.codes_figure(shop)
+    assert [path.name for path in paths] == ["codes.png", "codes.json", "codes.npz"]
+    assert all(path.stat().st_size > 0 for path in paths)
+    assert list(shown) == ["two principal components", "36-9-8-2"]
+    with np.load(paths[2]) as arrays:
+        np.testing.assert_array_equal(arrays["labels"], shop.dataset.test_labels)
+        np.testing.assert_array_equal(arrays["code"], shop.autoencoder(2).encode(shop.dataset.test_images, "code"))
+        np.testing.assert_array_equal(arrays["code"], shown["36-9-8-2"])
+        np.testing.assert_array_equal(arrays["pca"], shown["two principal components"])
+
+
+def test_the_same_units_before_and_after(folder, monkeypatch):
+    panels, texts = [], {}
+    sheet = plot.sheet
+    monkeypatch.setattr(plot, "sheet", lambda given, **t: panels.extend(given) or texts.update(t) or sheet(given, **t))
+    shop, method = shop_in(folder), ActivationMaximization(starts=2, max_steps=20)
+    paths = finetuning.finetuning_figure(shop, n=5, method=method)
+    assert [path.name for path in paths] == ["finetuning.png", "finetuning.json", "finetuning.npz"]
+    titles = [f"{layer} {when} fine-tuning" for layer in ("h1", "h2", "h3") for when in ("before", "after")]
+    assert [panel.title for panel in panels] == [*titles, "output after fine-tuning"]
+    assert "36-8-7-9-6" in texts["heading"]
+    before, after = shop.classifier_dbn(), shop.classifier()
+    for panel, model in zip(panels, [before, after] * 3, strict=False):
+        assert list(panel.labels) == [str(i) for i in range(5)]
+        if panel.title.startswith("h1"):  # the optimum of a first-layer unit is its filter
+            W = (model.rbms[0].W if model is before else model.network.params()["h1.pre.W"]).T[:5]
+            tiles = panel.tiles.reshape(5, -1)
+            cosine = (tiles * W).sum(axis=1) / np.linalg.norm(tiles, axis=1) / np.linalg.norm(W, axis=1)
+            assert (cosine > 0.999).all()
+    with np.load(paths[2]) as arrays:
+        scores = arrays["after.h2.scores"]
+    captions = panels[3].captions
+    assert [caption.split()[0] for caption in captions] == [f"{score:.1f}" for score in scores[:, 0]]
+
+
+def test_classes_have_colours_of_their_own():
+    assert len(set(CLASSES)) == 10
+    points = {"a": np.random.default_rng(0).normal(size=(50, 2)), "b": np.zeros((50, 2))}
+    figure = plot.scatter(points, np.arange(50) % 10, heading="heading", legend="legend")
+    left, right = figure.axes
+    assert (left.get_title(loc="left"), right.get_title(loc="left")) == ("a", "b")
+    assert [text.get_text() for text in left.texts] == [str(i) for i in range(10)]
+    for axes in (left, right):
+        assert len(axes.collections[0].get_offsets()) == 50
+    dots = left.collections[0]
+    by_place = {tuple(xy): tuple(color) for xy, color in zip(dots.get_offsets(), dots.get_facecolors(), strict=True)}
+    colors = [{by_place[tuple(xy)] for xy in points["a"][c::10]} for c in range(10)]
+    assert all(len(found) == 1 for found in colors)
+    assert len(set.union(*colors)) == 10
+
+
+def test_the_commands_look_into_a_fine_tuned_network(folder, tmp_path):
+    """`open_study` takes the kept network like any other model."""
+    shop = shop_in(folder)
+    shop.classifier()
+    path = folder / "models" / "classifier-pretrained.npz"
+    study, _ = open_study(path, shop.dataset, out=tmp_path, seed=0, xp=np)
+    figures.sheet(study, TopImages(k=2), study.pictures(TopImages(k=2), study.units("output", 3)), "top")
+    manifest = json.loads((tmp_path / "top.json").read_text())
+    assert manifest["model_sha256"] == array_hash(*shop.classifier().network.params().values())
+    assert manifest["training"]["dropout"] == 0.1

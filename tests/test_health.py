@@ -1,0 +1,80 @@
+"""dbnvis.report.health and album: what training leaves behind, kept through interruption, and its figure."""
+
+import json
+
+import numpy as np
+import pytest
+from test_report import CONFIG, HIDDEN, tiny, train
+
+from dbnvis import checkpoint, report
+from dbnvis.report.album import Album, shown_epoch
+from dbnvis.report.health import training_health
+from dbnvis.train import CDConfig
+
+
+def test_filters_are_kept_after_round_epochs():
+    assert [epoch for epoch in range(1, 101) if shown_epoch(epoch)] == [1, 2, 5, 10, 20, 50, 100]
+
+
+def test_the_album_holds_weights_as_they_were_and_the_last_particles(tmp_path):
+    seen = {}
+
+    class Watch:
+        def __call__(self, stats, config):
+            saved = checkpoint.load(tmp_path / "training.npz", xp=np)
+            rbm = saved.model.rbms[int(stats.layer[1]) - 1]
+            seen[stats.layer, stats.epoch] = rbm.W[:, :10].copy(), saved.arrays["chains"]
+
+    saved = checkpoint.load(train(tmp_path, on_epoch=Watch()), xp=np)
+    album = Album(saved.arrays)
+    for layer in ("h1", "h2", "h3"):
+        assert sorted(album.filters(layer)) == [1, 2]
+        for epoch, W in album.filters(layer).items():
+            np.testing.assert_array_equal(W, seen[layer, epoch][0])
+        np.testing.assert_array_equal(album.particles(layer), seen[layer, CONFIG.epochs][1][:30])
+        assert set(np.unique(album.particles(layer))) <= {0, 1}
+
+
+def test_an_interrupted_training_keeps_its_album(tmp_path):
+    class Stop(Exception):
+        pass
+
+    def stop(stats, config):
+        if (stats.layer, stats.epoch) == ("h2", 2):
+            raise Stop
+
+    with pytest.raises(Stop):
+        train(tmp_path / "a", on_epoch=stop)
+    resumed = checkpoint.load(train(tmp_path / "a", resume=True), xp=np).arrays
+    straight = checkpoint.load(train(tmp_path / "b"), xp=np).arrays
+    assert resumed.keys() == straight.keys()
+    for name in straight:
+        np.testing.assert_array_equal(resumed[name], straight[name])
+
+
+def test_tempered_training_keeps_the_coldest_particles(tmp_path):
+    config = CDConfig(epochs=1, batch_size=20, temperatures=3)
+    album = Album(checkpoint.load(train(tmp_path, config=config), xp=np).arrays)
+    assert album.particles("h1").shape == (20, HIDDEN[0])
+
+
+def test_one_figure_per_layer_with_its_numbers(tmp_path):
+    data = tiny()
+    study, history = report.open_study(train(tmp_path), data, out=tmp_path, seed=0, xp=np)
+    training_health(study, history, data.test_images)
+    assert [path.name for path in study.written if path.suffix == ".png"] == [f"health_h{i}.png" for i in (1, 2, 3)]
+    arrays = np.load(tmp_path / "health_h2.npz")
+    assert arrays["filters"].shape == (3 * 10, 6, 6)  # epochs 1, 2 and the last, 3
+    assert arrays["particles"].shape == (20, 6, 6)
+    np.testing.assert_allclose(arrays["mean_h"], study.model.encode(data.test_images, "h2"), rtol=1e-6)
+    filters = np.load(tmp_path / "health_h1.npz")["filters"]
+    np.testing.assert_allclose(filters[-10:], study.model.rbms[0].W[:, :10].T.reshape(10, 6, 6), rtol=1e-6)
+    assert json.loads((tmp_path / "health_h1.json").read_text())["dataset"] == "tiny"
+
+
+def test_a_model_without_an_album_gives_no_figure(tmp_path):
+    data = tiny()
+    study, history = report.open_study(train(tmp_path), data, out=tmp_path, seed=0, xp=np)
+    study.album = Album()
+    training_health(study, history, data.test_images)
+    assert study.written == []
