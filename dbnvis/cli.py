@@ -6,14 +6,17 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, make_dataclass
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
 
 from . import report
+from .backend import device_module
 from .blas import use_best_kernels
 from .commands import COMMANDS, Options, Visualize, load_study
-from .console import one_line, option, run_command
+from .console import EpochBars, one_line, option, progress, run_command
+from .report.workshop import Workshop
 from .train import EpochStats
 from .visualize import VISUALIZERS
 
@@ -65,6 +68,19 @@ def figure_script(description: str | None, draw: Callable[[report.Study, list[Ep
             study.out = self.out / study.dataset / "figures"
             draw(study, history)
             print(*study.written, sep="\n")
+
+    return run_script(description, Script)
+
+
+def workshop_script(description: str | None, make: Callable[[Workshop], list[Path]]) -> int:
+    """Run a script about fine-tuned networks: `make` its artefacts in a workshop, list what was written."""
+
+    @dataclass(frozen=True)
+    class Script(Options):
+        def run(self) -> None:
+            data, xp = self.load(), device_module(self.device)
+            shop = Workshop(data, self.out / data.name, self.seed, xp, progress=progress, on_epoch=EpochBars())
+            print(*make(shop), sep="\n")
 
     return run_script(description, Script)
 

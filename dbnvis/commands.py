@@ -116,7 +116,8 @@ class Reproduce(Options):
         done(f"training: {config.epochs} epochs a layer")
         study, history = load_study(self, str(model), data)
         study.out = folder / "figures"
-        for name, draw in figures.reproduction(study, history, quick=self.quick):
+        health = ("training health", lambda: training_health(study, history, data.test_images))
+        for name, draw in [health, *figures.reproduction(study, history, quick=self.quick)]:
             draw()
             done(name)
         print(f"\nmodel    {model}")

@@ -4,22 +4,9 @@ Pretrains and fine-tunes the networks that `<out>/<data set>/models` does not ho
 """
 
 import sys
-from dataclasses import dataclass
 
-from dbnvis.backend import device_module
-from dbnvis.cli import Options, run_script
-from dbnvis.console import EpochBars, progress
+from dbnvis.cli import workshop_script
 from dbnvis.report.finetuning import autoencoder_table
-from dbnvis.report.workshop import Workshop
-
-
-@dataclass(frozen=True)
-class Script(Options):
-    def run(self) -> None:
-        data, xp = self.load(), device_module(self.device)
-        shop = Workshop(data, self.out / data.name, self.seed, xp, progress=progress, on_epoch=EpochBars())
-        print(*autoencoder_table(shop), sep="\n")
-
 
 if __name__ == "__main__":
-    sys.exit(run_script(__doc__, Script))
+    sys.exit(workshop_script(__doc__, autoencoder_table))

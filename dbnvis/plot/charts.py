@@ -38,11 +38,16 @@ def scatter(points: dict[str, Array], labels: Array, *, heading: str, legend: st
     for i, (title, xy) in enumerate(points.items()):
         x = MARGIN + i * (side + MARGIN)
         axes = figure.add_axes((x / width, foot / height, side / width, side / height))
-        axes.scatter(xy[order, 0], xy[order, 1], s=2.5, c=colors, linewidths=0)
+        axes.scatter(xy[order, 0], xy[order, 1], s=2, c=colors, linewidths=0)
         for c in classes:
             x, y = np.median(xy[labels == c], axis=0)
-            box = {"boxstyle": "circle,pad=0.2", "facecolor": "white", "edgecolor": CLASSES[c % len(CLASSES)]}
-            axes.text(x, y, str(c), fontsize=11, weight="bold", ha="center", va="center", bbox=box)
+            box = {
+                "boxstyle": "circle,pad=0.1",
+                "facecolor": "white",
+                "edgecolor": CLASSES[c % len(CLASSES)],
+                "alpha": 0.8,
+            }
+            axes.text(x, y, str(c), fontsize=8, weight="bold", ha="center", va="center", bbox=box)
         axes.set_xticks([])
         axes.set_yticks([])
         axes.set_title(title, fontsize=8, loc="left", pad=3)

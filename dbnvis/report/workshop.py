@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
@@ -23,6 +23,8 @@ from .study import Progress, silent
 #: Hidden layers (Hinton, Osindero, Teh 2006; Hinton & Salakhutdinov 2006).
 CLASSIFIER_HIDDEN = (500, 500, 2000)
 AUTOENCODER_HIDDEN = (1000, 500, 250)
+#: Pretraining of the classifier: the default recipe.
+GENERATIVE = CDConfig(epochs=30)
 #: Pretraining of the autoencoder: dense codes, pixels as probabilities (Hinton & Salakhutdinov's code, centered).
 RECONSTRUCTING = CDConfig(
     epochs=20,
@@ -69,7 +71,7 @@ class Workshop:
     xp: Any
     classifier_hidden: tuple[int, ...] = CLASSIFIER_HIDDEN
     autoencoder_hidden: tuple[int, ...] = AUTOENCODER_HIDDEN
-    classifier_pretraining: CDConfig = field(default_factory=CDConfig)
+    classifier_pretraining: CDConfig = GENERATIVE
     autoencoder_pretraining: CDConfig = RECONSTRUCTING
     classifier_tuning: BackpropConfig = DISCRIMINATIVE
     autoencoder_tuning: BackpropConfig = RECONSTRUCTIVE

@@ -10,7 +10,7 @@ from typing import Literal
 class CDConfig:
     """How one RBM is trained. The defaults give a model that generates, not only reconstructs."""
 
-    epochs: int = 30
+    epochs: int = 40
     """Passes over the data."""
     batch_size: int = 100
     """Images per update, and persistent chains."""
