@@ -121,7 +121,7 @@ def methods_side_by_side(study: Study, n: int = 36, methods: Sequence[Any] | Non
         TopImages(),
         StrongestConnections(k=1),
     ]
-    methods = [study.fitted(method) for method in methods if study.images is not None or not method.needs_images]
+    methods = study.applicable(methods)
     for layer in study.model.layer_names:
         shown = {type(method).__name__: study.pictures(method, study.units(layer, n)) for method in methods}
         panels = [
@@ -267,7 +267,7 @@ def training_curves(study: Study, history: Sequence[EpochStats]) -> None:
 
 def compare(study: Study, unit: Unit) -> None:
     """One unit by every method: pictures, what they rest on, scores and settings."""
-    methods = [study.fitted(cls()) for cls in VISUALIZERS.values() if study.images is not None or not cls.needs_images]
+    methods = study.applicable(cls() for cls in VISUALIZERS.values())
     shown = {type(method).__name__: study.pictures(method, [unit]) for method in methods}
     panels = [
         _row(method, pictures, study.captions(pictures)[0], 0, f"{method.title}: {describe(method)}")

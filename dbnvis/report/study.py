@@ -74,6 +74,15 @@ class Study:
             ]
         )
 
+    def applicable(self, methods: Iterable[Any]) -> list[Any]:
+        """Those of `methods` that this model and the images at hand allow, fitted."""
+        can_sample = hasattr(self.model, "sample_decode")
+        return [
+            self.fitted(method)
+            for method in methods
+            if (self.images is not None or not method.needs_images) and (can_sample or not method.needs_sampling)
+        ]
+
     def fitted(self, method: Any) -> Any:
         """`method` with its `k` reduced to what the narrowest combined layer of a small model allows."""
         if method.needs_images or getattr(method, "k", None) is None:

@@ -34,6 +34,7 @@ class ActivationMaximization:
 
     title: ClassVar[str] = "activation maximization"
     needs_images: ClassVar[bool] = False
+    needs_sampling: ClassVar[bool] = False
     symmetric: ClassVar[bool] = True
 
     starts: int = 9

@@ -86,11 +86,12 @@ class Visualizer(Protocol):
     """A method: frozen settings, called on a model and units of one layer.
 
     `images` are training images (N, *input_shape) on the model's device, for the methods that need some
-    (`needs_images`).
+    (`needs_images`); `needs_sampling` methods draw from p(v | h), which only some models have (`sample_decode`).
     """
 
     title: ClassVar[str]
     needs_images: ClassVar[bool]
+    needs_sampling: ClassVar[bool]
     symmetric: ClassVar[bool]
     """Pictures have both signs, zero is mid-grey; otherwise they are pixels in the input range."""
 

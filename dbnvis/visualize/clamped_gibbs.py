@@ -34,6 +34,7 @@ class ClampedGibbs:
 
     title: ClassVar[str] = "clamped Gibbs sampling"
     needs_images: ClassVar[bool] = False
+    needs_sampling: ClassVar[bool] = True
     symmetric: ClassVar[bool] = False
 
     chains: int = 30

@@ -27,6 +27,7 @@ class FilterCombination:
 
     title: ClassVar[str] = "linear combination of filters"
     needs_images: ClassVar[bool] = False
+    needs_sampling: ClassVar[bool] = False
     symmetric: ClassVar[bool] = True
 
     k: int | None = 100

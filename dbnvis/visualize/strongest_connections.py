@@ -27,6 +27,7 @@ class StrongestConnections:
 
     title: ClassVar[str] = "strongest first-layer filters"
     needs_images: ClassVar[bool] = False
+    needs_sampling: ClassVar[bool] = False
     symmetric: ClassVar[bool] = True
 
     k: int = 9

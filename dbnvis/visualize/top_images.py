@@ -21,6 +21,7 @@ class TopImages:
 
     title: ClassVar[str] = "mean of the top images"
     needs_images: ClassVar[bool] = True
+    needs_sampling: ClassVar[bool] = False
     symmetric: ClassVar[bool] = False
 
     k: int = 9
