@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, make_dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -79,8 +80,10 @@ def workshop_script(description: str | None, make: Callable[[Workshop], list[Pat
     class Script(Options):
         def run(self) -> None:
             data, xp = self.load(), device_module(self.device)
-            shop = Workshop(data, self.out / data.name, self.seed, xp, progress=progress, on_epoch=EpochBars())
-            print(*make(shop), sep="\n")
+            with closing(EpochBars()) as bars:
+                shop = Workshop(data, self.out / data.name, self.seed, xp, progress=progress, on_epoch=bars)
+                written = make(shop)
+            print(*written, sep="\n")
 
     return run_script(description, Script)
 

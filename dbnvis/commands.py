@@ -10,15 +10,14 @@ from typing import Any, Literal
 
 import tyro
 
-from . import checkpoint, datasets, report, results
+from . import datasets, report, results
 from .backend import device_module
 from .console import EpochBars, parse_indices, progress, say
 from .datasets import Dataset
 from .doctor import diagnosis
-from .evaluate.likelihood import Convention
 from .report import figures
 from .report.health import training_health
-from .report.likelihood import likelihood, save_likelihood
+from .report.likelihood import Estimation, likelihood, save_likelihood
 from .report.session import HIDDEN, TRAINING
 from .train import CDConfig, EpochStats
 from .visualize import VISUALIZERS, Unit, as_units
@@ -157,28 +156,21 @@ class Evaluate(Options):
     """A checkpoint (model.npz of a training), or pretrained: the model shipped with the package."""
     layers: tuple[str, ...] = ()
     """h1, h2, ...; all if absent."""
-    convention: Convention = "fixed"
-    """How grey images are made binary: fixed, drawn once from a seed that never changes; fresh, drawn from --seed;
-    threshold, cut at 0.5. Figures of different conventions cannot be compared."""
-    steps: tuple[int, int, int] = (500, 4_000, 10_000)
-    """Temperatures in [0, 0.5], [0.5, 0.9] and [0.9, 1] (Salakhutdinov & Murray 2008)."""
-    chains: int = 100
-    """Annealed in each direction."""
-    samples: int = 10
-    """Draws per image for the bound of layers above the first."""
+    how: tyro.conf.OmitArgPrefixes[Estimation] = field(default_factory=Estimation)
 
     def run(self) -> None:
-        saved = checkpoint.load(self.model, xp=device_module(self.device))
-        trained_on = saved.info.get("dataset", self.dataset)
+        saved, trained_on = report.finished(self.model, xp=device_module(self.device))
         data = replace(self, dataset=trained_on if self.dataset == "auto" else self.dataset).load()
-        settings = {name: getattr(self, name) for name in ("convention", "steps", "chains", "samples")}
-        rows = likelihood(saved.model, data, layers=self.layers or None, seed=self.seed, progress=progress, **settings)
+        report.same_data(self.model, saved, data)
+        layers = self.layers or None
+        rows = likelihood(saved.model, data, self.how, layers=layers, seed=self.seed, progress=progress)
         for row in rows:
             print(*(f"{name:26} {value}" for name, value in row.items()), "", sep="\n")
-        manifest = {"model_sha256": results.model_hash(saved.model), "dataset": data.name, "seed": self.seed}
-        print(
-            *save_likelihood(self.out / data.name / "tables" / "evaluation.csv", rows, manifest, **settings), sep="\n"
-        )
+        sha = results.model_hash(saved.model)
+        facts = {"model": self.model, "model_sha256": sha, "seed": self.seed, "layers": layers or "all"}
+        table = self.out / data.name / "tables" / f"evaluation_{sha[:8]}.csv"
+        versions = results.versions(saved.model.xp.__name__)
+        print(*save_likelihood(table, rows, data, self.how, **facts, versions=versions), sep="\n")
 
 
 @dataclass(frozen=True)
@@ -205,9 +197,10 @@ class Visualize(Options):
             units = [Unit(layer, i) for i in parse_indices(self.units)]
         as_units(study.model, units)
         _needs(study, self.settings)
+        settings = self.settings if self.settings != type(self.settings)() else study.fitted(self.settings)
         study.out = self.out / study.dataset / "sheets"
         figures.sheet(
-            study, self.settings, study.pictures(self.settings, units), f"{self.method}_{layer}_{self.units or 'first'}"
+            study, settings, study.pictures(settings, units), f"{self.method}_{layer}_{self.units or 'first'}"
         )
         print(*study.written, sep="\n")
 

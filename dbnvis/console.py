@@ -6,6 +6,7 @@ import io
 import os
 import re
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import redirect_stderr
 from typing import Any, Protocol
@@ -94,13 +95,18 @@ def one_line(parse: Callable[[], Any]) -> Any:
         if stop.code == 0:
             raise
         lines = [line.strip("│ ") for line in refusal.getvalue().splitlines() if line[:1] not in "╭╰"]
-        raise ValueError(" ".join(line for line in lines if line.strip("─ "))) from None
+        told = " ".join(line for line in lines if line.strip("─- "))
+        # Of a command's own options tyro says where it met them, under a name of its own.
+        told = re.sub(r"^Value error |Error parsing __tyro-dummy-inner__\S*: |\s*For full helptext.*$", "", told)
+        raise ValueError(told) from None
 
 
 def run_command(parse: Callable[[Sequence[str]], Command], args: Sequence[str]) -> int:
     """Parse `args` and run: 0 when done, 2 after a user's mistake (one line on standard error), 130 on Ctrl-C."""
     try:
-        parse(args).run()
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *where, **how: say(f"dbnvis: warning: {message}")
+            parse(args).run()
     except KeyboardInterrupt:
         print("dbnvis: interrupted; every file already written is whole", file=sys.stderr)
         return 130

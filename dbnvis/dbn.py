@@ -63,7 +63,15 @@ class DBN:
 
     @classmethod
     def random(cls, sizes: Sequence[int], input_shape: tuple[int, ...], *, rng: Any) -> DBN:
-        """A DBN with `sizes` = (V, H1, H2, ...) units, weights N(0, 0.01^2), biases 0."""
+        """A DBN with `sizes` = (V, H1, H2, ...) units, weights N(0, 0.01^2), biases 0.
+
+        Raises
+        ------
+        ValueError
+            If a layer is to have no unit.
+        """
+        if min(sizes) < 1:
+            raise ValueError(f"every layer needs at least one unit, got {'-'.join(map(str, sizes))}")
         rbms = [RBM.random(n_in, n_out, rng=rng) for n_in, n_out in pairwise(sizes)]
         return cls(rbms, tuple(input_shape))
 

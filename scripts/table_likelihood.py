@@ -5,6 +5,7 @@ can be trained side by side.
 """
 
 import sys
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 from dbnvis import CDConfig
@@ -12,7 +13,7 @@ from dbnvis.backend import device_module
 from dbnvis.cli import run_script
 from dbnvis.commands import Options
 from dbnvis.console import EpochBars, progress
-from dbnvis.report.likelihood import compare_training
+from dbnvis.report.likelihood import Estimation, compare_training
 
 PCD = CDConfig(epochs=200, sparsity_target=None, weight_decay=0, l1_decay=0, centered=False)
 CD = replace(PCD, epochs=100, persistent=False, final_momentum=0.9)
@@ -27,7 +28,6 @@ RECIPES = {
     "centered PCD-1 long": ((500,), replace(CENTERED, epochs=1000)),
     "DBN": ((500, 2000), CENTERED),
 }
-EVALUATION: dict = {"convention": "fixed", "steps": (500, 4_000, 10_000), "chains": 100}
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class Table(Options):
     def run(self) -> None:
         data, xp = self.load(), device_module(self.device)
         places: dict = {"out": self.out / data.name, "seed": self.seed, "xp": xp, "only": self.only}
-        print(
-            *compare_training(RECIPES, data, on_epoch=EpochBars(), progress=progress, **places, **EVALUATION), sep="\n"
-        )
+        with closing(EpochBars()) as bars:
+            written = compare_training(RECIPES, data, Estimation(), on_epoch=bars, progress=progress, **places)
+        print(*written, sep="\n")
 
 
 if __name__ == "__main__":

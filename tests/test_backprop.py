@@ -41,6 +41,18 @@ def run(model, data, targets, config, seed=0, **keywords):
     return list(train_backprop(model, data, targets, config, rng=make_rng(model.xp, seed), **keywords))
 
 
+def test_layers_that_join_later_start_adam_afresh(xp):
+    """After epochs of the top layer alone, Adam's first step of the others is rate x sign, as at any start."""
+    data, labels = problem(xp)
+    model, config = classifier(dbn(xp), 3, rng=make_rng(xp, 2)), BackpropConfig(epochs=3, batch_size=40, top_epochs=2)
+    epochs = train_backprop(model, data, labels, config, rng=make_rng(xp, 0))
+    next(epochs), next(epochs)
+    before = params(model)["h1.pre.W"]
+    next(epochs)
+    steps = np.abs(params(model)["h1.pre.W"] - before)
+    np.testing.assert_allclose(steps, config.learning_rate / 3, rtol=1e-3)  # the rate has fallen to a third
+
+
 # --- one update, by hand
 
 
@@ -240,9 +252,9 @@ def test_flat_data_and_a_large_batch(xp, rng):
 @pytest.mark.parametrize(
     ("changes", "match"),
     [
-        ({"epochs": 0}, "epochs must be at least 1, got 0"),
-        ({"batch_size": 0}, "batch_size must be at least 1"),
-        ({"top_epochs": -1}, "top_epochs must be at least 0, got -1"),
+        ({"epochs": 0}, "epochs must be an integer of at least 1, got 0"),
+        ({"batch_size": 0}, "batch_size must be an integer of at least 1"),
+        ({"top_epochs": -1}, "top_epochs must be an integer of at least 0, got -1"),
         ({"learning_rate": float("inf")}, "learning_rate must be a finite number"),
         ({"learning_rate": float("nan")}, "learning_rate must be a finite number"),
         ({"weight_decay": -1.0}, "weight_decay must be a finite number of at least 0, got -1"),

@@ -564,6 +564,13 @@ def test_data_on_another_device_are_refused(xp):
         next(train_rbm(build(xp), other.zeros((4, V)), CDConfig(), rng=make_rng(xp, 0)))
 
 
+@pytest.mark.parametrize("name", ["epochs", "batch_size", "k", "k_epochs", "temperatures", "momentum_epochs"])
+@pytest.mark.parametrize("value", [1.5, math.nan, True, "3"])
+def test_counts_are_integers(name, value):
+    with pytest.raises(ValueError, match=f"{name} must be an integer"):
+        CDConfig(**{name: value})
+
+
 def test_temperatures_need_persistent_chains():
     with pytest.raises(ValueError, match="persistent"):
         CDConfig(temperatures=2, persistent=False)

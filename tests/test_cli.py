@@ -15,6 +15,7 @@ from dbnvis.backend import gpu_status, make_rng
 from dbnvis.cli import main
 from dbnvis.commands import COMMANDS
 from dbnvis.console import parse_indices
+from dbnvis.results import model_hash
 from dbnvis.visualize import VISUALIZERS
 
 HIDDEN = ("14", "10", "9")
@@ -120,7 +121,8 @@ def test_evaluate_prints_and_writes_two_sided_estimates(capsys, trained, tmp_pat
     few = ["--steps", "5", "5", "5", "--chains", "10", "--samples", "1", "--layers", "h2", "--convention", "threshold"]
     assert main(["evaluate", str(trained), "--out", str(tmp_path), *few]) == 0
     out, _ = capsys.readouterr()
-    table, manifest = (tmp_path / "digits" / "tables" / f"evaluation.{s}" for s in ("csv", "json"))
+    sha = model_hash(checkpoint.load(trained, xp=np).model)[:8]
+    table, manifest = (tmp_path / "digits" / "tables" / f"evaluation_{sha}.{s}" for s in ("csv", "json"))
     assert str(table) in out and str(manifest) in out
     with table.open() as file:
         (row,) = csv.DictReader(file)
@@ -129,6 +131,18 @@ def test_evaluate_prints_and_writes_two_sided_estimates(capsys, trained, tmp_pat
         assert name in out and value in out
     settings = json.loads(manifest.read_text())["settings"]
     assert (settings["convention"], settings["steps"], settings["chains"]) == ("threshold", [5, 5, 5], 10)
+
+
+def test_a_warning_is_one_line(capsys, trained, tmp_path):
+    few = ["--steps", "1", "1", "1", "--chains", "10", "--layers", "h1"]
+    assert main(["evaluate", str(trained), "--out", str(tmp_path), *few]) == 0
+    warned = [line for line in capsys.readouterr().err.split("\n") if "warning" in line]
+    assert all(".py" not in line for line in warned)
+
+
+def test_conflicting_options_are_said_plainly(capsys, tmp_path):
+    said = refused(capsys, "train", "--dataset", "digits", "--temperatures", "3", "--no-persistent")
+    assert "3 temperatures need persistent chains" in said and "tyro" not in said and "helptext" not in said
 
 
 def test_evaluate_says_which_layers_there_are(capsys, trained):
@@ -366,7 +380,7 @@ def test_a_folder_that_cannot_be_written_is_refused(capsys, trained, tmp_path, c
         (["train", "--device", "tpu"], "tpu"),
         (["train", "--epoch", "3"], "--epoch"),
         (["visualize", "--method", "am", "--chains", "3"], "--chains"),
-        (["train", "--epochs", "0"], "epochs must be at least 1, got 0"),
+        (["train", "--epochs", "0"], "epochs must be an integer of at least 1, got 0"),
         (["train", "--learning-rate", "-1"], "learning_rate must be a finite number"),
         ([], "reproduce"),
     ],

@@ -215,3 +215,9 @@ def test_wrong_batches_are_refused(xp, rng):
         dbn.decode(xp.zeros((2, 5)), "h3")
     with pytest.raises(ValueError, match="expected 4 start images, got 3"):
         dbn.sample(4, "h1", 1, rng=rng, start=xp.zeros((3, 2, 3)))
+
+
+@pytest.mark.parametrize("sizes", [(4, 0), (4, 3, -2)])
+def test_an_empty_layer_is_refused(xp, rng, sizes):
+    with pytest.raises(ValueError, match="at least one unit"):
+        DBN.random(sizes, (2, 2), rng=rng)

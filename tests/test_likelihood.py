@@ -159,6 +159,15 @@ def test_few_effective_chains_warn_with_the_numbers():
         ais(build(np, machine), base_vbias=np.zeros(30), betas=[0, 1], n_chains=50, rng=make_rng(np, 0))
 
 
+def test_a_single_chain_that_counts_warns_among_few_too():
+    from dbnvis.evaluate.ais import _estimate, _trusted
+
+    with pytest.warns(UntrustedEstimate, match=r"1\.0 effective of 10"):
+        _trusted(_estimate(np.array([0.0] + [-500.0] * 9), 1), "forward")
+    with pytest.raises(FloatingPointError, match="finite"):
+        _trusted(_estimate(np.array([math.nan, 0.0]), 1), "forward")
+
+
 def test_a_gap_between_the_estimates_warns_with_both():
     up, down = (AISEstimate(x, x, x, np.zeros(3)) for x in (10.0, 12.5))
     with pytest.warns(UntrustedEstimate, match=r"10\.00 nats, reverse AIS 12\.50"):
@@ -233,6 +242,12 @@ def test_the_bound_of_one_rbm_is_its_log_probability(xp):
     np.testing.assert_allclose(host(found), np.log(oracles.p_v(*machine)), rtol=1e-10)
 
 
+def test_a_bound_needs_binary_units():
+    machine = build(np, oracles.machine(4, 3), GaussianRBM)
+    with pytest.raises(TypeError, match="Gaussian"):
+        log_probability_bound(DBN([machine], (2, 2)), np.zeros((1, 4)), 0.0, rng=None)
+
+
 def test_a_bound_needs_samples():
     with pytest.raises(ValueError, match="samples"):
         log_probability_bound(
@@ -252,6 +267,15 @@ def test_conventions_are_three_different_things(xp):
     np.testing.assert_array_equal(cut, host(images) >= 0.5)
     for x in (*fixed, *fresh):
         assert set(np.unique(x)) == {0, 1} and abs(x.mean() - host(images).mean()) < 0.05
+
+
+def test_the_fixed_set_is_the_same_on_every_device_and_in_every_type(xp):
+    images = np.random.default_rng(1).random((40, 25)).astype("float32")
+    expected = np.random.default_rng(2008).random((40, 25), dtype="float32") < images
+    for dtype in ("float32", "float64"):
+        found = binarized(xp.asarray(images.astype(dtype)), "fixed", rng=None)
+        assert found.dtype == dtype
+        np.testing.assert_array_equal(host(found), expected)
 
 
 def test_conventions_refuse_others_and_images_out_of_range():

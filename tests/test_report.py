@@ -21,6 +21,7 @@ from dbnvis import (
 )
 from dbnvis.datasets import Dataset
 from dbnvis.evaluate.scores import pre_activations, rescale
+from dbnvis.mlp import classifier
 from dbnvis.report import figures, session, study
 from dbnvis.results import array_hash, model_hash
 from dbnvis.train import EpochStats, TrainingDiverged
@@ -267,6 +268,35 @@ def test_a_study_knows_its_model_data_and_training(trained, tmp_path):
     np.testing.assert_array_equal(opened.images, tiny().train_images)
     assert (opened.dataset, opened.seed) == ("tiny", 3)
     assert [(s.layer, s.epoch) for s in history] == [(f"h{i}", e) for i in (1, 2, 3) for e in (1, 2, 3)]
+
+
+def test_a_model_of_a_version_without_later_settings_is_kept(tmp_path):
+    path = train(tmp_path)
+    saved = checkpoint.load(path, xp=np)
+    config = {k: v for k, v in saved.config.items() if k not in ("schedule", "k_epochs", "temperatures")}
+    checkpoint.save(path, saved.model, config=config, seed=saved.seed, info=saved.info, arrays=saved.arrays)
+    stamp = path.stat().st_mtime_ns
+    assert train(tmp_path, resume=True) == path and path.stat().st_mtime_ns == stamp
+    with pytest.raises(ValueError, match="its temperatures is 1"):
+        train(tmp_path, resume=True, config=replace(CONFIG, temperatures=2))
+
+
+def test_an_unfinished_fine_tuning_is_not_opened(tmp_path):
+    model = classifier(DBN.random((36, 5), (6, 6), rng=np.random.default_rng(0)), 3, rng=np.random.default_rng(0))
+    checkpoint.save(tmp_path / "a.npz", model, config={"epochs": 3}, seed=0, info={"epoch": 2, "dataset": "tiny"})
+    with pytest.raises(ValueError, match="unfinished fine-tuning"):
+        report.open_study(tmp_path / "a.npz", tiny(), out=tmp_path, seed=0, xp=np)
+
+
+def test_methods_that_cannot_apply_are_left_out_of_a_comparison(tmp_path):
+    """A fine-tuned network has no p(v | h): no clamped sampling."""
+    model = classifier(DBN.random((36, 9, 8), (6, 6), rng=np.random.default_rng(0)), 3, rng=np.random.default_rng(0))
+    model.input_norm = 3.0
+    checkpoint.save(tmp_path / "a.npz", model, config={}, seed=0, info={"dataset": "tiny"})
+    opened, _ = report.open_study(tmp_path / "a.npz", tiny(), out=tmp_path, seed=0, xp=np)
+    figures.compare(opened, Unit("h2", 3))
+    shown = {name.partition(".")[0] for name in np.load(tmp_path / "compare_h2_3.npz")}
+    assert shown == {"ActivationMaximization", "FilterCombination", "TopImages", "StrongestConnections"}
 
 
 def test_an_unfinished_training_is_not_opened(tmp_path):

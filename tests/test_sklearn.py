@@ -88,7 +88,7 @@ def test_sparse_data_are_refused(transformer):
     ("wrong", "message"),
     [
         ({"visible": "grey"}, "visible must be auto, binary or gaussian, got 'grey'"),
-        ({"epochs": 0}, "epochs must be at least 1, got 0"),
+        ({"epochs": 0}, "epochs must be an integer of at least 1, got 0"),
         ({"sparsity_target": 1.5}, "sparsity_target must lie between 0 and 1, got 1.5"),
         ({"device": "tpu"}, "device must be cpu, gpu or auto, got 'tpu'"),
     ],

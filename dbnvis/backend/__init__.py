@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from .arrays import LIBRARIES, Array, UnitStreams, array_module, child_seeds, make_rng, move, to_numpy
+from .arrays import LIBRARIES, Array, UnitStreams, array_module, child_seeds, fixed_uniform, make_rng, move, to_numpy
 from .hot import (
     ascend,
     attract,
@@ -38,6 +38,7 @@ __all__ = [
     "contrast",
     "deal",
     "device_module",
+    "fixed_uniform",
     "gpu_status",
     "logistic_mean",
     "logistic_mean_sample",

@@ -90,3 +90,10 @@ class UnitStreams:
 def child_seeds(rng: Any, n: int) -> list[int]:
     """Draw `n` integer seeds from `rng`, for generators that must not depend on each other's use."""
     return [int(u) for u in to_numpy(rng.random(n)) * 2.0**53]
+
+
+def fixed_uniform(seed: int, shape: tuple[int, ...]) -> Array:
+    """float32 numbers on [0, 1), on the host: a function of `seed` and `shape` alone, whatever the device."""
+    import numpy
+
+    return numpy.random.default_rng(seed).random(shape, dtype=numpy.float32)

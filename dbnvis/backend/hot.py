@@ -191,9 +191,9 @@ def _ascend(xp: Any, x: Array, velocity: Array, change: Array, momentum: float, 
     if momentum:
         velocity *= momentum
         velocity += change
-        x += velocity
-    else:  # nothing of a velocity lasts
-        x += change
+    else:
+        velocity[...] = change
+    x += velocity
     if shrink is not None:
         x *= shrink
     if threshold is not None:  # towards zero by `threshold`, to zero at the most

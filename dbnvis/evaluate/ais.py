@@ -3,7 +3,7 @@
 `ais` anneals from independent pixels to the RBM. Its mean weight is unbiased for Z, so log Z comes out too low on
 average (Jensen), by much if the chains miss part of the RBM's mass: likelihoods then look too good. `reverse_ais`
 anneals the other way, from states of the RBM, and comes out too high: likelihoods look too poor. Believe a
-likelihood where the two agree.
+likelihood where the two agree. (On a CPU in float32 probabilities are rounded to multiples of 2**-16.)
 
 References
 ----------
@@ -26,7 +26,7 @@ from ..backend import Array, array_module
 from ..rbm import RBM
 from ..tempering import Tempered
 
-TRUSTED_SHARE = 0.1  # of the chains that the effective sample size must reach
+TRUSTED_SHARE, TRUSTED_LEAST = 0.1, 5  # of the chains that must count: a tenth, and five
 TRUSTED_GAP = 2.0  # nats between the two estimates
 
 #: Wraps an iterable in a progress bar.
@@ -111,7 +111,7 @@ def ais(
     Warns
     -----
     UntrustedEstimate
-        If fewer than a tenth of the chains carry the estimate.
+        If fewer than a tenth of the chains, or than five, carry the estimate.
     """
     path, betas = Tempered(rbm, base_vbias), _checked(betas, n_chains)
     v = path.base_sample(n_chains, rng=rng)
@@ -189,7 +189,9 @@ def _estimate(log_w: Array, sign: int) -> AISEstimate:
 def _trusted(estimate: AISEstimate, direction: str) -> AISEstimate:
     """`estimate`, with a warning if few of its chains count."""
     n, effective = len(estimate.log_weights), estimate.effective_samples
-    if effective < TRUSTED_SHARE * n:
+    if not math.isfinite(estimate.log_z):
+        raise FloatingPointError(f"{direction} AIS: log Z is {estimate.log_z}; are the parameters finite?")
+    if not _carried(estimate):
         warnings.warn(
             f"{direction} AIS: log Z = {estimate.log_z:.2f} nats rests on {effective:.1f} effective of {n} chains; "
             "take more temperatures or more chains",
@@ -199,13 +201,24 @@ def _trusted(estimate: AISEstimate, direction: str) -> AISEstimate:
     return estimate
 
 
+def _carried(estimate: AISEstimate) -> bool:
+    """Whether enough chains count."""
+    n = len(estimate.log_weights)
+    return estimate.effective_samples >= max(TRUSTED_SHARE * n, min(TRUSTED_LEAST, n - 1))
+
+
+def trusted(forward: AISEstimate, reverse: AISEstimate) -> bool:
+    """Whether enough chains carry both estimates of log Z and they lie within 2 nats of each other."""
+    return _carried(forward) and _carried(reverse) and abs(reverse.log_z - forward.log_z) <= TRUSTED_GAP
+
+
 def warn_if_apart(forward: AISEstimate, reverse: AISEstimate) -> None:
     """Warn with UntrustedEstimate if the two estimates of log Z differ by more than 2 nats."""
     gap = reverse.log_z - forward.log_z
     if abs(gap) > TRUSTED_GAP:
         warnings.warn(
             f"forward AIS gives log Z = {forward.log_z:.2f} nats, reverse AIS {reverse.log_z:.2f}: quote both; "
-            "the truth may lie anywhere between",
+            "neither is to be believed alone",
             UntrustedEstimate,
             stacklevel=2,
         )

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from typing import Any, Literal, get_args
 
-from ..backend import Array, array_module, bernoulli, make_rng
+from ..backend import Array, array_module, bernoulli, fixed_uniform, move
 from ..dbn import DBN
-from ..numerics import softplus
-from ..rbm import RBM
+from ..numerics import sigmoid, softplus
+from ..rbm import RBM, GaussianRBM
 
 FIXED_SEED = 2008  # of the fixed binarized set
 BATCH = 2000  # images at once
@@ -40,8 +40,11 @@ def binarized(images: Array, convention: Convention, *, rng: Any) -> Array:
         raise ValueError(f"expected images in [0, 1], got {float(images.min()):g} to {float(images.max()):g}")
     if convention == "threshold":
         return (images >= 0.5).astype(images.dtype)
-    fixed = make_rng(array_module(images), FIXED_SEED)
-    return bernoulli(images, rng=fixed if convention == "fixed" else rng)
+    if convention == "fresh":
+        return bernoulli(images, rng=rng)
+    # The same numbers whatever the device and the type of the images.
+    noise = move(fixed_uniform(FIXED_SEED, images.shape), array_module(images))
+    return (noise < images.astype("float32")).astype(images.dtype)
 
 
 def log_probability(rbm: RBM, v: Array, log_z: float) -> Array:
@@ -68,8 +71,17 @@ def log_probability_bound(dbn: DBN, v: Array, log_z: float, *, samples: int = 10
         log partition function of the top RBM.
     samples : int
     rng : numpy or cupy Generator
+
+    Raises
+    ------
+    TypeError
+        If an RBM has Gaussian units.
+    ValueError
+        If `samples` is less than 1.
     """
     xp = array_module(v)
+    if any(isinstance(rbm, GaussianRBM) for rbm in dbn.rbms):
+        raise TypeError("the bound is written for binary units; this DBN has Gaussian ones")
     if samples < 1:
         raise ValueError(f"samples must be at least 1, got {samples}")
     draws = 1 if len(dbn.rbms) == 1 else samples
@@ -80,10 +92,11 @@ def log_probability_bound(dbn: DBN, v: Array, log_z: float, *, samples: int = 10
             x = v[i : i + BATCH]
             for rbm in dbn.rbms[:-1]:
                 pre = rbm.input_to_h(x)
-                h = rbm.sample_h_given_v(x, rng=rng)
+                q = sigmoid(pre)
+                h = bernoulli(q, rng=rng)
                 down = rbm.input_to_v(h)
                 given = (x * down - softplus(down)).sum(axis=1, dtype="float64")  # log p(x | h)
-                entropy = (softplus(pre) - pre * rbm.mean_h_given_v(x)).sum(axis=1, dtype="float64")  # H(q(h | x))
+                entropy = (softplus(pre) - pre * q).sum(axis=1, dtype="float64")  # H(q(h | x))
                 total, x = total + given + entropy, h
             total = total - dbn.rbms[-1].free_energy(x).astype("float64")
         parts.append(total / draws)

@@ -1,7 +1,7 @@
 """Sheets of pictures, with scores, legends and manifests."""
 
 from . import figures, tables
-from .session import open_study, train
+from .session import finished, open_study, same_data, train
 from .study import Study
 
-__all__ = ["Study", "figures", "open_study", "tables", "train"]
+__all__ = ["Study", "figures", "finished", "open_study", "same_data", "tables", "train"]

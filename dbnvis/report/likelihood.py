@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,9 @@ from .. import checkpoint, results
 from ..backend import make_rng, move
 from ..datasets import Dataset
 from ..dbn import DBN
-from ..evaluate.ais import AISEstimate, ais, reverse_ais, schedule, warn_if_apart
+from ..evaluate.ais import AISEstimate, ais, reverse_ais, schedule, trusted, warn_if_apart
 from ..evaluate.likelihood import FIXED_SEED, Convention, binarized, log_probability_bound
-from ..rbm import gibbs
+from ..rbm import GaussianRBM, gibbs
 from ..tempering import base_rates
 from ..train import CDConfig, EpochStats
 from .session import train
@@ -22,41 +22,58 @@ from .study import Progress, silent
 SWEEPS = 1000  # of Gibbs sampling from training images, before reverse annealing starts
 
 
+@dataclass(frozen=True)
+class Estimation:
+    """How likelihoods are estimated."""
+
+    convention: Convention = "fixed"
+    """How grey images are made binary: fixed, drawn once from a seed that never changes; fresh, drawn from --seed;
+    threshold, cut at 0.5. Figures of different conventions cannot be compared."""
+    steps: tuple[int, int, int] = (500, 4_000, 10_000)
+    """Temperatures in [0, 0.5], [0.5, 0.9] and [0.9, 1] (Salakhutdinov & Murray 2008)."""
+    chains: int = 100
+    """Annealed in each direction."""
+    samples: int = 10
+    """Draws per image for the bound of layers above the first."""
+
+    def __post_init__(self) -> None:
+        for name, least in (("chains", 2), ("samples", 1)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        schedule(*self.steps)
+
+
 def likelihood(
     model: DBN,
     data: Dataset,
+    how: Estimation,
     *,
-    convention: Convention = "fixed",
-    steps: Sequence[int] = (500, 4_000, 10_000),
-    chains: int = 100,
-    samples: int = 10,
     layers: Sequence[str] | None = None,
     seed: int = 0,
     progress: Progress = silent,
 ) -> list[dict[str, Any]]:
     """One row per depth of `model`: log Z of the RBM there, and log p of the DBN that ends there.
 
-    Exact for the lowest RBM given log Z, a variational lower bound above it. The train column is about the first
-    as many training images as there are test images.
+    Exact for the lowest RBM given log Z, a variational lower bound above it (with the log Z of reverse annealing;
+    with that of forward annealing, which is too low, it need not be below). The train column is about the first as
+    many training images as there are test images.
 
     Parameters
     ----------
     model : DBN
         Of binary units.
     data : Dataset
-    convention : str
-        How images are made binary; see `evaluate.likelihood.binarized`.
-    steps : three ints
-        Temperatures in [0, 0.5], [0.5, 0.9] and [0.9, 1].
-    chains : int
-    samples : int
-        Draws per image for the bound.
+    how : Estimation
     layers : sequence of str, optional
         Depths asked for; all if absent.
     seed : int
 
     Raises
     ------
+    TypeError
+        If the model has no RBMs, or Gaussian units.
+    ValueError
+        If there are fewer training images than chains.
     KeyError
         If there is no such layer.
 
@@ -65,35 +82,44 @@ def likelihood(
     UntrustedEstimate
         If few chains carry an estimate, or the two estimates are more than 2 nats apart.
     """
+    if not hasattr(model, "rbms"):
+        raise TypeError(f"{type(model).__name__} has no likelihood; give a DBN, such as model.npz of dbnvis train")
+    if any(isinstance(rbm, GaussianRBM) for rbm in model.rbms):
+        raise TypeError("likelihoods are written for binary units; this DBN has Gaussian ones")
     for layer in layers or ():
         model.depth(layer)
-    xp, betas = model.xp, schedule(*steps)
+    if how.chains > len(data.train_images):
+        raise ValueError(
+            f"{how.chains} chains need as many training images, not {len(data.train_images)}, to start from"
+        )
+    xp, betas = model.xp, schedule(*how.steps)
     rng = make_rng(xp, seed, 4)
     n = len(data.test_images)
     flat = (move(x, xp).reshape(len(x), -1) for x in (data.train_images, data.test_images))
     train, test = (x.astype(model.dtype) for x in flat)
-    pixels = {"test": binarized(test, convention, rng=rng), "train": binarized(train[:n], convention, rng=rng)}
+    pixels = {"test": binarized(test, how.convention, rng=rng), "train": binarized(train[:n], how.convention, rng=rng)}
     rows, below = [], binarized(train, "fresh", rng=rng)
     for depth, (name, rbm) in enumerate(zip(model.layer_names, model.rbms, strict=True), start=1):
         if layers is None or name in layers:
+            rng = make_rng(xp, seed, 4, depth)  # a layer's row depends on the seed alone, not on the other rows
 
             def bar(steps: Any, direction: str, name: str = name) -> Any:
                 return progress(steps, f"{direction} annealing, {name}", len(steps))
 
             base = base_rates(below)
-            start = gibbs(rbm, below[:chains], SWEEPS, rng=rng)
+            start = gibbs(rbm, below[: how.chains], SWEEPS, rng=rng)
             settings = {"base_vbias": base, "betas": betas, "rng": rng}
-            up = ais(rbm, n_chains=chains, progress=lambda x: bar(x, "forward"), **settings)
+            up = ais(rbm, n_chains=how.chains, progress=lambda x: bar(x, "forward"), **settings)
             down = reverse_ais(rbm, v=start, progress=lambda x: bar(x, "reverse"), **settings)
             warn_if_apart(up, down)
             part = DBN(model.rbms[:depth], model.input_shape)
             scores = {
-                which: float(log_probability_bound(part, v, 0.0, samples=samples, rng=rng).mean())
+                which: float(log_probability_bound(part, v, 0.0, samples=how.samples, rng=rng).mean())
                 for which, v in pixels.items()
             }
             rows.append({"layer": name, "units": rbm.n_hidden, **_columns(up, down, scores)})
         if depth < len(model.rbms):
-            below = rbm.sample_h_given_v(below, rng=rng)
+            below = rbm.sample_h_given_v(below, rng=make_rng(xp, seed, 5, depth))
     return rows
 
 
@@ -106,22 +132,23 @@ def _columns(up: AISEstimate, down: AISEstimate, scores: dict[str, float]) -> di
         "log Z reverse": round(down.log_z, 2),
         "reverse band": f"{down.log_z_low:.2f} to {down.log_z_high:.2f}",
         "reverse effective chains": round(down.effective_samples, 1),
+        "trusted": trusted(up, down),
         **{f"{which}, forward": round(score - up.log_z, 2) for which, score in scores.items()},
         **{f"{which}, reverse": round(score - down.log_z, 2) for which, score in scores.items()},
     }
 
 
 def save_likelihood(
-    path: Path, rows: Sequence[dict[str, Any]], manifest: dict[str, Any], **settings: Any
+    path: Path, rows: Sequence[dict[str, Any]], data: Dataset, how: Estimation, **manifest: Any
 ) -> list[Path]:
-    """Write `rows` as a table; its manifest says under which `settings` of `likelihood` they were estimated."""
-    if settings["convention"] == "fixed":
-        settings["fixed_seed"] = FIXED_SEED
+    """Write `rows` as a table, with a manifest of the data and of how the likelihoods were estimated."""
     manifest = {
         "artefact": path.name,
         "unit": "nats; log p per image, mean over images",
+        "dataset": data.name,
+        "data_sha256": data.sha256,
         **manifest,
-        "settings": {**settings, "sweeps_before_reverse": SWEEPS},
+        "settings": {**asdict(how), "sweeps_before_reverse": SWEEPS, "seed_of_convention_fixed": FIXED_SEED},
     }
     return results.save_artefact(path, lambda file: results.write_csv(file, rows), manifest=manifest)
 
@@ -129,6 +156,7 @@ def save_likelihood(
 def compare_training(
     recipes: Mapping[str, tuple[Sequence[int], CDConfig]],
     data: Dataset,
+    how: Estimation,
     *,
     out: Path,
     seed: int,
@@ -136,7 +164,6 @@ def compare_training(
     only: Sequence[str] = (),
     on_epoch: Callable[[EpochStats, CDConfig], None] = lambda stats, config: None,
     progress: Progress = silent,
-    **settings: Any,
 ) -> list[Path]:
     """Train a model by each recipe and write the table of their likelihoods.
 
@@ -145,6 +172,7 @@ def compare_training(
     recipes : dict of (hidden units of each layer, CDConfig)
         By name.
     data : Dataset
+    how : Estimation
     out : Path
         Gets `models/<recipe>/model.npz`, where finished models are kept and interrupted trainings go on, and
         `tables/likelihood.csv`.
@@ -154,8 +182,6 @@ def compare_training(
     only : sequence of str
         Recipes to train; no table is written then.
     on_epoch, progress : callable
-    settings
-        Of `likelihood`.
 
     Returns
     -------
@@ -188,16 +214,17 @@ def compare_training(
     for name, path in paths.items():
         saved = checkpoint.load(path, xp=xp)
         top = saved.model.layer_names[-1:]
-        (row,) = likelihood(saved.model, data, layers=top, seed=seed, progress=progress, **settings)
+        (row,) = likelihood(saved.model, data, how, layers=top, seed=seed, progress=progress)
         seconds = sum(epoch["seconds"] for epoch in saved.info["history"])
         sizes = "-".join(map(str, saved.model.sizes))
         facts = {"model": sizes, "epochs a layer": recipes[name][1].epochs, "seconds": round(seconds)}
         rows.append({"training": name, **facts, **row})
-    manifest = {
-        "dataset": data.name,
-        "data_sha256": data.sha256,
-        "seed": seed,
-        "recipes": {name: asdict(config) for name, (_, config) in recipes.items()},
-        "versions": results.versions(xp.__name__),
-    }
-    return save_likelihood(out / "tables" / "likelihood.csv", rows, manifest, **settings)
+    return save_likelihood(
+        out / "tables" / "likelihood.csv",
+        rows,
+        data,
+        how,
+        seed=seed,
+        recipes={name: asdict(config) for name, (_, config) in recipes.items()},
+        versions=results.versions(xp.__name__),
+    )

@@ -21,6 +21,7 @@ from .study import Progress, Study, silent
 #: Hidden units of each layer of the shipped model and of `dbnvis reproduce`.
 HIDDEN = (1000, 500, 250)
 QUANTILES = 201  # of each unit's test responses, kept with a model for use without data
+LATER = {"schedule": "linear", "k_epochs": None, "temperatures": 1}  # settings that CDConfig once had not
 TRAINING, MODEL = "training.npz", "model.npz"  # file names in a run's folder
 
 
@@ -111,13 +112,38 @@ def train(
 def _same_run(
     saved: checkpoint.Checkpoint, settings: dict[str, Any], seed: int, facts: dict[str, Any], path: Path
 ) -> None:
-    asked, found = {**settings, "seed": seed, **facts}, {**saved.config, "seed": saved.seed, **saved.info}
+    # A setting that the version which wrote the file did not have yet was at its default.
+    asked, found = {**settings, "seed": seed, **facts}, {**LATER, **saved.config, "seed": saved.seed, **saved.info}
     for name, value in asked.items():
         if found.get(name) != value:
             raise ValueError(
                 f"cannot resume {path}: its {name} is {found.get(name)}, this run's is {value}; "
                 "give the same options, or leave --resume out to start over"
             )
+
+
+def finished(model: str | Path, *, xp: Any) -> tuple[checkpoint.Checkpoint, str]:
+    """Load a finished model: its checkpoint, and the name of the data set it was trained on ("" where not known).
+
+    Raises
+    ------
+    ValueError
+        If its training is unfinished.
+    """
+    saved = checkpoint.load(model, xp=xp)
+    done, layers = saved.info.get("layers_done"), getattr(saved.model, "rbms", ())
+    if done is not None and done < len(layers):
+        raise ValueError(f"{model} is an unfinished training; finish it with dbnvis train --resume")
+    if not layers and saved.info.get("epoch", 0) < saved.config.get("epochs", 0):
+        raise ValueError(f"{model} is an unfinished fine-tuning; run its script again to finish it")
+    return saved, saved.info.get("dataset", "")
+
+
+def same_data(model: str | Path, saved: checkpoint.Checkpoint, dataset: Dataset) -> None:
+    """ValueError unless `saved`, loaded from `model`, was trained on `dataset`, or on one not known of its shape."""
+    name = saved.info.get("dataset", dataset.name)
+    if (dataset.name, tuple(dataset.input_shape)) != (name, tuple(saved.model.input_shape)):
+        raise ValueError(f"{model} was trained on {name}, the data set is {dataset.name}; give --dataset {name}")
 
 
 def open_study(
@@ -152,15 +178,13 @@ def open_study(
         If the checkpoint is of an unfinished training, `dataset` is another than the model's, or neither the
         checkpoint nor a data set gives the responses to test images.
     """
-    saved = checkpoint.load(model, xp=xp)
-    if "layers_done" in saved.info and saved.info["layers_done"] < len(saved.model.rbms):
-        raise ValueError(f"{model} is an unfinished training; finish it with dbnvis train --resume")
-    name = saved.info.get("dataset", dataset.name if dataset else "unknown data")
+    saved, name = finished(model, xp=xp)
+    name = name or (dataset.name if dataset else "unknown data")
     known = datasets.DATASETS.get(name)
     if dataset is None and known and (known.generate or datasets.locate(name, data_dir) is not None):
         dataset = datasets.load(name, data_dir, download=False)
-    if dataset is not None and (dataset.name, tuple(dataset.input_shape)) != (name, tuple(saved.model.input_shape)):
-        raise ValueError(f"{model} was trained on {name}, the data set is {dataset.name}; give --dataset {name}")
+    if dataset is not None:
+        same_data(model, saved, dataset)
     if all(layer in saved.arrays for layer in saved.model.layer_names):
         responses = Responses({layer: saved.arrays[layer].astype("float32") for layer in saved.model.layer_names})
     elif dataset is not None:

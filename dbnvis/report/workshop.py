@@ -94,16 +94,16 @@ class Workshop:
         else:
             sizes = pairwise((self.dataset.train_images[0].size, *self.classifier_hidden))
             rbms = [RBM.random(n, m, rng=rng, scale=4 * math.sqrt(2 / (n + m))) for n, m in sizes]
-            dbn = DBN(rbms, self.dataset.input_shape)
+            dbn = DBN(rbms, self.dataset.input_shape, input_norm=self.classifier_dbn().input_norm)
         classes = int(self.dataset.train_labels.max()) + 1
         model = classifier(dbn, classes, rng=rng)
-        return self._tuned(f"classifier-{start}", model, self.classifier_tuning)
+        return self._tuned(f"classifier-{start}", model, dbn, self.classifier_tuning)
 
     def autoencoder(self, n_code: int) -> MLP:
         """The autoencoder with `n_code` linear code units, fine-tuned."""
         dbn = self._pretrained("autoencoder", self.autoencoder_hidden, self.autoencoder_pretraining)
         model = autoencoder(dbn, n_code, self.images("train")[0])
-        return self._tuned(f"autoencoder-{n_code}", model, self.autoencoder_tuning)
+        return self._tuned(f"autoencoder-{n_code}", model, dbn, self.autoencoder_tuning)
 
     def _pretrained(self, name: str, hidden: tuple[int, ...], config: CDConfig) -> DBN:
         folder = self.out / "models" / f"{name}-dbn"
@@ -112,10 +112,10 @@ class Workshop:
         )
         return checkpoint.load(path, xp=self.xp).model
 
-    def _tuned(self, name: str, model: MLP, config: BackpropConfig) -> MLP:
-        """`model` fine-tuned: the finished one where it is kept, or from the last epoch kept."""
+    def _tuned(self, name: str, model: MLP, dbn: DBN, config: BackpropConfig) -> MLP:
+        """`model`, unrolled from `dbn`, fine-tuned: the finished one where it is kept, or from the last epoch kept."""
         final, part = (self.out / "models" / f"{name}{suffix}.npz" for suffix in ("", ".training"))
-        settings = {**asdict(config), "start_sha256": results.model_hash(model)}
+        settings = {**asdict(config), "dbn_sha256": results.model_hash(dbn)}
         for path in (final, part):
             if path.exists():
                 saved = checkpoint.load(path, xp=self.xp)

@@ -18,6 +18,7 @@ from typing import Any, Literal
 from ..backend import Array, array_module, child_seeds, make_rng
 from ..layers import Dropout, Layer, Network
 from . import optim
+from .config import check_count
 from .losses import LOSSES, Loss
 from .monitor import TrainingDiverged
 
@@ -33,7 +34,7 @@ class BackpropConfig:
     epochs: int = 100
     """Passes over the data."""
     batch_size: int = 100
-    """Images per update."""
+    """Images per update; all of them where there are fewer."""
     optimizer: Literal["adam", "sgd"] = "adam"
     """Adam (Kingma & Ba 2015), or gradient descent with momentum."""
     learning_rate: float = 1e-3
@@ -51,8 +52,7 @@ class BackpropConfig:
 
     def __post_init__(self) -> None:
         for name, least in (("epochs", 1), ("batch_size", 1), ("top_epochs", 0)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
+            check_count(name, getattr(self, name), least)
         for name in ("learning_rate", "weight_decay"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} must be a finite number of at least 0, got {getattr(self, name)}")
@@ -150,7 +150,7 @@ def train_backprop(
         total = 0.0
         for i, rows in enumerate(_batches(order, n_batches, config.batch_size)):
             rate = config.learning_rate * (1 - (epoch + i / n_batches) / config.epochs)
-            total += step(data[rows], targets[rows], rate, epoch * n_batches + i + 1)
+            total += step(data[rows], targets[rows], rate, epoch * n_batches + i + 1, n_batches)
         mean_loss, seconds = float(total) / n_batches, time.perf_counter() - started
         if not (math.isfinite(mean_loss) and all(bool(xp.isfinite(x).all()) for x in params.values())):
             raise TrainingDiverged(
@@ -233,8 +233,8 @@ class _Step:
         all_learn = epoch >= self.config.top_epochs
         self.wanted = {name: x for name, x in self.gradients.items() if all_learn or name.startswith(f"{self.top}.")}
 
-    def __call__(self, x: Array, targets: Array, rate: float, number: int) -> Array:
-        """Descend; return the batch's mean loss."""
+    def __call__(self, x: Array, targets: Array, rate: float, number: int, n_batches: int) -> Array:
+        """Make update `number` (from 1, with `n_batches` an epoch); return the batch's mean loss."""
         config, arrays = self.config, self.state.arrays
         y, gradients = self.learner.trace(x)
         losses, gy = self.loss.value(y, targets)
@@ -243,7 +243,8 @@ class _Step:
         for name, gradient in self.wanted.items():
             w, kept = self.params[name], [arrays[f"{name}.{key}"] for key in optim.KEEPS[config.optimizer]]
             if config.optimizer == "adam":
-                optim.adam(w, gradient, *kept, rate=rate, momentum=config.momentum, step=number)
+                began = 0 if name.startswith(f"{self.top}.") else config.top_epochs * n_batches
+                optim.adam(w, gradient, *kept, rate=rate, momentum=config.momentum, step=number - began)
             else:
                 optim.sgd(w, gradient, *kept, rate=rate, momentum=config.momentum)
             if config.weight_decay and w.ndim > 1:

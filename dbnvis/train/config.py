@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from numbers import Integral
+from typing import Any, Literal
+
+
+def check_count(name: str, value: Any, least: int) -> None:
+    """ValueError unless the setting `name` is an integer of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        raise ValueError(f"{name} must be an integer of at least {least}, got {value}")
 
 
 @dataclass(frozen=True)
@@ -13,7 +20,7 @@ class CDConfig:
     epochs: int = 40
     """Passes over the data."""
     batch_size: int = 100
-    """Images per update, and persistent chains."""
+    """Images per update, and persistent chains; all images where there are fewer."""
     learning_rate: float = 0.05
     """At the start."""
     schedule: Literal["linear", "constant"] = "linear"
@@ -51,9 +58,11 @@ class CDConfig:
     """Pull of the hidden biases towards the target (Lee et al. 2008: biases only)."""
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "k", "temperatures", "k_epochs"):
-            if getattr(self, name) is not None and getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("epochs", "batch_size", "k", "temperatures"):
+            check_count(name, getattr(self, name), 1)
+        check_count("momentum_epochs", self.momentum_epochs, 0)
+        if self.k_epochs is not None:
+            check_count("k_epochs", self.k_epochs, 1)
         for name in ("learning_rate", "weight_decay", "l1_decay", "sparsity_cost"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} must be a finite number of at least 0, got {getattr(self, name)}")

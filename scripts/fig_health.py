@@ -1,0 +1,16 @@
+"""The health of training, a figure per layer: filters as they grew, parameters, activities, curves, particles."""
+
+import sys
+
+from dbnvis import datasets
+from dbnvis.cli import figure_script
+from dbnvis.report.health import training_health
+from dbnvis.report.study import Study
+
+
+def draw(study: Study, history: list) -> None:
+    training_health(study, history, datasets.load(study.dataset).test_images)
+
+
+if __name__ == "__main__":
+    sys.exit(figure_script(__doc__, draw))
