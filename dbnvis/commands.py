@@ -16,7 +16,7 @@ from .console import EpochBars, parse_indices, progress, say
 from .datasets import Dataset
 from .doctor import diagnosis
 from .report import figures
-from .report.health import training_health
+from .report.health import training_curves, training_health
 from .report.likelihood import Estimation, likelihood, save_likelihood
 from .report.session import HIDDEN, TRAINING
 from .train import CDConfig, EpochStats
@@ -143,7 +143,7 @@ class Train(Options):
         model = _train(self, data, self.hidden, self.cd, folder, self.resume)
         study, history = load_study(self, str(model), data)
         study.out = folder / "figures"
-        figures.training_curves(study, history)
+        training_curves(study, history)
         training_health(study, history, data.test_images)
         print(model, *study.written, sep="\n")
 

@@ -23,6 +23,7 @@ from dbnvis.datasets import Dataset
 from dbnvis.evaluate.scores import pre_activations, rescale
 from dbnvis.mlp import classifier
 from dbnvis.report import figures, session, study
+from dbnvis.report.health import training_curves
 from dbnvis.results import array_hash, model_hash
 from dbnvis.train import EpochStats, TrainingDiverged
 
@@ -423,7 +424,7 @@ def test_methods_that_need_images_are_left_out_where_there_are_none(tiny_study):
 
 def test_the_other_figures(trained, tiny_study):
     history = [EpochStats(**stats) for stats in checkpoint.load(trained, xp=np).info["history"]]
-    figures.training_curves(tiny_study, history)
+    training_curves(tiny_study, history)
     figures.fantasies(tiny_study, n=5, steps=3)
     figures.starts(tiny_study, n=2, n_starts=3)
     figures.samples(tiny_study, n=2, shown=3)

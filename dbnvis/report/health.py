@@ -1,4 +1,4 @@
-"""Is training healthy? One figure per layer, each panel with what to look for.
+"""Is training healthy? Curves of all layers and a figure per layer, each panel with what to look for.
 
 References
 ----------
@@ -20,6 +20,48 @@ from ..visualize import FilterCombination, Unit
 from .study import Study
 
 SAMPLES = 200  # images whose hidden probabilities are drawn
+
+
+CURVES = {
+    "reconstruction_error": (
+        "reconstruction error (squared, per image)",
+        "Healthy: falls and levels off. Of h2 and h3: of the layer below, not of pixels.",
+    ),
+    "free_energy_gap": (
+        "free-energy gap, train - test (nats)",
+        "Healthy: stays near a constant. A gap that keeps falling is overfitting.",
+    ),
+    "weight_norm": (
+        "mean norm of a unit's weights",
+        "Healthy: grows and levels off as the learning rate falls to zero.",
+    ),
+    "dead": ("dead units", "Healthy: none. Dead: p below 0.05, or the same, for every image."),
+    "duplicates": ("duplicate units", "Healthy: none. Duplicate: cosine above 0.95 with an earlier unit."),
+    "always_on": ("units always on", "Healthy: none. Always on: p above 0.95 for every image."),
+}
+
+
+def training_curves(study: Study, history: Sequence[EpochStats]) -> None:
+    """Every epoch's statistics, one line per layer."""
+    layers = list(dict.fromkeys(stats.layer for stats in history))
+    epochs = {layer: [stats for stats in history if stats.layer == layer] for layer in layers}
+    charts: list[Chart] = [
+        Lines(
+            title,
+            note,
+            "epoch",
+            {layer: ([e.epoch for e in epochs[layer]], [getattr(e, key) for e in epochs[layer]]) for layer in layers},
+        )
+        for key, (title, note) in CURVES.items()
+    ]
+    figure = dashboard(
+        [charts[:3], charts[3:]],
+        heading=f"{study.dataset}: training, layer by layer",
+        legend="What healthy means: after Hinton (2010), A practical guide to training restricted Boltzmann machines.",
+        heights=(1.6, 1.6),
+    )
+    numbers = {key: np.array([getattr(stats, key) for stats in history]) for key in CURVES}
+    study.save("training", figure, numbers)
 
 
 def training_health(study: Study, history: Sequence[EpochStats], images: Array) -> None:
