@@ -10,6 +10,7 @@ Hinton (2010), "A practical guide to training restricted Boltzmann machines", UT
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields, replace
 from numbers import Integral
 from typing import Any, Literal
@@ -33,7 +34,7 @@ ROWS = 100  # that the pseudo-likelihood looks at together
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class _BoltzmannTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class _BoltzmannTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, ABC):
     """All but the number of layers. A dataclass writes the constructor that scikit-learn asks for."""
 
     visible: Literal["auto", "binary", "gaussian"] = "auto"
@@ -53,9 +54,9 @@ class _BoltzmannTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
     random_state: Any = None
     verbose: int = 0
 
+    @abstractmethod
     def _hidden(self) -> tuple[int, ...]:
         """Hidden units of each layer."""
-        raise NotImplementedError
 
     def fit(self, X: Any, y: Any = None) -> Any:
         """Train on the rows of `X` (n_samples, n_features); `y` is ignored.

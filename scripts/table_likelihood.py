@@ -1,7 +1,6 @@
 """How training decides the likelihood: RBMs of 500 hidden units and a DBN on MNIST, two-sided estimates.
 
-Rows already trained under --out are kept, interrupted ones go on; --only trains some rows and stops, so that several
-can be trained side by side.
+Rows already trained under --out are kept, interrupted ones go on; --only trains some rows and stops.
 """
 
 import sys
@@ -18,16 +17,11 @@ from dbnvis.report.likelihood import Estimation, compare_training
 PCD = CDConfig(epochs=200, sparsity_target=None, weight_decay=0, l1_decay=0, centered=False)
 CD = replace(PCD, epochs=100, persistent=False, final_momentum=0.9)
 CENTERED = replace(PCD, centered=True)
-RECIPES = {
-    "CD-1": ((500,), CD),
-    "CD-3": ((500,), replace(CD, k=3)),
-    "CD-25 annealed": ((500,), replace(CD, epochs=250, k_epochs=10, schedule="constant")),
-    "PCD-1": ((500,), PCD),
-    "centered PCD-1": ((500,), CENTERED),
-    "parallel tempering": ((500,), replace(CENTERED, epochs=40, temperatures=10)),
-    "centered PCD-1 long": ((500,), replace(CENTERED, epochs=1000)),
-    "DBN": ((500, 2000), CENTERED),
-}
+ANNEALED = replace(CD, epochs=250, k_epochs=10, schedule="constant")
+TEMPERED, LONG = replace(CENTERED, epochs=40, temperatures=10), replace(CENTERED, epochs=1000)
+RBMS = {"CD-1": CD, "CD-3": replace(CD, k=3), "CD-25 annealed": ANNEALED, "PCD-1": PCD, "centered PCD-1": CENTERED}
+RBMS |= {"parallel tempering": TEMPERED, "centered PCD-1 long": LONG}
+RECIPES = {name: ((500,), config) for name, config in RBMS.items()} | {"DBN": ((500, 2000), CENTERED)}
 
 
 @dataclass(frozen=True)

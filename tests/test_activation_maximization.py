@@ -187,7 +187,7 @@ def kill(model, layer, index):
 @pytest.mark.parametrize("layer", ["h1", "h2", "h3"])
 @pytest.mark.parametrize("constraint", ["norm", "box"])
 def test_a_dead_unit_gets_no_picture_but_a_note(xp, layer, constraint):
-    model = random_dbn(xp)
+    model = random_dbn(xp, dtype="float64")  # another model has other last bits, which the ascent enlarges
     before = maximize(model, layer, constraint=constraint)
     kill(model, layer, 2)
     out = maximize(model, layer, constraint=constraint)
@@ -197,8 +197,7 @@ def test_a_dead_unit_gets_no_picture_but_a_note(xp, layer, constraint):
     others = [i for i in range(len(out.units)) if i != 2]
     assert all(out.notes[i] == "" for i in others)
     assert np.isfinite(out.images[others]).all()
-    # another model, other last bits: as good optima as before
-    np.testing.assert_allclose(out.scores[others], before.scores[others], rtol=1e-2)
+    np.testing.assert_allclose(out.images[others], before.images[others], atol=1e-4)
 
 
 def test_a_unit_under_which_everything_saturates_has_no_gradient_and_is_dead():
