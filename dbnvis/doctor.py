@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from . import __version__, datasets
-from .backend import gpu_status
+from .backend import compiled, gpu_status
 from .blas import BEST, CORE_TYPE, KEEP, are_slow, cpu_flags, why_these
 
 
@@ -57,6 +57,7 @@ def machine() -> list[str]:
 
     packages = ", ".join(f"{name} {version(name)}" for name in ("numpy", "scipy", "matplotlib", "scikit-learn"))
     available, detail = gpu_status()
+    with_numba, reason = compiled.status()
     libraries = [info for info in threadpool_info() if info["user_api"] == "blas"]
     rate = matmul_rate()
     with threadpool_limits(1, user_api="blas"):
@@ -71,6 +72,7 @@ def machine() -> list[str]:
         ),
         f"kernels  {why_these()}",
         f"rate     {rate:.0f} GFLOP/s in float32 matrix products of a training step's size",
+        f"compiled {reason}" if with_numba else f"compiled none: {reason}",
         f"GPU      {detail}" if available else f"GPU      none: {detail}",
     ]
     slow = {kernel_advice(info.get("architecture", ""), cpu_flags()) for info in libraries}

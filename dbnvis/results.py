@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from . import __version__
-from .backend import Array, gpu_status, to_numpy
+from .backend import Array, compiled, gpu_status, to_numpy
 from .files import replacing
 
 
@@ -59,6 +59,7 @@ def versions(device: str) -> dict[str, str]:
         **packages,
         "device": gpu_status()[1] if device == "cupy" else f"CPU {platform.machine()}",
         "blas": "; ".join(blas),
+        "compiled kernels": compiled.status()[1],
     }
 
 

@@ -17,6 +17,7 @@ if __name__ == "__main__":
     size = {"n": 2000, "epochs": 1} if args.quick else {}
     default = [
         Variant("dbnvis", "ours.dbnvis", size),
+        Variant("dbnvis, without numba", "ours.dbnvis", {"numba": False} | size),
         Variant("dbnvis, default recipe (PCD-1)", "ours.dbnvis", {"recipe": True, "epochs": 2} | size),
         Variant("PyTorch, a plain loop", "peers.pytorch", size),
         Variant("scikit-learn, float32 (PCD-1)", "peers.scikit_learn", {"dtype": "float32"} | size),
@@ -32,6 +33,8 @@ if __name__ == "__main__":
         own = found[group[0].name]
         floor = part(own, "floor")
         shown = {"matrix products alone": floor, "dbnvis, without monitoring": part(own, "updates")}
+        plain = found[group[1].name]
+        shown["dbnvis, without numba, without monitoring"] = part(plain, "updates")
         shown |= {v.name.removesuffix(", AVX2"): found[v.name] for v in group if v.name in found}
         for name, said in shown.items():
             times = {"times floor": ratio(said, floor), "times dbnvis": ratio(said, own)}

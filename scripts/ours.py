@@ -6,6 +6,7 @@ Each function returns numbers; seconds of training are per 60,000 images and lea
 from __future__ import annotations
 
 import contextlib
+import os
 import resource
 import statistics
 import sys
@@ -60,7 +61,7 @@ def machine() -> dict[str, Any]:
     from dbnvis import datasets, doctor
 
     found = {}
-    for package in ("torch", "rbms", "learnergy"):
+    for package in ("numba", "torch", "rbms", "learnergy"):
         with contextlib.suppress(PackageNotFoundError):
             found[package] = version(package)
     return {
@@ -95,9 +96,17 @@ def floor(hidden: int, batch: int, k: int, n: int) -> Callable[[], float]:
 
 
 def dbnvis(
-    hidden: int = 500, batch: int = 100, k: int = 1, n: int = EPOCH, epochs: int = 3, recipe: bool = False
+    hidden: int = 500,
+    batch: int = 100,
+    k: int = 1,
+    n: int = EPOCH,
+    epochs: int = 3,
+    recipe: bool = False,
+    numba: bool = True,
 ) -> dict[str, Any]:
     """`train_rbm`, epochs of its floor between its epochs: seconds with and without the monitoring, and the floor's."""
+    if not numba:
+        os.environ["DBNVIS_NO_NUMBA"] = "1"
     from dbnvis.blas import use_best_kernels
 
     use_best_kernels()  # as the command line does

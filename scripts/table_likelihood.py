@@ -21,7 +21,9 @@ ANNEALED = replace(CD, epochs=250, k_epochs=10, schedule="constant")
 TEMPERED, LONG = replace(CENTERED, epochs=40, temperatures=10), replace(CENTERED, epochs=1000)
 RBMS = {"CD-1": CD, "CD-3": replace(CD, k=3), "CD-25 annealed": ANNEALED, "PCD-1": PCD, "centered PCD-1": CENTERED}
 RBMS |= {"parallel tempering": TEMPERED, "centered PCD-1 long": LONG}
-RECIPES = {name: ((500,), config) for name, config in RBMS.items()} | {"DBN": ((500, 2000), CENTERED)}
+RECIPES = {name: ((500,), config) for name, config in RBMS.items()} | {
+    "DBN": ((500, 2000), (CENTERED, replace(CENTERED, epochs=100, learning_rate=0.005, start="transposed")))
+}
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 #: What libraries read, and may have been set for reasons of this machine: a user's environment has none of it.
-TUNING = ("OPENBLAS_", "GOTO_", "OMP_", "MKL_", "NVPL_", "DBNVIS_KEEP", "DBNVIS_REPLACED")
+TUNING = ("OPENBLAS_", "GOTO_", "OMP_", "MKL_", "NVPL_", "DBNVIS_KEEP", "DBNVIS_REPLACED", "DBNVIS_NO")
 
 
 @dataclass(frozen=True)

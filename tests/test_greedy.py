@@ -11,7 +11,9 @@ from scipy.special import expit, logit
 
 from dbnvis import DBN, RBM, CDConfig, train_dbn
 from dbnvis.backend import make_rng
+from dbnvis.rbm import GaussianRBM
 from dbnvis.train import CDState, DBNState
+from dbnvis.train.greedy import turn_over
 
 SIZES = (6, 5, 4, 3)
 N = 40
@@ -168,3 +170,57 @@ def test_data_that_do_not_fit_are_refused(xp, data, message):
         next(train_dbn(dbn, xp.asarray(data), CDConfig(), rng=make_rng(xp, 0)))
     assert_same_bits(dbn, build(xp))
     assert dbn.input_norm is None
+
+
+# --- the start of the upper RBMs
+
+
+def test_a_transposed_start_leaves_the_likelihood_of_the_rbm_below(xp):
+    """Without hidden units of its own the upper RBM is the lower one turned over: its log p~(h) plus the log of
+    p(v | h) summed over h is log p~(v), for every v, up to a constant of no consequence (none here)."""
+    below = oracles.machine(4, 3, seed=1)
+    dbn = DBN([RBM(*map(xp.asarray, below)), RBM(*map(xp.asarray, oracles.machine(3, 4, seed=2)))], (4,))
+    turn_over(*dbn.rbms)
+    v, h = oracles.states(4), oracles.states(3)
+    given_h = expit(h @ below[0].T + below[1])  # p(v = 1 | h), (8, 4)
+    log_v_given_h = v @ np.log(given_h).T + (1 - v) @ np.log1p(-given_h).T  # (16, 8)
+    log_h = -host(dbn.rbms[1].free_energy(xp.asarray(h)))
+    by_both = np.logaddexp.reduce(log_v_given_h + log_h, axis=1)
+    np.testing.assert_allclose(by_both, -host(dbn.rbms[0].free_energy(xp.asarray(v))), rtol=1e-10)
+
+
+def test_a_transposed_rbm_keeps_its_own_surplus_units_and_its_biases(xp):
+    dbn = DBN(
+        [RBM(*map(xp.asarray, oracles.machine(6, 3))), RBM(*map(xp.asarray, oracles.machine(3, 8, seed=1)))], (2, 3)
+    )
+    surplus = {"W": host(dbn.rbms[1].W)[:, 6:], "hbias": host(dbn.rbms[1].hbias)[6:]}
+    config = CDConfig(epochs=1, learning_rate=0, start="transposed", sparsity_target=0.2)
+    list(train_dbn(dbn, xp.asarray(images()), config, rng=make_rng(xp, 0)))
+    below, above = params(dbn)
+    np.testing.assert_array_equal(above["W"][:, :6], below["W"].T)
+    np.testing.assert_array_equal(above["vbias"], below["hbias"])
+    np.testing.assert_array_equal(above["hbias"][:6], below["vbias"])
+    np.testing.assert_array_equal(above["W"][:, 6:], surplus["W"])
+    np.testing.assert_array_equal(above["hbias"][6:], surplus["hbias"])
+
+
+def test_a_transposed_start_resumes_to_the_same_bits(xp):
+    config = CDConfig(epochs=3, batch_size=10, start="transposed")
+
+    def build():
+        return DBN([RBM(*map(xp.asarray, oracles.machine(6, 3))), RBM(*map(xp.asarray, oracles.machine(3, 8)))], (2, 3))
+
+    whole, parts, state = build(), build(), DBNState()
+    list(train_dbn(whole, xp.asarray(images()), config, rng=make_rng(xp, 0)))
+    for _ in range(6):
+        next(train_dbn(parts, xp.asarray(images()), config, rng=make_rng(xp, 0), state=state))
+    for a, b in zip(params(whole), params(parts), strict=True):
+        for name in a:
+            np.testing.assert_array_equal(a[name], b[name])
+
+
+@pytest.mark.parametrize(("kind", "hidden"), [(RBM, 5), (GaussianRBM, 8)])
+def test_a_transposed_start_needs_binary_units_and_room(kind, hidden):
+    dbn = DBN([kind(*oracles.machine(6, 3)), RBM(*oracles.machine(3, hidden))], (2, 3))
+    with pytest.raises(ValueError, match=rf"3 visible and {hidden} hidden units cannot start as the transpose"):
+        next(train_dbn(dbn, images(), CDConfig(start="transposed"), rng=make_rng(np, 0)))

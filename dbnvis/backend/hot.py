@@ -1,6 +1,7 @@
 """Hot kernels: what CD training and Gibbs sampling spend their time on.
 
-Each is NumPy code that also runs on any device; where CuPy's arrays fit them, the kernels of `cuda` take over.
+Each is NumPy code that also runs on any device; where CuPy's arrays fit them, the kernels of `cuda` take over, and
+where NumPy's do, those of `compiled`.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from . import cuda, graphs
+from . import compiled, cuda, graphs
 from .arrays import Array, UnitStreams, array_module
 
 
@@ -30,6 +31,9 @@ def logistic_mean(pre: Array, bias: Array, out: Array | None = None) -> Array:
     xp = array_module(pre, bias)
     if xp.__name__ == "cupy":
         return cuda.logistic_mean(pre, bias, out)
+    out = xp.empty_like(pre) if out is None else out
+    if xp.__name__ == "numpy" and compiled.fit_bias(pre, bias, out):
+        return compiled.logistic_mean(pre, bias, out)
     y = _tanh_half(xp, pre, bias, out)  # sigmoid(x) = (1 + tanh(x / 2)) / 2
     y *= 0.5
     y += 0.5
@@ -41,6 +45,9 @@ def logistic_sample(pre: Array, bias: Array, *, rng: Any, out: Array | None = No
     xp = array_module(pre, bias)
     if xp.__name__ == "cupy":
         return cuda.logistic_sample(pre, bias, rng, out)
+    out = xp.empty_like(pre) if out is None else out
+    if xp.__name__ == "numpy" and compiled.fit_bias(pre, bias, out) and _draws_64_bits(rng):
+        return compiled.logistic_sample(pre, bias, _noise_int16(rng, pre.shape), out)
     y = _tanh_half(xp, pre, bias, out)
     return _compare_to_noise(xp, y, rng, out=y)
 
@@ -50,6 +57,9 @@ def logistic_mean_sample(pre: Array, bias: Array, *, rng: Any, out: tuple[Array,
     xp, (mean, sample) = array_module(pre, bias), out
     if xp.__name__ == "cupy":
         cuda.logistic_mean_sample(pre, bias, rng, mean, sample)
+        return
+    if xp.__name__ == "numpy" and compiled.fit_bias(pre, bias, mean, sample) and _draws_64_bits(rng):
+        compiled.logistic_mean_sample(pre, bias, _noise_int16(rng, pre.shape), mean, sample)
         return
     y = _tanh_half(xp, pre, bias, mean)
     _compare_to_noise(xp, y, rng, out=sample)
@@ -106,6 +116,9 @@ def take_rows(x: Array, rows: Array, out: Array, rng: Any = None) -> None:
     xp = array_module(x, rows)
     if xp.__name__ == "cupy":
         cuda.take_rows(x, rows, out, rng)
+        return
+    if xp.__name__ == "numpy" and rng is not None and x.ndim == 2 and compiled.fit(x, out) and _draws_64_bits(rng):
+        compiled.take_sample(x, rows, _noise_int16(rng, out.shape), out)
         return
     # NumPy checks indices in a buffer of its own unless told what to do with bad ones.
     xp.take(x, rows, axis=0, out=out, **({"mode": "clip"} if xp.__name__ == "numpy" else {}))
@@ -181,6 +194,11 @@ def ascend(
     xp = array_module(rate, *arrays)
     if _on_gpu(xp, rate, *arrays):
         cuda.ascend(params, velocities, changes, rate, momentum, weight_decay, l1_decay)
+        return
+    if xp.__name__ == "numpy" and compiled.fit(rate, *arrays):
+        for name, change in changes.items():
+            keep, threshold = (1 - float(rate[0]) * weight_decay, float(rate[0]) * l1_decay) if name == "W" else (1, 0)
+            compiled.ascend(params[name], velocities[name], change, momentum, keep, threshold)
         return
     for name, change in changes.items():
         decays = (1 - rate * weight_decay if weight_decay else None, rate * l1_decay if l1_decay else None)

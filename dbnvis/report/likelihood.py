@@ -16,7 +16,8 @@ from ..evaluate.likelihood import FIXED_SEED, Convention, binarized, log_probabi
 from ..rbm import GaussianRBM, gibbs
 from ..tempering import base_rates
 from ..train import CDConfig, EpochStats
-from .session import train
+from ..train.greedy import per_layer
+from .session import settings, train
 from .study import Progress, silent
 
 SWEEPS = 1000  # of Gibbs sampling from training images, before reverse annealing starts
@@ -154,7 +155,7 @@ def save_likelihood(
 
 
 def compare_training(
-    recipes: Mapping[str, tuple[Sequence[int], CDConfig]],
+    recipes: Mapping[str, tuple[Sequence[int], CDConfig | Sequence[CDConfig]]],
     data: Dataset,
     how: Estimation,
     *,
@@ -169,7 +170,7 @@ def compare_training(
 
     Parameters
     ----------
-    recipes : dict of (hidden units of each layer, CDConfig)
+    recipes : dict of (hidden units of each layer, CDConfig or one per layer)
         By name.
     data : Dataset
     how : Estimation
@@ -196,6 +197,7 @@ def compare_training(
     for name in only:
         if name not in recipes:
             raise ValueError(f"no recipe {name!r}; the recipes are {', '.join(recipes)}")
+    configs = {name: per_layer(config, len(hidden)) for name, (hidden, config) in recipes.items()}
     paths = {
         name: train(
             data,
@@ -217,7 +219,8 @@ def compare_training(
         (row,) = likelihood(saved.model, data, how, layers=top, seed=seed, progress=progress)
         seconds = sum(epoch["seconds"] for epoch in saved.info["history"])
         sizes = "-".join(map(str, saved.model.sizes))
-        facts = {"model": sizes, "epochs a layer": recipes[name][1].epochs, "seconds": round(seconds)}
+        epochs = ", ".join(str(config.epochs) for config in configs[name])
+        facts = {"model": sizes, "epochs": epochs, "seconds": round(seconds)}
         rows.append({"training": name, **facts, **row})
     return save_likelihood(
         out / "tables" / "likelihood.csv",
@@ -225,6 +228,6 @@ def compare_training(
         data,
         how,
         seed=seed,
-        recipes={name: asdict(config) for name, (_, config) in recipes.items()},
+        recipes={name: settings(hidden, config) for name, (hidden, config) in recipes.items()},
         versions=results.versions(xp.__name__),
     )

@@ -15,20 +15,26 @@ from ..datasets import Dataset
 from ..dbn import DBN
 from ..evaluate.scores import Responses
 from ..train import CDConfig, DBNState, EpochStats, TrainingDiverged, train_dbn
+from ..train.greedy import per_layer
 from .album import PREFIX, Album
 from .study import Progress, Study, silent
 
 #: Hidden units of each layer of the shipped model and of `dbnvis reproduce`.
 HIDDEN = (1000, 500, 250)
 QUANTILES = 201  # of each unit's test responses, kept with a model for use without data
-LATER = {"schedule": "linear", "k_epochs": None, "temperatures": 1}  # settings that CDConfig once had not
+LATER = {
+    "start": "random",
+    "schedule": "linear",
+    "k_epochs": None,
+    "temperatures": 1,
+}  # settings that CDConfig once had not
 TRAINING, MODEL = "training.npz", "model.npz"  # file names in a run's folder
 
 
 def train(
     dataset: Dataset,
     hidden: Sequence[int],
-    config: CDConfig,
+    config: CDConfig | Sequence[CDConfig],
     *,
     folder: Path,
     seed: int,
@@ -43,8 +49,7 @@ def train(
     dataset : Dataset
     hidden : sequence of int
         Hidden units of each layer.
-    config : CDConfig
-        Of every layer.
+    config : CDConfig, or one per layer
     folder : Path
         Gets `training.npz` after every epoch and `model.npz` at the end.
     seed : int
@@ -63,18 +68,18 @@ def train(
     TrainingDiverged
         With the last good checkpoint's path.
     """
-    settings = {"hidden": list(hidden), **asdict(config)}
+    configs, asked = per_layer(config, len(hidden)), settings(hidden, config)
     facts = {"dataset": dataset.name, "data_sha256": dataset.sha256}
     part, final = folder / TRAINING, folder / MODEL
     model_rng, train_rng = (make_rng(xp, seed, purpose) for purpose in (1, 2))
     if part.exists() and not resume:
         raise ValueError(f"{part} holds an unfinished training: add --resume to go on, or delete it to start over")
     if resume and final.exists() and not part.exists():
-        _same_run(checkpoint.load(final, xp=xp), settings, seed, facts, final)
+        _same_run(checkpoint.load(final, xp=xp), asked, seed, facts, final)
         return final
     if resume and part.exists():
         saved = checkpoint.load(part, xp=xp)
-        _same_run(saved, settings, seed, facts, part)
+        _same_run(saved, asked, seed, facts, part)
         model, state, album = saved.model, DBNState(saved.info["layers_done"]), Album(saved.arrays)
         state.cd.epoch = saved.info["epoch"]
         state.cd.arrays = {name: x for name, x in saved.arrays.items() if not name.startswith(PREFIX)}
@@ -92,21 +97,28 @@ def train(
             "epoch": state.cd.epoch,
             "history": [asdict(stats) for stats in history],
         }
-        checkpoint.save(path, model, config=settings, seed=seed, info=info, arrays=arrays)
+        checkpoint.save(path, model, config=asked, seed=seed, info=info, arrays=arrays)
 
     try:
         with np.errstate(over="ignore", invalid="ignore"):  # TrainingDiverged says it better
-            for stats in train_dbn(model, images, config, rng=train_rng, held_out=held_out, state=state):
+            for stats in train_dbn(model, images, configs, rng=train_rng, held_out=held_out, state=state):
                 history.append(stats)
                 album.add(model, stats.layer, stats.epoch, state.cd.arrays["chains"])
                 save(part, state.cd.arrays | album.arrays)
-                on_epoch(stats, config)
+                on_epoch(stats, configs[model.depth(stats.layer) - 1])
     except TrainingDiverged as error:
         kept = f"the last good checkpoint is {part}" if part.exists() else "nothing was saved before it"
         raise TrainingDiverged(f"{error}; {kept}") from None
     save(final, Responses.of(model, held_out, QUANTILES).by_layer | album.arrays)
     part.unlink(missing_ok=True)
     return final
+
+
+def settings(hidden: Sequence[int], config: CDConfig | Sequence[CDConfig]) -> dict[str, Any]:
+    """What a checkpoint keeps of how its model was trained."""
+    if isinstance(config, CDConfig):
+        return {"hidden": list(hidden), **asdict(config)}
+    return {"hidden": list(hidden), "layers": [asdict(each) for each in config]}
 
 
 def _same_run(

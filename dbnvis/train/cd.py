@@ -71,13 +71,14 @@ def train_rbm(
     held_out: Array | None = None,
     state: CDState | None = None,
     layer: str = "h1",
+    set_biases: bool = True,
 ) -> Iterator[EpochStats]:
     """Train `rbm` in place, one epoch per step of the iterator.
 
     Parameters
     ----------
     rbm : RBM or GaussianRBM
-        Its visible biases are set from the data at the start (Hinton 2010, section 8), its weights stay.
+        Its weights are where training starts.
     data : array (N, V)
         In [0, 1] for binary units. Left unchanged; a last incomplete batch of an epoch is left out.
     config : CDConfig
@@ -89,6 +90,9 @@ def train_rbm(
         Where to go on; updated in place, current after every epoch.
     layer : str
         Name in the statistics.
+    set_biases : bool
+        Set the visible biases from the data at the start (Hinton 2010, section 8), and the hidden ones with a sparsity
+        target; otherwise training starts at the biases of `rbm`.
 
     Yields
     ------
@@ -107,7 +111,7 @@ def train_rbm(
     state = CDState() if state is None else state
     seeds = child_seeds(rng, config.epochs + 1)
     if state.epoch == 0:
-        _start(rbm, data, config, state, make_rng(xp, seeds[-1]))
+        _start(rbm, data, config, state, make_rng(xp, seeds[-1]), set_biases)
     step = _Step(rbm, data, config, state)
     n_batches = len(data) // step.batch_size
     epoch_rng, update, recording = None, None, None
@@ -141,11 +145,12 @@ def checked(rbm: RBM, data: Array, name: str) -> Array:
     return data.astype(rbm.W.dtype, copy=False)
 
 
-def _start(rbm: RBM, data: Array, config: CDConfig, state: CDState, rng: Any) -> None:
-    """Set the biases and begin the state."""
+def _start(rbm: RBM, data: Array, config: CDConfig, state: CDState, rng: Any, set_biases: bool) -> None:
+    """Begin the state."""
     xp = array_module(rbm.W)
-    rbm.vbias[...] = data.mean(axis=0) if isinstance(rbm, GaussianRBM) else base_rates(data)
-    if config.sparsity_target is not None:
+    if set_biases:
+        rbm.vbias[...] = data.mean(axis=0) if isinstance(rbm, GaussianRBM) else base_rates(data)
+    if set_biases and config.sparsity_target is not None:
         rbm.hbias[...] = log_odds(xp.full_like(rbm.hbias, config.sparsity_target))
     mean_h = rbm.mean_h_given_v(data[: config.batch_size])
     replicas = mean_h if config.temperatures == 1 else xp.stack([mean_h] * config.temperatures)

@@ -21,6 +21,9 @@ class CDConfig:
     """Passes over the data."""
     batch_size: int = 100
     """Images per update, and persistent chains; all images where there are fewer."""
+    start: Literal["random", "transposed"] = "random"
+    """RBMs above the first start at small random weights, or as the RBM below turned upside down, with random weights
+    for the hidden units that it lacks: the DBN then starts about as good as without them (Hinton et al. 2006)."""
     learning_rate: float = 0.05
     """At the start."""
     schedule: Literal["linear", "constant"] = "linear"
@@ -70,6 +73,7 @@ class CDConfig:
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must lie in [0, 1), got {getattr(self, name)}")
         for name, choices in (
+            ("start", ("random", "transposed")),
             ("schedule", ("linear", "constant")),
             ("binarize", ("sample", "threshold", "none")),
             ("reconstruction", ("sample", "mean")),

@@ -10,10 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from ..backend import Array, child_seeds, make_rng
 from ..dbn import DBN
+from ..rbm import RBM, GaussianRBM
 from .cd import CDState, checked, train_rbm
 from .config import CDConfig
 from .monitor import EpochStats
@@ -40,7 +42,8 @@ def train_dbn(
     """Train the RBMs of `dbn` in place from the bottom up, one epoch per step of the iterator.
 
     Each RBM learns from the mean activations of the one below, drawn as binary states at every presentation
-    (`CDConfig.binarize`). Sets `dbn.input_norm` to the mean norm of the images.
+    (`CDConfig.binarize`), and may start as its transpose (`CDConfig.start`). Sets `dbn.input_norm` to the mean norm of
+    the images.
 
     Parameters
     ----------
@@ -60,11 +63,18 @@ def train_dbn(
     Raises
     ------
     ValueError
-        If the number of configurations is not that of the layers, or as `train_rbm`.
+        If the number of configurations is not that of the layers, an RBM cannot start as the one below transposed, or
+        as `train_rbm`.
     """
-    configs = [config] * len(dbn.rbms) if isinstance(config, CDConfig) else list(config)
-    if len(configs) != len(dbn.rbms):
-        raise ValueError(f"got {len(configs)} configurations for {len(dbn.rbms)} layers")
+    configs = per_layer(config, len(dbn.rbms))
+    for (below, rbm), chosen in zip(pairwise(dbn.rbms), configs[1:], strict=True):
+        kind = "Gaussian" if isinstance(below, GaussianRBM) else "binary"
+        if chosen.start == "transposed" and (kind == "Gaussian" or rbm.n_hidden < below.n_visible):
+            raise ValueError(
+                f"an RBM of {rbm.n_visible} visible and {rbm.n_hidden} hidden units cannot start as the transpose of "
+                f"one with {below.n_visible} {kind} visible units; "
+                "give it as many hidden units or more, or start it at random"
+            )
     state = DBNState() if state is None else state
     data = checked(dbn.rbms[0], data.reshape(len(data), math.prod(data.shape[1:])), "data")
     held_out = None if held_out is None else held_out.reshape(len(held_out), -1)
@@ -73,8 +83,37 @@ def train_dbn(
     for i, (name, rbm) in enumerate(zip(dbn.layer_names, dbn.rbms, strict=True)):
         if i >= state.layers_done:
             layer_rng = make_rng(dbn.xp, seeds[i])
-            yield from train_rbm(rbm, data, configs[i], rng=layer_rng, held_out=held_out, state=state.cd, layer=name)
+            turned = i > 0 and configs[i].start == "transposed"
+            if turned and state.cd.epoch == 0:
+                turn_over(dbn.rbms[i - 1], rbm)
+            yield from train_rbm(
+                rbm,
+                data,
+                configs[i],
+                rng=layer_rng,
+                held_out=held_out,
+                state=state.cd,
+                layer=name,
+                set_biases=not turned,
+            )
             state.layers_done, state.cd = i + 1, CDState()
         if i + 1 < len(dbn.rbms):
             data = rbm.mean_h_given_v(data)
             held_out = None if held_out is None else rbm.mean_h_given_v(held_out)
+
+
+def per_layer(config: CDConfig | Sequence[CDConfig], n_layers: int) -> list[CDConfig]:
+    """One configuration for each layer; ValueError if `config` are more or fewer."""
+    configs = [config] * n_layers if isinstance(config, CDConfig) else list(config)
+    if len(configs) != n_layers:
+        raise ValueError(f"got {len(configs)} configurations for {n_layers} layers")
+    return configs
+
+
+def turn_over(below: RBM, rbm: RBM) -> None:
+    """Make `rbm` the transpose of `below`, which has no more visible units than `rbm` hidden ones; others stay.
+
+    Without others the two as a DBN have the likelihood of `below`, and its bound is tight (Hinton et al. 2006).
+    """
+    n = below.n_visible
+    rbm.W[:, :n], rbm.vbias[...], rbm.hbias[:n] = below.W.T, below.hbias, below.vbias
