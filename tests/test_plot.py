@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from dbnvis import plot
-from dbnvis.plot import BLUE, GREEN, ORANGE, Histograms, Lines, Matrix, Panel, Tiles, bars, dashboard, sheet
+from dbnvis.plot import BLUE, GREEN, ORANGE, Histograms, Lines, Matrix, Panel, Tiles, bars, dashboard, grid, sheet
 
 MID = (127, 128)
 
@@ -162,6 +162,16 @@ def test_panels_lie_beside_or_below_each_other_and_do_not_overlap():
         else:
             assert second[:, 0].min() > first[:, 1].max()
             assert first[0, 2] == second[0, 2]
+
+
+def test_rows_of_panels_lie_below_each_other_and_panels_of_a_row_beside_each_other():
+    panel = Panel(np.ones((1, 2, 2)), True, columns=1)
+    wide = Panel(np.ones((4, 2, 2)), True, columns=2)
+    found = np.array(boxes(grid([[wide, panel], [panel, panel]], heading="h", legend="l", tile=0.5)))
+    first, beside, below, last = found[:4], found[4], found[5], found[6]
+    assert beside[2] > first[:, 3].max() and beside[0] == first[0, 0]
+    assert below[0] > first[:, 1].max() and below[2] == first[0, 2]
+    assert last[2] > below[3] and last[0] == below[0]
 
 
 def test_heading_legend_titles_numbers_and_captions_are_on_the_sheet():

@@ -65,16 +65,18 @@ class Dataset:
     ----------
     name : str
     train_images, test_images : array (N, H, W)
-        float32, in [0, 1]; the same H and W.
+        float32, in `input_range`; the same H and W.
     train_labels, test_labels : array (N,)
         int64, at least 0.
     sha256 : str
         Hex digest of all four arrays, for manifests.
+    input_range : (float, float)
+        Of the pixels; (-inf, inf) where they are real numbers, such as whitened ones.
 
     Raises
     ------
     ValueError
-        If the arrays are empty, do not belong together, or hold a pixel outside [0, 1].
+        If the arrays are empty, do not belong together, or hold a pixel out of range or not finite.
     """
 
     name: str
@@ -83,6 +85,7 @@ class Dataset:
     test_images: np.ndarray
     test_labels: np.ndarray
     sha256: str
+    input_range: tuple[float, float] = (0.0, 1.0)
 
     def __post_init__(self) -> None:
         for part, images, labels in (
@@ -95,7 +98,7 @@ class Dataset:
                 raise ValueError(
                     f"{self.name}: {len(images)} {part} images need as many labels, got shape {labels.shape}"
                 )
-            check_images(images, f"{self.name}: {part} images")
+            check_images(images, f"{self.name}: {part} images", self.input_range)
         if self.train_images.shape[1:] != self.test_images.shape[1:]:
             raise ValueError(
                 f"{self.name}: the train images are {self.train_images.shape[1:]}, "
@@ -124,19 +127,22 @@ class Dataset:
         return float(np.sqrt(squares).mean(dtype=np.float64))
 
 
-def check_images(images: np.ndarray, name: str = "images") -> np.ndarray:
-    """Return `images` unchanged if every pixel is in [0, 1].
+def check_images(
+    images: np.ndarray, name: str = "images", within: tuple[float, float] = (0.0, 1.0)
+) -> np.ndarray:
+    """Return `images` unchanged if every pixel is finite and in the range `within`.
 
     Parameters
     ----------
     images : array (N, ...)
     name : str
         What the error messages call them.
+    within : (float, float)
 
     Raises
     ------
     ValueError
-        If there is no image or no pixel, or a pixel is no real number, not finite, or outside [0, 1].
+        If there is no image or no pixel, or a pixel is no real number, not finite, or out of range.
     """
     images = np.asarray(images)
     if images.ndim < 2 or images.size == 0:
@@ -150,9 +156,9 @@ def check_images(images: np.ndarray, name: str = "images") -> np.ndarray:
             f"{name}: expected finite pixels, found {np.count_nonzero(bad)} NaN or infinite, "
             f"the first in image {int(np.argwhere(bad)[0][0])}"
         )
-    if low < 0 or high > 1:
-        hint = "; divide by 255" if low >= 0 and 1 < high <= 255 else ""
-        raise ValueError(f"{name}: expected pixels in [0, 1], found {low:g} to {high:g}{hint}")
+    if low < within[0] or high > within[1]:
+        hint = "; divide by 255" if within == (0, 1) and low >= 0 and 1 < high <= 255 else ""
+        raise ValueError(f"{name}: expected pixels in [{within[0]:g}, {within[1]:g}], found {low:g} to {high:g}{hint}")
     return images
 
 

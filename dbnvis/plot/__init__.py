@@ -8,7 +8,7 @@ carries a legend of its greys, colours and numbers. Colours are Okabe & Ito's, d
 from .base import BLACK, BLUE, DPI, GREEN, ORANGE, save
 from .charts import bars, scatter
 from .dashboard import Chart, Histograms, Lines, Matrix, Tiles, dashboard
-from .tiles import Panel, sheet
+from .tiles import Panel, grid, sheet
 
 __all__ = [
     "BLACK",
@@ -24,6 +24,7 @@ __all__ = [
     "Tiles",
     "bars",
     "dashboard",
+    "grid",
     "save",
     "scatter",
     "sheet",

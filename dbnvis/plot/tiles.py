@@ -66,15 +66,15 @@ def sheet(
         Side of a tile in inches.
     side_by_side : bool
     """
-    sizes = [panel_size(panel, tile) for panel in panels]
-    if side_by_side:
-        width, height = sum(w for w, _ in sizes) + MARGIN * (len(panels) + 1), max(h for _, h in sizes)
-    else:
-        width, height = (
-            max(w for w, _ in sizes) + 2 * MARGIN,
-            sum(h for _, h in sizes) + MARGIN * (len(panels) - 1),
-        )
-    width = max(width, 6.5)
+    return grid([panels] if side_by_side else [[panel] for panel in panels], heading=heading, legend=legend, tile=tile)
+
+
+def grid(rows: Sequence[Sequence[Panel]], *, heading: str, legend: str, tile: float = 0.5) -> Figure:
+    """Draw rows of panels, as `sheet` draws one."""
+    sizes = [[panel_size(panel, tile) for panel in row] for row in rows]
+    heights = [max(h for _, h in row) for row in sizes]
+    width = max(6.5, *(sum(w for w, _ in row) + MARGIN * (len(row) + 1) for row in sizes))
+    height = sum(heights) + MARGIN * (len(rows) - 1)
     heading = wrap(heading, width, 9)
     legend = wrap(legend, width, 7)
     head = 0.16 * (heading.count("\n") + 1) + 0.12
@@ -83,15 +83,15 @@ def sheet(
     figure = blank(width, total)
     figure.text(MARGIN / width, 1 - 0.06 / total, heading, fontsize=9, weight="bold", va="top")
     figure.text(MARGIN / width, 0.06 / total, legend, fontsize=7, va="bottom", linespacing=1.2)
-    _grey_keys(figure, width, total, foot - 0.34, {panel.symmetric for panel in panels})
-    x, y = MARGIN, total - head
-    for panel, (w, h) in zip(panels, sizes, strict=True):
-        axes = figure.add_axes((x / width, (y - h) / total, w / width, h / total))
-        draw_panel(axes, panel, tile, w, h)
-        if side_by_side:
+    _grey_keys(figure, width, total, foot - 0.34, {panel.symmetric for row in rows for panel in row})
+    y = total - head
+    for row, row_sizes, row_height in zip(rows, sizes, heights, strict=True):
+        x = MARGIN
+        for panel, (w, h) in zip(row, row_sizes, strict=True):
+            axes = figure.add_axes((x / width, (y - h) / total, w / width, h / total))
+            draw_panel(axes, panel, tile, w, h)
             x += w + MARGIN
-        else:
-            y -= h + MARGIN
+        y -= row_height + MARGIN
     return figure
 
 
