@@ -21,12 +21,14 @@ from .files import replacing
 from .layers import Dense, Flatten, Identity, Layer, Network, Sigmoid, Softmax, Trainable
 from .mlp import MLP
 from .rbm import RBM, GaussianRBM
+from .sdae import DAE, StackedDAE
 
 FORMAT = 1
 #: The model shipped with the package: 784-1000-500-250, trained on MNIST by scripts/train_pretrained.py.
 PRETRAINED = Path(__file__).parent / "models" / "mnist.npz"
 RBM_TYPES = {cls.__name__: cls for cls in (RBM, GaussianRBM)}
 ACTIVATIONS: dict[str, Any] = {cls.__name__: cls for cls in (Sigmoid, Softmax, Identity)}
+Model = DBN | MLP | StackedDAE
 
 
 class CheckpointError(ValueError):
@@ -39,7 +41,7 @@ class Checkpoint:
 
     Parameters
     ----------
-    model : DBN or MLP
+    model : DBN, MLP or StackedDAE
     config : dict
         How it was trained.
     seed : int
@@ -58,7 +60,7 @@ class Checkpoint:
 
 def save(
     path: str | os.PathLike[str],
-    model: DBN | MLP,
+    model: Model,
     *,
     config: dict[str, Any],
     seed: int,
@@ -72,7 +74,7 @@ def save(
     ----------
     path : path
         Its folder is made where missing.
-    model : DBN or MLP
+    model : DBN, MLP or StackedDAE
     config, seed, info, arrays
         See `Checkpoint`.
     dtype : str, optional
@@ -162,24 +164,42 @@ def load(path: str | os.PathLike[str], *, xp: Any) -> Checkpoint:
     return Checkpoint(model, config, seed, info, arrays)
 
 
-def _taken_apart(model: DBN | MLP) -> tuple[list[tuple[str, str, Any]], dict[str, Any]]:
+def _taken_apart(model: Model) -> tuple[list[tuple[str, str, Any]], dict[str, Any]]:
     """The parts that have `params()`, each with its name in the file and in words; what else the header needs."""
     if isinstance(model, DBN):
-        kinds = {"rbms": [type(rbm).__name__ for rbm in model.rbms]}
-        return [(f"rbm{i}", f"RBM {i + 1}", rbm) for i, rbm in enumerate(model.rbms)], kinds
+        settings = {
+            "rbms": [type(rbm).__name__ for rbm in model.rbms],
+            "variances": [getattr(rbm, "variance", None) for rbm in model.rbms],
+        }
+        return [(f"rbm{i}", f"RBM {i + 1}", rbm) for i, rbm in enumerate(model.rbms)], settings
+    if isinstance(model, StackedDAE):
+        kinds = {"daes": [{"tied": dae.tied, "linear": dae.linear} for dae in model.daes]}
+        return [(f"dae{i}", f"autoencoder {i + 1}", dae) for i, dae in enumerate(model.daes)], kinds
     layers = model.network.layers
     trainable = [(address, address, layer) for address, layer in layers.items() if isinstance(layer, Trainable)]
     return trainable, {"layers": [[address, type(layer).__name__] for address, layer in layers.items()]}
 
 
-def _put_together(header: dict[str, Any], take: Callable[[str], Array]) -> DBN | MLP:
+def _put_together(header: dict[str, Any], take: Callable[[str], Array]) -> Model:
     """The model that `header` describes; `take` gives its arrays by name."""
     shape = tuple(header["input_shape"])
     images = shape, tuple(header["input_range"]), header["input_norm"]
+
+    def taken(part: str, *names: str) -> dict[str, Array]:
+        return {name: take(f"{part}.{name}") for name in ("W", "vbias", "hbias", *names)}
+
+    if header.get("model") == "StackedDAE":
+        daes = [
+            DAE(**taken(f"dae{i}", *(() if each["tied"] else ("decoder",))), linear=each["linear"])
+            for i, each in enumerate(header["daes"])
+        ]
+        return StackedDAE(daes, *images)
     if header.get("model") != "MLP":
+        kinds = header["rbms"]
+        variances = header.get("variances", [None] * len(kinds))  # all 1 before they were written
         rbms = [
-            RBM_TYPES[kind](**{name: take(f"rbm{i}.{name}") for name in ("W", "vbias", "hbias")})
-            for i, kind in enumerate(header["rbms"])
+            RBM_TYPES[kind](**taken(f"rbm{i}"), **({} if variance is None else {"variance": variance}))
+            for i, (kind, variance) in enumerate(zip(kinds, variances, strict=True))
         ]
         return DBN(rbms, *images)
     layers: dict[str, Layer] = {}

@@ -15,8 +15,9 @@ import tyro
 from . import report
 from .backend import device_module
 from .blas import use_best_kernels
-from .commands import COMMANDS, Options, Visualize, load_study
+from .commands import COMMANDS, Options, PageOptions, Visualize, load_study
 from .console import EpochBars, one_line, option, progress, run_command
+from .report.erhan import Page
 from .report.workshop import Workshop
 from .train import EpochStats
 from .visualize import VISUALIZERS
@@ -69,6 +70,19 @@ def figure_script(description: str | None, draw: Callable[[report.Study, list[Ep
             study.out = self.out / study.dataset / "figures"
             draw(study, history)
             print(*study.written, sep="\n")
+
+    return run_script(description, Script)
+
+
+def page_script(description: str | None, draw: Callable[[Page], None]) -> int:
+    """Run a script of the page of Erhan et al. 2009: `draw` a figure, list what was written."""
+
+    @dataclass(frozen=True)
+    class Script(PageOptions):
+        def run(self) -> None:
+            with self.page() as page:
+                draw(page)
+            print(*page.written, sep="\n")
 
     return run_script(description, Script)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -16,10 +17,11 @@ from .console import EpochBars, parse_indices, progress, say
 from .datasets import Dataset
 from .doctor import diagnosis
 from .report import figures
+from .report.erhan import Page, open_page
 from .report.health import training_curves, training_health
 from .report.likelihood import Estimation, likelihood, save_likelihood
 from .report.session import HIDDEN, TRAINING
-from .train import CDConfig, EpochStats
+from .train import CDConfig, DenoisingConfig, EpochStats
 from .visualize import VISUALIZERS, Unit, as_units
 
 
@@ -48,7 +50,12 @@ class Options:
 
 
 def _train(
-    options: Options, data: Dataset, hidden: Sequence[int], config: CDConfig, folder: Path, resume: bool
+    options: Options,
+    data: Dataset,
+    hidden: Sequence[int],
+    config: CDConfig | DenoisingConfig,
+    folder: Path,
+    resume: bool,
 ) -> Path:
     bars = EpochBars()
     try:
@@ -82,6 +89,29 @@ def load_study(options: Options, model: str, data: Dataset | None = None) -> tup
         xp=device_module(options.device),
         progress=progress,
     )
+
+
+@dataclass(frozen=True)
+class PageOptions(Options):
+    """Options of what belongs to the page of Erhan et al. 2009."""
+
+    examples: int = 2_500_000
+    """Deformed digits that the models of digits are trained on, each shown once to every layer, as in the paper."""
+
+    @contextmanager
+    def page(self) -> Iterator[Page]:
+        """The page, whose models are trained when first asked for, and taken up where they were stopped."""
+        with closing(EpochBars()) as bars:
+            yield open_page(
+                self.load(),
+                datasets.load("patches", self.data_dir, notify=say),
+                examples=self.examples,
+                out=self.out / "erhan2009",
+                seed=self.seed,
+                xp=device_module(self.device),
+                on_epoch=bars,
+                progress=progress,
+            )
 
 
 @dataclass(frozen=True)
@@ -129,18 +159,27 @@ class Reproduce(Options):
 
 @dataclass(frozen=True)
 class Train(Options):
-    """Train a deep belief network, layer by layer, saving after every epoch."""
+    """Train a deep belief network, or a stack of denoising autoencoders, layer by layer, saving after every epoch."""
 
+    family: Literal["dbn", "sdae"] = "dbn"
+    """dbn: restricted Boltzmann machines, which generate; sdae: autoencoders that learn to give back clean input from
+    noisy input (Vincent et al. 2010), with the --sdae options, in a folder of their own. Erhan et al. (2009) compare
+    the two."""
     hidden: tuple[int, ...] = HIDDEN
     """Hidden units of each layer, from the lowest."""
     resume: bool = False
     """Go on from an interrupted training, to the same bits; keep a finished model."""
     cd: tyro.conf.OmitArgPrefixes[CDConfig] = field(default_factory=CDConfig)
+    sdae: DenoisingConfig = field(default_factory=DenoisingConfig)
 
     def run(self) -> None:
+        config, other = (self.cd, self.sdae) if self.family == "dbn" else (self.sdae, self.cd)
+        if other != type(other)():
+            theirs = "those without --sdae" if self.family == "dbn" else "the --sdae options, such as --sdae.epochs"
+            raise ValueError(f"the settings of a training of --family {self.family} are {theirs}; got others")
         data = self.load()
-        folder = self.out / data.name
-        model = _train(self, data, self.hidden, self.cd, folder, self.resume)
+        folder = self.out / (data.name if self.family == "dbn" else f"{data.name}-{self.family}")
+        model = _train(self, data, self.hidden, config, folder, self.resume)
         study, history = load_study(self, str(model), data)
         study.out = folder / "figures"
         training_curves(study, history)
@@ -178,7 +217,7 @@ class Visualize(Options):
     """Draw units of one layer by one method, on one sheet."""
 
     method: str = "am"
-    """am, gibbs, combination, top-images or connections; each has settings of its own: --method gibbs --help."""
+    """am, gibbs, combination, top-images, connections or invariance; settings of each: --method gibbs --help."""
     layer: str = ""
     """h1, h2, ...; the top layer if absent."""
     units: str = ""

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from tqdm import tqdm
 
-from .train import CDConfig, EpochStats
+from .train import CDConfig, DenoisingConfig, EpochStats
 
 
 class Command(Protocol):
@@ -41,7 +41,7 @@ class EpochBars:
         self.layer = ""
         self.bar: Any = None
 
-    def __call__(self, stats: EpochStats, config: CDConfig) -> None:
+    def __call__(self, stats: EpochStats, config: CDConfig | DenoisingConfig) -> None:
         if stats.layer != self.layer or stats.epoch == 1:
             self.close()
             self.layer = stats.layer
@@ -53,9 +53,10 @@ class EpochBars:
                 file=sys.stderr,
                 dynamic_ncols=True,
             )
+        error = stats.held_out_error
+        held_out = f"gap {stats.free_energy_gap:+.2f} nats" if error != error else f"held-out {error:.2f}"
         self.bar.set_postfix_str(
-            f"reconstruction error {stats.reconstruction_error:.2f}, gap {stats.free_energy_gap:+.2f} nats, "
-            f"dead {stats.dead}"
+            f"reconstruction error {stats.reconstruction_error:.2f}, {held_out}, dead {stats.dead}"
         )
         self.bar.update()
 

@@ -1,7 +1,7 @@
 """Deep belief networks: a stack of RBMs.
 
 Going up uses hidden biases, going down visible biases. `encode` and `decode` carry means, the mean-field
-passes; `sample_decode` carries binary states and returns the pixel probabilities of the last step.
+passes; `sample_decode` carries binary states and returns the pixel means of the last step.
 
 References
 ----------
@@ -18,7 +18,7 @@ from typing import Any
 
 from .backend import Array, array_module
 from .layers import Dense, Flatten, Network, Sigmoid
-from .rbm import RBM, gibbs
+from .rbm import RBM, GaussianRBM, gibbs
 
 
 @dataclass
@@ -62,18 +62,41 @@ class DBN:
                 )
 
     @classmethod
-    def random(cls, sizes: Sequence[int], input_shape: tuple[int, ...], *, rng: Any) -> DBN:
+    def random(
+        cls,
+        sizes: Sequence[int],
+        input_shape: tuple[int, ...],
+        *,
+        rng: Any,
+        variance: float | None = None,
+        input_range: tuple[float, float] = (0.0, 1.0),
+    ) -> DBN:
         """A DBN with `sizes` = (V, H1, H2, ...) units, weights N(0, 0.01^2), biases 0.
+
+        Above Gaussian visible units the weights are N(0, (0.01 / variance)^2): what a hidden unit adds to the mean of a
+        visible one is then N(0, 0.01^2), whatever the variance.
+
+        Parameters
+        ----------
+        sizes : sequence of int
+        input_shape : tuple of int
+        rng : numpy or cupy Generator
+        variance : float, optional
+            The visible units are Gaussian of that variance; binary if absent.
+        input_range : (float, float)
 
         Raises
         ------
         ValueError
-            If a layer is to have no unit.
+            If a layer is to have no unit, or the variance is not positive.
         """
         if min(sizes) < 1:
             raise ValueError(f"every layer needs at least one unit, got {'-'.join(map(str, sizes))}")
         rbms = [RBM.random(n_in, n_out, rng=rng) for n_in, n_out in pairwise(sizes)]
-        return cls(rbms, tuple(input_shape))
+        if variance is not None:
+            rbms[0] = GaussianRBM(**rbms[0].params(), variance=variance)
+            rbms[0].W /= variance
+        return cls(rbms, tuple(input_shape), input_range)
 
     @property
     def xp(self) -> Any:
@@ -152,7 +175,7 @@ class DBN:
         Returns
         -------
         array (n, *input_shape)
-            Pixel probabilities.
+            Pixel means.
 
         Raises
         ------

@@ -130,6 +130,7 @@ def autoencoder(dbn: Any, n_code: int, images: Array) -> MLP:
         layers[f"{name}.pre"] = dense
         layers[name] = Sigmoid()
     if isinstance(dbn.rbms[0], GaussianRBM):
+        layers["output.pre"] = Dense(dbn.rbms[0].variance * dbn.rbms[0].W.T, dbn.rbms[0].vbias.copy())
         layers["output"] = Identity()
     return MLP(Network(layers), dbn.input_shape, dbn.input_range, dbn.input_norm)
 

@@ -141,35 +141,62 @@ class RBM:
         return matmul(x, weights)
 
 
+@dataclass
 class GaussianRBM(RBM):
-    """Gaussian visible units of variance 1: E(v, h) = |v - vbias|^2 / 2 - hbias.h - v'Wh.
+    """Gaussian visible units: E(v, h) = |v - vbias|^2 / (2 variance) - hbias.h - v'Wh.
 
-    The data should be scaled to about unit variance; learning rates are 10 to 100 times smaller than for
-    binary units (Hinton 2010, section 13.2).
+    So p(h | v) is that of binary units, and p(v | h) = N(vbias + variance * W h, variance). Learning rates are 10 to
+    100 times smaller than for binary units (Hinton 2010, section 13.2).
+
+    Parameters
+    ----------
+    W, vbias, hbias : arrays
+        As in `RBM`.
+    variance : float
+        Of each visible unit given the hidden ones, not learned: somewhat below that of the data.
+
+    Raises
+    ------
+    ValueError
+        If the shapes disagree or the variance is not positive.
     """
+
+    variance: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 < self.variance < math.inf:
+            raise ValueError(f"variance must be a finite number above 0, got {self.variance}")
+
+    def input_to_v(self, h: Array) -> Array:
+        """Means of the visible units, variance * h W' + vbias: (..., H) -> (..., V)."""
+        return self.variance * self._times(h, self.W.T, "hidden") + self.vbias
 
     def mean_v_given_h(self, h: Array) -> Array:
         return self.input_to_v(h)
 
     def sample_v_given_h(self, h: Array, *, rng: Any) -> Array:
         mean = self.input_to_v(h)
-        mean += rng.standard_normal(mean.shape, dtype=mean.dtype)
+        mean += self._noise(mean.shape, rng)
         return mean
 
     def random_v(self, shape: tuple[int, ...], *, rng: Any) -> Array:
-        """Noise to start chains from: N(vbias, 1), `shape` (..., V)."""
-        return rng.standard_normal(shape, dtype=self.W.dtype) + self.vbias
+        """Noise to start chains from: N(vbias, variance), `shape` (..., V)."""
+        return self._noise(shape, rng) + self.vbias
 
     def hidden_free_energy(self, h: Array) -> Array:
-        drive = self._times(h, self.W.T, "hidden")  # -|v - b|^2 / 2 + v.drive, integrated over v
-        gaussian = 0.5 * self.n_visible * math.log(2 * math.pi)
-        return -(drive @ self.vbias) - 0.5 * (drive * drive).sum(axis=-1) - gaussian - h @ self.hbias
+        drive = self._times(h, self.W.T, "hidden")  # -|v - b|^2 / (2 variance) + v.drive, integrated over v
+        gaussian = 0.5 * self.n_visible * math.log(2 * math.pi * self.variance)
+        return -(drive @ self.vbias) - 0.5 * self.variance * (drive * drive).sum(axis=-1) - gaussian - h @ self.hbias
 
     def _visible_energy(self, v: Array) -> Array:
-        return 0.5 * ((v - self.vbias) ** 2).sum(axis=-1)
+        return ((v - self.vbias) ** 2).sum(axis=-1) / (2 * self.variance)
 
     def _visible_statistic(self, v: Array) -> Array:
-        return v - self.vbias
+        return (v - self.vbias) / self.variance
+
+    def _noise(self, shape: tuple[int, ...], rng: Any) -> Array:
+        return math.sqrt(self.variance) * rng.standard_normal(shape, dtype=self.W.dtype)
 
 
 def gibbs(rbm: RBM, v: Array, steps: int, *, rng: Any) -> Array:
@@ -182,10 +209,12 @@ def gibbs(rbm: RBM, v: Array, steps: int, *, rng: Any) -> Array:
 def clamp(rbm: RBM, unit: int) -> RBM:
     """The RBM over v and the other hidden units, given that hidden `unit` is on.
 
-    Exact: p(v, h_rest | h_unit = 1) is the RBM without that unit whose visible biases are
-    vbias + W[:, unit].
+    Exact: p(v, h_rest | h_unit = 1) is the RBM without that unit whose visible biases are what that unit alone puts
+    in: vbias + W[:, unit], or vbias + variance * W[:, unit] of Gaussian units.
     """
     if not 0 <= unit < rbm.n_hidden:
         raise ValueError(f"unit must lie in 0 to {rbm.n_hidden - 1}, got {unit}")
     rest = [j for j in range(rbm.n_hidden) if j != unit]
-    return replace(rbm, W=rbm.W[:, rest], vbias=rbm.vbias + rbm.W[:, unit], hbias=rbm.hbias[rest])
+    alone = array_module(rbm.W).zeros(rbm.n_hidden, dtype=rbm.W.dtype)
+    alone[unit] = 1
+    return replace(rbm, W=rbm.W[:, rest], vbias=rbm.input_to_v(alone), hbias=rbm.hbias[rest])

@@ -33,7 +33,7 @@ def array_hash(*arrays: Array) -> str:
 
 def model_hash(model: Any) -> str:
     """sha256 of a model's parameters."""
-    parts = model.rbms if hasattr(model, "rbms") else [model.network]
+    parts = getattr(model, "rbms", None) or getattr(model, "daes", None) or [model.network]
     return array_hash(*(x for part in parts for x in part.params().values()))
 
 
@@ -102,6 +102,13 @@ def save_artefact(
         if arrays:
             np.savez_compressed(archive[0], **{name: to_numpy(x) for name, x in arrays.items()})
     return paths
+
+
+def save_text(path: Path, text: str) -> list[Path]:
+    """Write a text whole or not at all."""
+    with replacing(path) as file:
+        file.write_text(text)
+    return [path]
 
 
 def write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 EPOCH = 60_000  # images
+CHUNK = 50_000  # images of a stream that are held at a time
 RATE = 0.05
 #: Contrastive divergence as the others do it: no momentum, penalties, centring or chains.
 PLAIN: dict[str, Any] = {
@@ -129,36 +130,50 @@ def dbnvis(
     return {**medians, "peak MiB": peak_memory(), "blas": blas()}
 
 
-def stream(n: int, chunk: int = 10_000, hidden: int = 500) -> dict[str, Any]:
-    """CD-1 on `n` digits, each deformed afresh and seen once, in chunks that are forgotten."""
+def deforming(n: int, threads: int) -> dict[str, Any]:
+    """Seconds to make 60,000 images of the infinite set, of `n` made and forgotten."""
+    from dbnvis import datasets
+    from dbnvis.datasets.infinite import InfiniteDigits, Stream
+
+    digits = InfiniteDigits(datasets.load("auto", download=False, notify=str))
+    with Stream(digits, n, chunk=min(n, CHUNK), threads=threads) as made:
+        start = time.perf_counter()
+        for epoch in range(made.epochs):
+            made.images(epoch)
+        seconds = time.perf_counter() - start
+    return {"seconds": seconds * EPOCH / (made.epochs * made.chunk), "peak MiB": peak_memory(), "blas": ""}
+
+
+def stream(n: int, chunk: int = CHUNK, hidden: int = 500) -> dict[str, Any]:
+    """CD-1 on `n` images of the infinite set, each seen once; also the seconds without waiting for images."""
     from dbnvis.blas import use_best_kernels
 
     use_best_kernels()
     import numpy as np
 
-    from dbnvis import RBM, CDConfig, train_rbm
-    from dbnvis.datasets.deform import elastic_field, random_affine, warp
-    from dbnvis.train import CDState
+    from dbnvis import RBM, CDConfig, datasets, train_rbm
+    from dbnvis.datasets.infinite import InfiniteDigits, Stream
 
-    originals, rng = training_images(EPOCH).reshape(-1, 28, 28), np.random.default_rng(0)
+    waits: list[float] = []
 
-    def deformed(rows: Any) -> Any:
-        field = elastic_field(len(rows), (28, 28), rng=rng) + random_affine(len(rows), (28, 28), rng=rng)
-        return warp(originals[rows], field).clip(0, 1).reshape(len(rows), -1)
-
-    config = CDConfig(epochs=n // chunk, learning_rate=RATE, **PLAIN)  # an epoch is a chunk
-    rbm, state = RBM.random(784, hidden, rng=rng), CDState()
-    seconds = training = 0.0
-    for _ in range(n // chunk):
+    def images(epoch: int) -> Any:
         start = time.perf_counter()
-        rows = rng.integers(len(originals), size=chunk)
-        images = np.concatenate([deformed(rows[i : i + 250]) for i in range(0, chunk, 250)])
-        training += next(train_rbm(rbm, images, config, rng=np.random.default_rng(1), state=state)).seconds
-        seconds += time.perf_counter() - start
-    products = floor(hidden, config.batch_size, 1, chunk)
+        chunk = source.images(epoch)
+        waits.append(time.perf_counter() - start)
+        return chunk
+
+    rbm = RBM.random(784, hidden, rng=np.random.default_rng(0))
+    digits = InfiniteDigits(datasets.load("auto", download=False, notify=str))
+    with Stream(digits, n, chunk=chunk) as source:
+        config = CDConfig(epochs=source.epochs, learning_rate=RATE, **PLAIN)
+        start = time.perf_counter()
+        training = sum(s.seconds for s in train_rbm(rbm, images, config, rng=np.random.default_rng(1)))
+        seconds = time.perf_counter() - start
+    products, per_epoch = floor(hidden, config.batch_size, 1, 10_000), EPOCH / (source.epochs * chunk)
     return {
-        "seconds": seconds * EPOCH / n,
-        "updates": training * EPOCH / n,
+        "seconds": seconds * per_epoch,
+        "updates": (training - sum(waits[1:])) * per_epoch,  # the first was before the first epoch
+        "waiting": sum(waits) * per_epoch,
         "floor": statistics.median(products() for _ in range(3)),
         "peak MiB": peak_memory(),
         "blas": blas(),

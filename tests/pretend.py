@@ -296,3 +296,7 @@ class Generator:
 
 random = types.SimpleNamespace(default_rng=Generator)
 linalg = types.SimpleNamespace(eigh=lambda a: tuple(_wrap(x) for x in np.linalg.eigh(_unwrap(a))))
+fft = types.SimpleNamespace(
+    fft2=lambda a: _wrap(np.fft.fft2(_unwrap(a))),
+    rfft2=lambda a: _wrap(np.fft.rfft2(_unwrap(a))),
+)

@@ -495,6 +495,94 @@ def test_an_interrupted_training_resumes_to_the_same_bits(xp, kind, settings):
     assert list(train_rbm(second, data, config, rng=make_rng(xp, 7), state=second_state)) == []  # nothing left to do
 
 
+# --- streams
+
+
+def chunks(xp, n=30, dtype="float32"):
+    """A stream whose every epoch has patterns of its own."""
+    return lambda epoch: xp.asarray(patterns(n, seed=100 + epoch).astype(dtype))
+
+
+@pytest.mark.parametrize("settings", [{}, {"persistent": False, "k": 2}, {"temperatures": 2}], ids=str)
+def test_a_stream_of_the_same_images_is_the_array(xp, settings):
+    config = CDConfig(epochs=3, batch_size=25, **settings)
+    data = xp.asarray(patterns())
+    ends = []
+    for shown in (data, lambda epoch: data):
+        rbm = build(xp)
+        ends.append((rbm, list(train_rbm(rbm, shown, config, rng=make_rng(xp, 5)))))
+    (array, array_epochs), (stream, stream_epochs) = ends
+    assert_same_bits(array.params(), stream.params())
+    assert but_seconds(array_epochs) == but_seconds(stream_epochs)
+
+
+def test_every_epoch_of_a_stream_learns_from_its_own_images(xp):
+    """From the same state, epoch 1 of a stream changes the parameters as an array of that epoch's images does."""
+    seen, ends = [], []
+
+    def stream(epoch):
+        seen.append(epoch)
+        return chunks(xp, dtype="float64")(epoch)
+
+    for data in (stream, chunks(xp, dtype="float64")(1)):
+        arrays = {"chains": xp.ones((15, H)), "h_mean": xp.full(H, 0.5)}
+        rbm = build(xp)
+        state = CDState(1, {**arrays, **{name: xp.zeros_like(x) for name, x in rbm.params().items()}})
+        config = CDConfig(**{**PLAIN, "epochs": 2, "batch_size": 15})
+        ends.append((rbm, list(train_rbm(rbm, data, config, rng=make_rng(xp, 0), state=state))))
+    assert_same_bits(ends[0][0].params(), ends[1][0].params())
+    assert but_seconds(ends[0][1]) == but_seconds(ends[1][1])  # the statistics are of the epoch's images, too
+    assert seen == [0, 1]
+
+
+def test_a_stream_starts_from_its_first_epoch(xp):
+    """Visible biases at the log-odds of epoch 0, which also centers every later epoch."""
+    rbm = build(xp)
+    list(train_rbm(rbm, chunks(xp), CDConfig(epochs=3, learning_rate=0), rng=make_rng(xp, 0)))
+    first = patterns(30, seed=100)
+    np.testing.assert_allclose(host(rbm.vbias), logit((first.sum(axis=0) + 1) / 32), rtol=1e-6)
+
+
+@pytest.mark.parametrize("settings", [{}, {"temperatures": 3}, {"persistent": False, "centered": False}], ids=str)
+@pytest.mark.parametrize("done", [1, 2, 3])
+def test_an_interrupted_stream_resumes_to_the_same_bits(xp, settings, done):
+    config = CDConfig(epochs=4, batch_size=12, **settings)
+    rbm, state = build(xp, dtype="float32"), CDState()
+    straight = list(train_rbm(rbm, chunks(xp), config, rng=make_rng(xp, 7), state=state))
+    first, first_state = build(xp, dtype="float32"), CDState()
+    begun = list(itertools.islice(train_rbm(first, chunks(xp), config, rng=make_rng(xp, 7), state=first_state), done))
+    second, second_state = copy_rbm(first), copy_state(first_state)
+    rest = list(train_rbm(second, chunks(xp), config, rng=make_rng(xp, 7), state=second_state))
+    assert_same_bits(second.params(), rbm.params())
+    assert_same_bits(second_state.arrays, state.arrays)
+    assert but_seconds(begun + rest) == but_seconds(straight)
+
+
+def test_a_stream_keeps_its_images(xp):
+    given = [chunks(xp)(epoch) for epoch in range(3)]
+    list(train_rbm(build(xp), given.__getitem__, CDConfig(epochs=3, batch_size=10), rng=make_rng(xp, 0)))
+    for epoch, images in enumerate(given):
+        np.testing.assert_array_equal(host(images), patterns(30, seed=100 + epoch))
+
+
+@pytest.mark.parametrize(
+    ("second", "message"),
+    [
+        (np.zeros((29, V)), "29 images, the first had 30"),
+        (np.zeros((1, V)), "1 images, the first had 30"),
+        (np.zeros((30, V + 1)), rf"expected data of epoch 1 \(N, {V}\)"),
+        (np.full((30, V), np.nan), "data of epoch 1 contain NaN"),
+        (np.full((30, V), 2.0), r"need data of epoch 1 in \[0, 1\]"),
+    ],
+)
+def test_an_epoch_that_does_not_fit_is_refused(xp, second, message):
+    stream = [xp.zeros((30, V)), xp.asarray(second)].__getitem__
+    epochs = train_rbm(build(xp), stream, CDConfig(epochs=2, batch_size=10), rng=make_rng(xp, 0))
+    next(epochs)
+    with pytest.raises(ValueError, match=message):
+        next(epochs)
+
+
 def test_training_is_a_function_of_the_seed(xp):
     config = CDConfig(epochs=2, batch_size=25)
     (first, first_epochs), (again, again_epochs) = (run(xp, config, seed=5) for _ in range(2))

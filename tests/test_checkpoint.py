@@ -9,7 +9,7 @@ import pickle
 import numpy as np
 import pytest
 
-from dbnvis import DBN, RBM, GaussianRBM, checkpoint
+from dbnvis import DAE, DBN, RBM, GaussianRBM, StackedDAE, checkpoint
 from dbnvis.backend import move, to_numpy
 from dbnvis.checkpoint import CheckpointError
 
@@ -21,6 +21,17 @@ def random_dbn(xp=np, dtype="float32", bottom=RBM, seed=0):
         for cls, n, m in ((bottom, 12, 8), (RBM, 8, 5))
     ]
     return DBN(rbms, (3, 4), input_range=(-1.0, 2.0), input_norm=2.5)
+
+
+def random_sdae(xp=np, dtype="float32"):
+    """Untied and linear at the bottom, tied above."""
+    rng = np.random.default_rng(0)
+
+    def arrays(*shapes):
+        return [move(rng.standard_normal(shape).astype(dtype), xp) for shape in shapes]
+
+    bottom = DAE(*arrays((12, 8), (12,), (8,), (8, 12)), linear=True)
+    return StackedDAE([bottom, DAE(*arrays((8, 5), (8,), (5,)))], (3, 4), input_range=(-1.0, 2.0), input_norm=2.5)
 
 
 def saved(path, model=None, **keywords):
@@ -73,6 +84,38 @@ def test_a_round_trip_keeps_every_bit(xp, tmp_path, dtype, bottom):
         assert type(got.arrays[name]) is type(x)
         assert got.arrays[name].dtype == x.dtype
         np.testing.assert_array_equal(to_numpy(got.arrays[name]), to_numpy(x))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_autoencoders_come_back_tied_or_not_and_linear_or_not(xp, tmp_path, dtype):
+    model = random_sdae(xp, dtype)
+    got = checkpoint.load(saved(tmp_path / "m.npz", model), xp=xp).model
+    assert [(dae.tied, dae.linear) for dae in got.daes] == [(False, True), (True, False)]
+    for one, other in zip(got.daes, model.daes, strict=True):
+        assert one.params().keys() == other.params().keys()
+        for name, x in one.params().items():
+            assert x.dtype == other.params()[name].dtype
+            assert to_numpy(x).tobytes() == to_numpy(other.params()[name]).tobytes(), name
+    for name in ("input_shape", "input_range", "input_norm"):
+        assert getattr(got, name) == getattr(model, name), name
+
+
+def test_autoencoders_in_float16_are_rounded_once(tmp_path):
+    model = random_sdae()
+    got = checkpoint.load(saved(tmp_path / "m.npz", model, dtype="float16"), xp=np).model
+    for one, other in zip(got.daes, model.daes, strict=True):
+        for name, x in one.params().items():
+            assert x.dtype == np.float32
+            np.testing.assert_array_equal(x, other.params()[name].astype(np.float16).astype(np.float32))
+
+
+def test_the_variance_of_gaussian_units_is_kept_and_1_where_none_was_written(tmp_path):
+    model = random_dbn(bottom=GaussianRBM)
+    model.rbms[0].variance = 0.05
+    path = saved(tmp_path / "m.npz", model)
+    assert checkpoint.load(path, xp=np).model.rbms[0].variance == 0.05
+    rewrite(path, header=lambda h: {k: v for k, v in h.items() if k != "variances"})
+    assert checkpoint.load(path, xp=np).model.rbms[0].variance == 1
 
 
 def test_a_model_moves_between_devices(tmp_path):
@@ -238,6 +281,27 @@ def test_a_missing_array_and_an_unknown_kind_of_rbm(tmp_path):
     refused(rewrite(saved(tmp_path / "a.npz"), drop=["rbm1.vbias"]), r"does not hold the model.*rbm1\.vbias")
     path = rewrite(saved(tmp_path / "b.npz"), header=lambda h: h | {"rbms": ["RBM", "os.system"]})
     refused(path, r"does not hold the model.*os\.system")
+
+
+@pytest.mark.parametrize(
+    ("drop", "changes", "header", "match"),
+    [
+        (["dae0.decoder"], {}, None, r"dae0\.decoder"),
+        ([], {"dae0.decoder": np.ones((12, 8))}, None, r"expected a decoder \(H, V\)"),
+        ([], {}, lambda h: h | {"daes": [{"tied": True}]}, "linear"),
+        ([], {}, lambda h: h | {"daes": h["daes"][:1] * 2}, r"dae1\.decoder"),
+        ([], {}, lambda h: {k: v for k, v in h.items() if k != "daes"}, "daes"),
+    ],
+)
+def test_damaged_autoencoders(tmp_path, drop, changes, header, match):
+    path = rewrite(saved(tmp_path / "m.npz", random_sdae()), header=header, drop=drop, **changes)
+    refused(path, rf"does not hold the model its header describes: .*{match}")
+
+
+def test_autoencoders_that_are_not_finite(tmp_path):
+    model = random_sdae()
+    model.daes[0].decoder[3, 4] = np.nan
+    refused(saved(tmp_path / "m.npz", model), "decoder of autoencoder 1 holds NaN or infinite values")
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])

@@ -11,9 +11,10 @@ import pytest
 from planted import N_UNITS, cosines, planted
 
 from dbnvis import DBN, RBM, ClampedGibbs, GaussianRBM, Unit, clamp, gibbs
-from dbnvis.backend import make_rng, move, to_numpy
+from dbnvis.backend import UnitStreams, make_rng, move, to_numpy
+from dbnvis.evaluate.chains import MIXED, binary_scale_reduction
 from dbnvis.evaluate.scores import pre_activations, rescale
-from dbnvis.visualize.clamped_gibbs import MIXED, _scale_reduction
+from dbnvis.visualize.clamped_gibbs import _Sampler
 
 Z = 4.5
 CHAINS = 3000
@@ -272,7 +273,7 @@ def test_scale_reduction_is_the_ratio_of_variances():
         within = sum(np.mean([np.var(chain[:, h]) for chain in chains]) for h in range(3))
         between = sum(np.var([chain[:, h].mean() for chain in chains], ddof=1) for h in range(3))
         expected = np.sqrt((within + between) / within)
-        assert _scale_reduction(states.mean(axis=2))[u] == pytest.approx(expected, rel=1e-12)
+        assert binary_scale_reduction(states.mean(axis=2))[u] == pytest.approx(expected, rel=1e-12)
 
 
 # --- planted network
@@ -312,3 +313,82 @@ def test_refuses_settings_that_make_no_sense(settings):
 def test_data_start_without_images_is_refused():
     with pytest.raises(ValueError, match="start 'data' needs images"):
         sampled(two_modes()[0], "h1", start="data")
+
+
+# --- diagnostics
+
+
+def test_memory_of_the_chains_is_that_of_their_states(xp):
+    """A machine without weights draws anew at every sweep: tau is 1; deep modes are never left: a draw per chain."""
+    free = DBN([random_rbm(6, 40, seed=1, xp=xp, scale=0.0)], (6,), input_norm=1.0)
+    out = ClampedGibbs(draws=20, thin=10)(free, ["h1:0"], rng=make_rng(xp, 0))
+    assert out.extras["tau"][0] == pytest.approx(1, abs=0.1)
+    assert out.extras["ess"][0] == pytest.approx(30 * 200 / out.extras["tau"][0])
+    stuck = ClampedGibbs(draws=20, thin=10)(two_modes(xp)[0], ["h1:0"], rng=make_rng(xp, 0))
+    assert stuck.extras["ess"][0] < 60
+
+
+def test_starts_that_are_not_forgotten_are_noted(xp):
+    """All images in one of two deep modes: noise finds the other, data do not."""
+    model, A, B = two_modes(xp)
+    images = np.tile(A, (20, 1))
+    images[0] = B  # so that B has a cluster
+    images = move(np.clip(images, 0.01 * np.random.default_rng(0).random((20, 8)), 1).astype("float32"), xp)
+    out = ClampedGibbs(diagnose=True)(model, ["h1:0"], rng=make_rng(xp, 0), images=images)
+    assert out.extras["start_p"][0] < 0.01 and out.extras["distance"][0] > 0.2
+    assert "data- and noise-started chains visit other modes" in out.notes[0]
+    assert out.extras["start_mixing"][0] > 1.05
+    np.testing.assert_allclose(out.extras["occupancy"].sum(axis=2), 1)
+
+
+def test_starts_that_are_forgotten_agree_and_pictures_are_left_as_they_are(xp):
+    model = DBN([random_rbm(6, 4, seed=1, xp=xp, scale=0.3)], (6,), input_norm=1.0)
+    images = move(np.random.default_rng(2).random((60, 6)).astype("float32"), xp)
+    units = ["h1:0", "h1:2"]
+    plain, out = (
+        ClampedGibbs(diagnose=d, draws=10)(model, units, rng=make_rng(xp, 0), images=images) for d in (False, True)
+    )
+    np.testing.assert_array_equal(plain.images, out.images)
+    assert set(plain.extras) == {"mixing", "tau", "ess"}
+    assert out.notes == ("", "") and (out.extras["start_p"] > 0.01).all()
+    assert (out.extras["start_mixing"] < 1.01).all() and (out.extras["visited"] == 1).all()
+    machine = params(model.rbms[0])
+    truth = (oracles.p_h(*machine) @ oracles.states(4))[[0, 2]]
+    assert (np.abs(out.extras["p_on"] - truth[:, None]) < Z * out.extras["p_on_error"]).all()
+    alone = ClampedGibbs(diagnose=True, draws=10)(model, units[1:], rng=make_rng(xp, 0), images=images)
+    for name, x in out.extras.items():
+        np.testing.assert_allclose(alone.extras[name][0], x[1], rtol=1e-5, err_msg=name)
+
+
+def test_chains_of_data_start_at_the_data_of_gaussian_units():
+    rbm = GaussianRBM(np.zeros((3, 2)), np.zeros(3), np.zeros(2))
+    images = np.full((10, 3), 7.5)
+    sampler = _Sampler(ClampedGibbs(chains=4), DBN([rbm], (3,), input_norm=1.0), "h1", images, [1, 2, 3, 4])
+    np.testing.assert_array_equal(sampler._start([0, 1], "data", UnitStreams([make_rng(np, i) for i in (0, 1)])), 7.5)
+
+
+@pytest.mark.parametrize("start", ["noise", "data"])
+def test_tempered_chains_sample_the_same_expectation(xp, start):
+    rbm = random_rbm(6, 4, seed=1, xp=xp)
+    model = DBN([rbm], (2, 3), input_norm=1.5)
+    images = move(np.random.default_rng(2).random((50, 2, 3)).astype("float32"), xp)
+    out = sampled(model, "h1", images=images, start=start, temperatures=4, burn_in=20)
+    exact = exact_means(rbm)
+    assert np.abs(z_values(out, exact)).max() < Z
+    assert np.abs(z_values(out, np.roll(exact, 1, axis=0))).max(axis=1).min() > Z
+
+
+def test_tempering_lets_chains_leave_a_deep_mode(xp):
+    model, _, _ = two_modes(xp, depth=6.0)
+    plain, tempered = (
+        ClampedGibbs(temperatures=t, draws=20, thin=20)(model, ["h1:0"], rng=make_rng(xp, 0)) for t in (1, 10)
+    )
+    assert plain.extras["mixing"][0] > 3 > MIXED > tempered.extras["mixing"][0]
+    assert tempered.extras["tau"][0] < plain.extras["tau"][0] / 3
+
+
+def test_diagnosis_without_images_and_no_temperature_are_refused():
+    with pytest.raises(ValueError, match="diagnose compares two starts and needs images"):
+        sampled(two_modes()[0], "h1", diagnose=True)
+    with pytest.raises(ValueError, match="temperatures must be at least 1, got 0"):
+        sampled(two_modes()[0], "h1", temperatures=0)

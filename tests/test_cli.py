@@ -453,6 +453,53 @@ def test_ctrl_c_during_training_returns_130_and_the_rest_can_follow(capsys, trai
                 assert a[name].tobytes() == b[name].tobytes(), name
 
 
+SDAE = ("--family", "sdae", "--hidden", *HIDDEN, "--sdae.epochs", "2", "--sdae.batch-size", "20", "--device", "cpu")
+
+
+def test_autoencoders_are_trained_resumed_and_looked_at_in_a_folder_of_their_own(capsys, tmp_path, monkeypatch):
+    shown = commands.EpochBars.__call__
+
+    def press(self, stats, config):
+        shown(self, stats, config)
+        if (stats.layer, stats.epoch) == ("h2", 1):
+            raise KeyboardInterrupt
+
+    whole, parts = (["train", "--dataset", "digits", "--out", str(tmp_path / name), *SDAE] for name in ("a", "b"))
+    assert main(whole) == 0
+    out, err = capsys.readouterr()
+    assert written(tmp_path / "a") == sorted(str(Path(p).relative_to(tmp_path / "a")) for p in out.split())
+    assert written(tmp_path / "a") == [
+        *(f"digits-sdae/figures/training.{suffix}" for suffix in ("json", "npz", "png")),
+        "digits-sdae/model.npz",
+    ]
+    assert "held-out" in err and "nan" not in err
+    saved = checkpoint.load(tmp_path / "a" / "digits-sdae" / "model.npz", xp=np)
+    assert type(saved.model).__name__ == "StackedDAE"
+    assert saved.config["noise"] == "salt-and-pepper"
+
+    monkeypatch.setattr(commands.EpochBars, "__call__", press)
+    assert main(parts) == 130
+    monkeypatch.setattr(commands.EpochBars, "__call__", shown)
+    assert "its noise_level is" in refused(capsys, *parts, "--resume", "--sdae.noise-level", "0.1")
+    assert main([*parts, "--resume"]) == 0
+    again = checkpoint.load(tmp_path / "b" / "digits-sdae" / "model.npz", xp=np)
+    assert model_hash(again.model) == model_hash(saved.model)
+
+    model = str(tmp_path / "a" / "digits-sdae" / "model.npz")
+    assert main(["compare", "h2:3", "--model", model, "--out", str(tmp_path / "c")]) == 0
+    assert "no p(v | h)" in refused(capsys, "visualize", "--method", "gibbs", "--units", "0", "--model", model)
+    assert "has no likelihood" in refused(capsys, "evaluate", model)
+
+
+@pytest.mark.parametrize(
+    ("args", "theirs"),
+    [(["--family", "sdae", "--epochs", "3"], "--sdae.epochs"), (["--sdae.epochs", "3"], "without --sdae")],
+)
+def test_settings_of_the_other_family_are_refused_not_ignored(capsys, args, theirs):
+    assert theirs in refused(capsys, "train", "--dataset", "digits", *args)
+    assert written(".") == []
+
+
 def test_ctrl_c_during_a_figure_leaves_no_half_figure(capsys, trained, tmp_path, monkeypatch):
     from dbnvis import plot
 

@@ -127,6 +127,54 @@ def test_an_interrupted_training_resumes_to_the_same_bits(xp, done):
     assert second.input_norm == dbn.input_norm
 
 
+# --- streams
+
+
+def chunks(xp, dtype="float32"):
+    """A stream whose every epoch has images of its own."""
+    return lambda epoch: xp.asarray(images(seed=100 + epoch).astype(dtype))
+
+
+def test_a_stream_of_the_same_images_is_the_array(xp):
+    data, ends = xp.asarray(images()), []
+    for shown in (data, lambda epoch: data):
+        dbn = build(xp)
+        ends.append((dbn, list(train_dbn(dbn, shown, CDConfig(epochs=2, batch_size=15), rng=make_rng(xp, 4)))))
+    assert_same_bits(ends[0][0], ends[1][0])
+    assert but_seconds(ends[0][1]) == but_seconds(ends[1][1])
+    assert ends[0][0].input_norm == ends[1][0].input_norm
+
+
+def test_upper_layers_learn_from_every_epochs_own_images(xp):
+    """The reconstruction error of epoch e at each layer is that of the images of epoch e, carried up to it."""
+    dbn = build(xp)
+    still = CDConfig(epochs=3, learning_rate=0, sparsity_target=None)
+    epochs = list(train_dbn(dbn, chunks(xp, "float64"), still, rng=make_rng(xp, 0)))
+    assert [(e.layer, e.epoch) for e in epochs] == [(f"h{i}", n) for i in (1, 2, 3) for n in (1, 2, 3)]
+    for epoch in range(3):
+        v = images(seed=100 + epoch).reshape(N, 6)
+        for stats, p in zip(epochs[epoch::3], params(dbn), strict=True):
+            h = expit(v @ p["W"] + p["hbias"])
+            error = ((v - expit(h @ p["W"].T + p["vbias"])) ** 2).sum(axis=1).mean()
+            assert stats.reconstruction_error == pytest.approx(error, rel=1e-9)
+            v = h
+    first = images(seed=100).reshape(N, 6)
+    assert dbn.input_norm == pytest.approx(np.linalg.norm(first, axis=1).mean(), rel=1e-12)
+
+
+@pytest.mark.parametrize("done", [1, 2, 3, 4, 5])
+def test_an_interrupted_stream_resumes_to_the_same_bits(xp, done):
+    config = CDConfig(epochs=2, batch_size=15)
+    dbn, state = build(xp, "float32"), DBNState()
+    straight = list(train_dbn(dbn, chunks(xp), config, rng=make_rng(xp, 4), state=state))
+    first, first_state = build(xp, "float32"), DBNState()
+    begun = list(itertools.islice(train_dbn(first, chunks(xp), config, rng=make_rng(xp, 4), state=first_state), done))
+    second, second_state = copies(first, first_state)
+    rest = list(train_dbn(second, chunks(xp), config, rng=make_rng(xp, 4), state=second_state))
+    assert_same_bits(second, dbn)
+    assert but_seconds(begun + rest) == but_seconds(straight)
+
+
 def test_training_is_a_function_of_the_seed(xp):
     ends = []
     for seed in (1, 1, 2):

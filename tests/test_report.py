@@ -10,10 +10,14 @@ import pytest
 
 from dbnvis import (
     DBN,
+    RBM,
     ActivationMaximization,
     CDConfig,
     ClampedGibbs,
+    DenoisingConfig,
     FilterCombination,
+    GaussianRBM,
+    StackedDAE,
     TopImages,
     Unit,
     checkpoint,
@@ -23,7 +27,7 @@ from dbnvis.datasets import Dataset
 from dbnvis.evaluate.scores import pre_activations, rescale
 from dbnvis.mlp import classifier
 from dbnvis.report import figures, session, study
-from dbnvis.report.health import training_curves
+from dbnvis.report.health import training_curves, training_health
 from dbnvis.results import array_hash, model_hash
 from dbnvis.train import EpochStats, TrainingDiverged
 
@@ -255,6 +259,81 @@ def test_a_training_that_diverges_later_keeps_the_last_good_checkpoint(tmp_path,
     with pytest.raises(TrainingDiverged, match=r"after epoch 3; the last good checkpoint is .*training\.npz"):
         train(tmp_path)
     assert checkpoint.load(tmp_path / "training.npz", xp=np).info["epoch"] == 2
+
+
+# --- autoencoders, real-valued data
+
+
+DENOISING = DenoisingConfig(epochs=3, batch_size=20)
+
+
+def real_valued():
+    """The bars around zero."""
+    data = tiny()
+    images = (2 * x - 1 for x in (data.train_images, data.test_images))
+    train_images, test_images = images
+    return replace(data, train_images=train_images, test_images=test_images, input_range=(-1.0, 1.0))
+
+
+@pytest.fixture(scope="module")
+def autoencoders(tmp_path_factory):
+    return train(tmp_path_factory.mktemp("autoencoders"), config=DENOISING)
+
+
+def test_the_type_of_the_configuration_decides_the_model(autoencoders):
+    assert [p.name for p in autoencoders.parent.iterdir()] == ["model.npz"]
+    saved = checkpoint.load(autoencoders, xp=np)
+    assert isinstance(saved.model, StackedDAE)
+    assert saved.model.sizes == [36, *HIDDEN]
+    assert all(dae.tied and not dae.linear for dae in saved.model.daes)
+    assert saved.model.input_norm == pytest.approx(tiny().mean_norm, rel=1e-5)
+    assert (saved.config["hidden"], saved.config["noise"]) == (list(HIDDEN), "salt-and-pepper")
+    with pytest.raises(ValueError, match="one type for all layers, got CDConfig and DenoisingConfig"):
+        train(autoencoders.parent / "both", config=[CONFIG, DENOISING, DENOISING])
+
+
+@pytest.mark.parametrize("at", [("h1", 1), ("h1", 3), ("h2", 2), ("h3", 3)])
+def test_interrupted_autoencoders_resume_to_the_same_bits(autoencoders, tmp_path, at):
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path, config=DENOISING, on_epoch=Stop(*at))
+    with pytest.raises(ValueError, match="unfinished training"):
+        report.open_study(tmp_path / "training.npz", tiny(), out=tmp_path, seed=0, xp=np)
+    path = train(tmp_path, config=DENOISING, resume=True)
+    ours, theirs = (checkpoint.load(p, xp=np) for p in (path, autoencoders))
+    assert model_hash(ours.model) == model_hash(theirs.model)
+    assert ours.arrays.keys() == theirs.arrays.keys()
+    for name, x in ours.arrays.items():
+        np.testing.assert_array_equal(x, theirs.arrays[name])
+
+
+def test_a_run_of_another_model_is_not_resumed(autoencoders, tmp_path):
+    with pytest.raises(ValueError, match="its model is StackedDAE, this run's is DBN"):
+        train(autoencoders.parent, resume=True)
+    with pytest.raises(ValueError, match="its noise_level is"):
+        train(autoencoders.parent, config=replace(DENOISING, noise_level=0.11), resume=True)
+
+
+def test_a_study_of_autoencoders_has_every_figure_that_needs_no_sampling(autoencoders, tmp_path):
+    opened, history = report.open_study(autoencoders, tiny(), out=tmp_path, seed=3, xp=np)
+    assert opened.provenance["model_sha256"] == model_hash(opened.model)
+    training_curves(opened, history)
+    with np.load(tmp_path / "training.npz") as numbers:
+        assert "free_energy_gap" not in numbers.files  # there is none
+        np.testing.assert_array_equal(numbers["held_out_error"], [stats.held_out_error for stats in history])
+    training_health(opened, history, tiny().test_images)  # of chains, which there are none
+    figures.compare(opened, Unit("h3", 1))
+    shown = {name.partition(".")[0] for name in np.load(tmp_path / "compare_h3_1.npz")}
+    assert shown == {"ActivationMaximization", "FilterCombination", "TopImages", "StrongestConnections"}
+
+
+def test_real_valued_data_get_a_lowest_layer_of_their_own(tmp_path):
+    data, still = real_valued(), replace(CONFIG, epochs=1, learning_rate=1e-4, variance=0.3)
+    dbn = checkpoint.load(train(tmp_path / "dbn", data=data, config=still), xp=np).model
+    assert [type(rbm) for rbm in dbn.rbms] == [GaussianRBM, RBM, RBM]
+    assert dbn.rbms[0].variance == 0.3
+    sdae = checkpoint.load(train(tmp_path / "sdae", data=data, config=replace(DENOISING, epochs=1)), xp=np).model
+    assert [dae.linear for dae in sdae.daes] == [True, False, False]
+    assert dbn.input_range == sdae.input_range == (-1.0, 1.0)
 
 
 # --- opening

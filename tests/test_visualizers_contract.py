@@ -19,6 +19,7 @@ SETTINGS = {
     "gibbs": {"chains": 8, "burn_in": 30, "draws": 2, "thin": 5, "shown": 3},
     "combination": {"k": 3},
     "connections": {"k": 3},
+    "invariance": {"starts": 4, "step": 10.0, "shown": 2},
 }
 
 every_method = pytest.mark.parametrize("name", list(VISUALIZERS))

@@ -3,13 +3,14 @@
     ds = datasets.load("mnist")
     ds.train_images  # (60000, 28, 28) float32 in [0, 1]
 
-A new data set in MNIST's format is one entry of `DATASETS`.
+A new data set in MNIST's format, or one that a function makes, is one entry of `DATASETS`.
 """
 
 from __future__ import annotations
 
 import difflib
 import hashlib
+import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dbnvis.datasets import digits
+from dbnvis.datasets import digits, patches
 from dbnvis.datasets import fetch as _files
 from dbnvis.datasets.fetch import Arrays, PathLike, Spec
 from dbnvis.datasets.idx import read_idx
@@ -53,6 +54,12 @@ DATASETS: dict[str, Spec] = {
     "digits": Spec(
         about="embedded: 1,797 handwritten digits of the UCI repository, rendered and enlarged to 35,000",
         generate=digits.render,
+    ),
+    "patches": Spec(
+        about="embedded: 110,000 patches, 12 x 12, of two whitened photographs, or of those in a folder patches/",
+        generate=patches.sample,
+        from_folder=patches.from_folder,
+        input_range=(-math.inf, math.inf),
     ),
 }
 
@@ -127,9 +134,7 @@ class Dataset:
         return float(np.sqrt(squares).mean(dtype=np.float64))
 
 
-def check_images(
-    images: np.ndarray, name: str = "images", within: tuple[float, float] = (0.0, 1.0)
-) -> np.ndarray:
+def check_images(images: np.ndarray, name: str = "images", within: tuple[float, float] = (0.0, 1.0)) -> np.ndarray:
     """Return `images` unchanged if every pixel is finite and in the range `within`.
 
     Parameters
@@ -178,7 +183,8 @@ def load(
         A name of `DATASETS`; or "auto": MNIST where it is found or can be downloaded, otherwise "digits".
     data_dir : path, optional
         Searched first, and downloaded to. Then follow $DBNVIS_DATA, `data/` of the checkout and the user's
-        cache (the default place of downloads).
+        cache (the default place of downloads). A folder `patches` in one of them holds photographs, or an
+        IMAGES.mat, that patches are cut from in place of the embedded ones.
     download : bool
         Whether files that are not found may be downloaded.
     progress : bool
@@ -210,6 +216,8 @@ def load(
             else:
                 notify(line)
     spec = _spec(name)
+    if spec.from_folder is not None and (folder := locate(name, data_dir)) is not None:
+        return _dataset(name, spec.from_folder(folder))
     if spec.generate is not None:
         return _dataset(name, spec.generate())
     folder = _files.obtain(name, spec, data_dir, download=download, progress=progress)
@@ -217,7 +225,7 @@ def load(
 
 
 def locate(name: str, data_dir: PathLike | None = None) -> Path | None:
-    """Return the folder where a data set's files are found, or None. Does not use the network.
+    """Return the folder where a data set's files, or the user's own, are found, or None. Does not use the network.
 
     Raises
     ------
@@ -257,11 +265,14 @@ def _spec(name: str) -> Spec:
 
 
 def _dataset(name: str, arrays: Arrays) -> Dataset:
-    """Scale bytes to [0, 1], and hash them."""
+    """Hash the arrays, and scale bytes to [0, 1]."""
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(f"{array.dtype.str} {array.shape} ".encode())
         digest.update(np.ascontiguousarray(array).data)
-    train_images, test_images = (np.divide(images, 255, dtype=np.float32) for images in arrays[::2])
+    train_images, test_images = (
+        np.divide(images, 255, dtype=np.float32) if images.dtype == np.uint8 else images for images in arrays[::2]
+    )
     train_labels, test_labels = (labels.astype(np.int64) for labels in arrays[1::2])
-    return Dataset(name, train_images, train_labels, test_images, test_labels, digest.hexdigest())
+    sha256 = digest.hexdigest()
+    return Dataset(name, train_images, train_labels, test_images, test_labels, sha256, _spec(name).input_range)

@@ -22,7 +22,7 @@ import numpy as np
 from dbnvis.datasets.idx import GZIP_MAGIC, gunzip, read_idx
 from dbnvis.files import replacing
 
-#: Training images, training labels, test images, test labels; bytes.
+#: Training images, training labels, test images, test labels.
 Arrays = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 PathLike = str | os.PathLike[str]
 
@@ -33,6 +33,8 @@ MIN_RATE = 20_000
 @dataclass(frozen=True)
 class Spec:
     """One data set: four idx files to find or download, or a function that makes the arrays.
+
+    Arrays of bytes are scaled to [0, 1], others taken as they are.
 
     Parameters
     ----------
@@ -45,7 +47,12 @@ class Spec:
     mirrors : tuple of str
         Folders on the web, tried in order: a mirror's URL + name + ".gz" is a file.
     generate : callable, optional
-        For a data set without files: returns the four arrays of bytes.
+        For a data set without files: returns the four arrays.
+    from_folder : callable, optional
+        Makes the four arrays from a folder of the user's own, of the data set's name, where one is found; without
+        one, `generate` does.
+    input_range : (float, float)
+        Of the pixels.
     patience : float
         Seconds a mirror may take without delivering; see `MIN_RATE`.
     """
@@ -54,6 +61,8 @@ class Spec:
     files: Mapping[str, str] = field(default_factory=dict)
     mirrors: tuple[str, ...] = ()
     generate: Callable[[], Arrays] | None = None
+    from_folder: Callable[[Path], Arrays] | None = None
+    input_range: tuple[float, float] = (0.0, 1.0)
     patience: float = 5.0
 
 
@@ -84,7 +93,9 @@ def obtain(name: str, spec: Spec, data_dir: PathLike | None = None, *, download:
 
 
 def locate(name: str, spec: Spec, data_dir: PathLike | None = None) -> Path | None:
-    """Return the first folder of the search order that holds all of the files, or None."""
+    """Return the first folder of the search order that holds all of the files, or the user's own, or None."""
+    if spec.from_folder is not None:
+        return next((root / name for root in roots(data_dir) if (root / name).is_dir()), None)
     if not spec.files:
         return None
     for root in roots(data_dir):

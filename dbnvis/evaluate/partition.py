@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ..backend import Array, array_module
 from ..rbm import RBM, GaussianRBM
 
@@ -24,7 +26,7 @@ def log_partition(rbm: RBM) -> float:
             f"the smaller side has {n} units, {2**n:.3g} states; exact up to {LARGEST}, use ais and reverse_ais"
         )
     xp = array_module(rbm.W)
-    rbm = type(rbm)(*(x.astype("float64") for x in rbm.params().values()))
+    rbm = replace(rbm, **{name: x.astype("float64") for name, x in rbm.params().items()})
     free_energy = rbm.hidden_free_energy if hidden else rbm.free_energy
     parts = [-free_energy(_states(xp, first, min(first + CHUNK, 2**n), n)) for first in range(0, 2**n, CHUNK)]
     terms = xp.concatenate(parts)

@@ -6,7 +6,7 @@ carries a legend of its greys, colours and numbers. Colours are Okabe & Ito's, d
 """
 
 from .base import BLACK, BLUE, DPI, GREEN, ORANGE, save
-from .charts import bars, scatter
+from .charts import Bands, HeatMap, bars, scatter
 from .dashboard import Chart, Histograms, Lines, Matrix, Tiles, dashboard
 from .tiles import Panel, grid, sheet
 
@@ -16,7 +16,9 @@ __all__ = [
     "DPI",
     "GREEN",
     "ORANGE",
+    "Bands",
     "Chart",
+    "HeatMap",
     "Histograms",
     "Lines",
     "Matrix",

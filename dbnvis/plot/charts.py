@@ -1,14 +1,17 @@
-"""Charts of their own: bars, points in the plane."""
+"""Charts of their own: bars, points in the plane; for dashboards: tables of numbers on greys, curves with bands."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from ..backend import Array
-from .base import BLACK, BLUE, MARGIN, ORANGE, blank, wrap
+from .base import BLACK, BLUE, MARGIN, ORANGE, STYLES, blank, wrap
+from .dashboard import Chart
 
 #: Ten classes: Paul Tol's "muted" colours, distinct to the colour-blind, and black.
 CLASSES = ("#332288", "#88CCEE", "#117733", "#DDCC77", "#CC6677", "#AA4499", "#44AA99", "#999933", "#882255", "#000000")
@@ -93,3 +96,60 @@ def bars(panels: Sequence[tuple[str, Bars]], *, x_label: str, heading: str, lege
         axes.spines[["top", "right"]].set_visible(False)
     axes.set_xlabel(x_label, fontsize=7)
     return figure
+
+
+@dataclass(frozen=True)
+class HeatMap(Chart):
+    """A square table of values in [0, 1] on greys, white to black; a number or two in every cell.
+
+    `names` head rows and columns, `values` is (N, N), NaN for an empty cell; `texts` (N, N) stand in the cells.
+    """
+
+    names: Sequence[str]
+    values: Array
+    texts: Sequence[Sequence[str]]
+
+    def draw(self, axes: Any) -> None:
+        n = len(self.names)
+        axes.imshow(self.values, cmap="Greys", vmin=0, vmax=1.15, aspect="auto", interpolation="nearest")
+        for i, row in enumerate(self.texts):
+            for j, text in enumerate(row):
+                color = "white" if self.values[i][j] > 0.6 else "black"
+                axes.text(j, i, text, ha="center", va="center", fontsize=6.5, color=color, linespacing=1.3)
+        axes.set_xticks(range(n), self.names, fontsize=6.5)
+        axes.set_yticks(range(n), self.names, fontsize=6.5, rotation=90, va="center")
+        axes.tick_params(length=0)
+
+
+@dataclass(frozen=True)
+class Bands(Chart):
+    """Curves of shares with intervals, {name: (y, low, high)}, at common places; the axis shows 0 to 1 at least.
+
+    `places` are the labels of the places along x; `baselines` {name: y} are drawn thin, in the colour of the curve
+    of that name.
+    """
+
+    x_label: str
+    places: Sequence[str]
+    curves: dict[str, tuple[Array, Array, Array]]
+    baselines: dict[str, Array]
+
+    def draw(self, axes: Any) -> None:
+        x = np.arange(len(self.places))
+        for (name, (y, low, high)), (color, style) in zip(self.curves.items(), STYLES, strict=False):
+            axes.plot(x, y, color=color, linestyle=style, linewidth=1.4, marker="o", markersize=2.5, label=name)
+            axes.fill_between(x, low, high, color=color, alpha=0.2, linewidth=0)
+            if name in self.baselines:
+                axes.plot(
+                    x, self.baselines[name], color=color, linestyle=style, linewidth=0.7, marker="x", markersize=3
+                )
+        ends = np.concatenate([np.ravel(y) for y in (*self.curves.values(), *self.baselines.values())])
+        bottom, top = min(0, 1.05 * ends.min()), 1.03 * max(1, ends.max())
+        axes.set_ylim(bottom, top)
+        ticks = [y for y in axes.get_yticks() if bottom <= y <= top]
+        axes.set_ylim(bottom, top + 0.25 * (top - bottom))  # room for the legend
+        axes.set_yticks(ticks)
+        axes.set_xticks(x, self.places)
+        axes.set_xlabel(self.x_label, fontsize=7)
+        axes.grid(alpha=0.3, linewidth=0.4)
+        axes.legend(fontsize=6.5, frameon=False, ncols=2, loc="upper left")

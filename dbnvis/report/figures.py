@@ -39,6 +39,15 @@ EVIDENCE = (
     "single images). Strongest filters: number and link above, blue frame positive, orange negative."
 )
 
+DIAGNOSIS = (
+    "R: potential scale reduction (Gelman and Rubin 1992), 1 when all chains see the same distribution, above 1.2 they "
+    "have not mixed. tau: integrated autocorrelation time in sweeps (at least, where it nears the record's length); "
+    "draws: independent draws that the {draws} recorded states are worth. Starts: chains from data and from noise; "
+    "apart: total variation between their shares of 10 clusters of the training codes, p: how often chance does that, "
+    "clusters: share of them visited, by the chains shown and by the others. On: probability that the unit is on in "
+    "its free RBM, from free chains / by annealing its weights, with one standard error; prefer that of smaller error."
+)
+
 
 def _symmetric(method: Any) -> bool:
     return bool(method.symmetric) and getattr(method, "constraint", "norm") == "norm"
@@ -189,25 +198,46 @@ def starts(study: Study, n: int = 4, n_starts: int = 9) -> None:
 
 def samples(study: Study, n: int = 6, shown: int = 12) -> None:
     """Rows of samples of units held on (Erhan et al. 2009, figure 3), for every layer above the first."""
-    method = ClampedGibbs(shown=shown)
+    method = ClampedGibbs(shown=shown, diagnose=study.images is not None)
     for layer in study.model.layer_names[1:]:
         pictures = study.pictures(method, study.units(layer, n))
-        panels = [
-            _row(method, pictures, captions, i, f"{unit} held on, R = {pictures.extras['mixing'][i]:.1f}", noted=False)
+        rows = [
+            _row(method, pictures, captions, i, f"{unit} held on: {_diagnosis(pictures, i)}", noted=False)
             for i, (unit, captions) in enumerate(zip(pictures.units, study.captions(pictures), strict=True))
         ]
+        draws = method.chains * method.draws * method.thin
         figure = plot.sheet(
-            panels,
-            heading=f"{study.dataset}: samples of layer {layer} with one unit held on, {len(panels)} units",
+            rows,
+            heading=f"{study.dataset}: samples of layer {layer} with one unit held on, {len(rows)} units",
             legend=(
                 "Framed: the mean over all chains and draws; then the last draw of single chains, as pixel "
-                "probabilities. R: potential scale reduction (Gelman and Rubin 1992), 1 when all chains see the "
-                f"same distribution, above 1.2 they have not mixed. {study.legend} Settings: {describe(method)}, "
-                f"started from {pictures.settings['start']}."
+                f"probabilities. {DIAGNOSIS.format(draws=draws)}{_warning(pictures)} {study.legend} "
+                f"Settings: {describe(method)}, started from {pictures.settings['start']}."
             ),
             side_by_side=False,
         )
         study.save(f"samples_{layer}", figure, {"pictures": pictures})
+
+
+def _diagnosis(pictures: UnitImages, i: int) -> str:
+    """What the chains of unit `i` are worth, in one line."""
+    x = {name: values[i] for name, values in pictures.extras.items()}
+    said = [f"R {x['mixing']:.2f}, tau {x['tau']:.0f}, {x['ess']:.0f} draws"]
+    if "p_on" in x:
+        visited = "/".join(f"{100 * share:.0f}" for share in x["visited"])
+        said += [f"starts: apart {x['distance']:.2f}, p {x['start_p']:.2g}, clusters {visited} %"]
+        said += ["on " + " / ".join(f"{p:.2f}±{e:.2f}" for p, e in zip(x["p_on"], x["p_on_error"], strict=True))]
+    return "; ".join(said)
+
+
+def _warning(pictures: UnitImages) -> str:
+    """A sentence on units whose chains are not to be believed, if any."""
+    failed = [f"{unit}" for unit, note in zip(pictures.units, pictures.notes, strict=True) if note]
+    if not failed:
+        return ""
+    return (
+        f" WARNING: the chains of {', '.join(failed)} have not mixed: each shows its own neighbourhood, not the whole."
+    )
 
 
 def fantasies(study: Study, n: int = 100, steps: int = 1000) -> None:
@@ -226,7 +256,7 @@ def fantasies(study: Study, n: int = 100, steps: int = 1000) -> None:
 
 def compare(study: Study, unit: Unit) -> None:
     """One unit by every method: pictures, what they rest on, scores and settings."""
-    methods = study.applicable(cls() for cls in VISUALIZERS.values())
+    methods = study.applicable(cls() for cls in VISUALIZERS.values() if getattr(cls, "compared", True))
     shown = {type(method).__name__: study.pictures(method, [unit]) for method in methods}
     panels = [
         _row(method, pictures, study.captions(pictures)[0], 0, f"{method.title}: {describe(method)}")

@@ -31,6 +31,10 @@ CURVES = {
         "free-energy gap, train - test (nats)",
         "Healthy: stays near a constant. A gap that keeps falling is overfitting.",
     ),
+    "held_out_error": (
+        "reconstruction error of test images",
+        "Healthy: close to that of training images. Rising while theirs falls is overfitting.",
+    ),
     "weight_norm": (
         "mean norm of a unit's weights",
         "Healthy: grows and levels off as the learning rate falls to zero.",
@@ -42,9 +46,10 @@ CURVES = {
 
 
 def training_curves(study: Study, history: Sequence[EpochStats]) -> None:
-    """Every epoch's statistics, one line per layer."""
+    """Every epoch's statistics, one line per layer; those that were not measured are left out."""
     layers = list(dict.fromkeys(stats.layer for stats in history))
     epochs = {layer: [stats for stats in history if stats.layer == layer] for layer in layers}
+    measured = {key: words for key, words in CURVES.items() if any(getattr(e, key) == getattr(e, key) for e in history)}
     charts: list[Chart] = [
         Lines(
             title,
@@ -52,7 +57,7 @@ def training_curves(study: Study, history: Sequence[EpochStats]) -> None:
             "epoch",
             {layer: ([e.epoch for e in epochs[layer]], [getattr(e, key) for e in epochs[layer]]) for layer in layers},
         )
-        for key, (title, note) in CURVES.items()
+        for key, (title, note) in measured.items()
     ]
     figure = dashboard(
         [charts[:3], charts[3:]],
@@ -60,7 +65,7 @@ def training_curves(study: Study, history: Sequence[EpochStats]) -> None:
         legend="What healthy means: after Hinton (2010), A practical guide to training restricted Boltzmann machines.",
         heights=(1.6, 1.6),
     )
-    numbers = {key: np.array([getattr(stats, key) for stats in history]) for key in CURVES}
+    numbers = {key: np.array([getattr(stats, key) for stats in history]) for key in measured}
     study.save("training", figure, numbers)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from ..backend import make_rng, move, to_numpy
+from ..backend import Array, make_rng, move, to_numpy
 from ..datasets import Dataset
 from ..evaluate.agreement import cosines, own_rank
 from ..evaluate.scores import input_norm, pre_activations, rescale, unit_scores
@@ -38,10 +39,7 @@ def acceptance(study: Study, data: Dataset, classifier: Any) -> None:
         units = study.units(layer)
         optima, samples = study.pictures(am, units), study.pictures(gibbs, units)
         best_image = to_numpy(pre_activations(model, layer, tests).max(axis=0))
-        rng = make_rng(xp, study.seed, 3)
-        start = move(data.train_images[:FREE_CHAINS], xp)
-        free = model.sample(FREE_CHAINS, layer, FREE_STEPS, rng=rng, start=start).mean(axis=0)
-        unclamped = to_numpy(unit_scores(model, layer, samples.indices, xp.stack([free[None]] * len(units))))[:, 0]
+        unclamped = free_scores(study, layer, samples.indices, move(data.train_images[:FREE_CHAINS], xp))
         flat = [x.images[:, 0].reshape(len(units), -1) for x in (samples, optima)]
         alive = np.array([not note.startswith("dead") for note in optima.notes])
         rank = own_rank(cosines(*(x[alive] for x in flat)))
@@ -77,6 +75,13 @@ def acceptance(study: Study, data: Dataset, classifier: Any) -> None:
         "classifier_test_accuracy": float(classifier.score(data.test_images.reshape(len(tests), -1), data.test_labels)),
     }
     study.save_table("acceptance", rows, **settings)
+
+
+def free_scores(study: Study, layer: str, indices: Sequence[int], images: Array) -> Array:
+    """Scores (U,) of units at the mean of free samples of the model under `layer`, chains started from `images`."""
+    xp, rng = study.model.xp, make_rng(study.model.xp, study.seed, 3)
+    free = study.model.sample(len(images), layer, FREE_STEPS, rng=rng, start=images).mean(axis=0)
+    return to_numpy(unit_scores(study.model, layer, indices, xp.stack([free[None]] * len(indices))))[:, 0]
 
 
 def _percent(holds: Any, among: int | None = None) -> float:

@@ -3,8 +3,10 @@
 from .backprop import BackpropConfig, BackpropState, BackpropStats, train_backprop
 from .cd import CDState, train_rbm
 from .config import CDConfig
+from .denoising import DAEState, SDAEState, train_dae, train_sdae
 from .greedy import DBNState, train_dbn
 from .monitor import EpochStats, TrainingDiverged
+from .noise import DenoisingConfig
 
 __all__ = [
     "BackpropConfig",
@@ -12,10 +14,15 @@ __all__ = [
     "BackpropStats",
     "CDConfig",
     "CDState",
+    "DAEState",
     "DBNState",
+    "DenoisingConfig",
     "EpochStats",
+    "SDAEState",
     "TrainingDiverged",
     "train_backprop",
+    "train_dae",
     "train_dbn",
     "train_rbm",
+    "train_sdae",
 ]

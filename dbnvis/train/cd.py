@@ -18,7 +18,7 @@ Melchior, Fischer, Wiskott (2016), "How to center deep Boltzmann machines", JMLR
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -64,7 +64,7 @@ class CDState:
 
 def train_rbm(
     rbm: RBM,
-    data: Array,
+    data: Array | Callable[[int], Array],
     config: CDConfig,
     *,
     rng: Any,
@@ -79,8 +79,10 @@ def train_rbm(
     ----------
     rbm : RBM or GaussianRBM
         Its weights are where training starts.
-    data : array (N, V)
-        In [0, 1] for binary units. Left unchanged; a last incomplete batch of an epoch is left out.
+    data : array (N, V), or a function of the epoch
+        In [0, 1] for binary units. Left unchanged; a last incomplete batch of an epoch is left out. A function returns
+        the images (N, V) of epoch 0, 1, ..., the same N for all and the same images at every call: a stream, of which
+        the start of training and the centering know epoch 0 alone.
     config : CDConfig
     rng : numpy or cupy Generator
         Every epoch draws from a generator of its own, seeded from this one.
@@ -101,25 +103,27 @@ def train_rbm(
     Raises
     ------
     ValueError
-        If the data do not fit the RBM or are empty, not finite or out of range.
+        If the data do not fit the RBM or are empty, not finite or out of range, or an epoch's are more or fewer.
     TrainingDiverged
         If the parameters are no longer finite after an epoch.
     """
-    xp = array_module(rbm.W, data)
-    data = checked(rbm, data, "data")
+    images = checked(rbm, data(0).copy() if callable(data) else data, "data")  # the array of every epoch
+    xp = array_module(rbm.W)
     held_out = None if held_out is None else checked(rbm, held_out, "held-out data")
     state = CDState() if state is None else state
     seeds = child_seeds(rng, config.epochs + 1)
     if state.epoch == 0:
-        _start(rbm, data, config, state, make_rng(xp, seeds[-1]), set_biases)
-    step = _Step(rbm, data, config, state)
-    n_batches = len(data) // step.batch_size
+        _start(rbm, images, config, state, make_rng(xp, seeds[-1]), set_biases)
+    step = _Step(rbm, images, config, state)
+    n_batches = len(images) // step.batch_size
     epoch_rng, update, recording = None, None, None
     for epoch in range(state.epoch, config.epochs):
         started = time.perf_counter()
+        if callable(data):
+            _show(images, checked(rbm, data(epoch), f"data of epoch {epoch}"))
         epoch_rng = make_rng(xp, seeds[epoch], into=epoch_rng)
         rates = [config.rate(epoch + i / n_batches) for i in range(n_batches)]
-        step.begin_epoch(xp.argsort(epoch_rng.random(len(data))), rates)
+        step.begin_epoch(xp.argsort(epoch_rng.random(len(images))), rates)
         momentum = config.momentum if epoch < config.momentum_epochs else config.final_momentum
         settings = (config.gibbs_steps(epoch), momentum, epoch_rng)
         if update is None or recording != (*settings, *step.addresses()):
@@ -127,12 +131,12 @@ def train_rbm(
         update(n_batches)
         synchronize(xp)
         state.epoch = epoch + 1
-        yield monitor(rbm, data, held_out, layer, epoch + 1, rates[-1], time.perf_counter() - started)
+        yield monitor(rbm, images, held_out, layer, epoch + 1, rates[-1], time.perf_counter() - started)
 
 
 def checked(rbm: RBM, data: Array, name: str) -> Array:
     """`data` (N, V) in the type of the RBM's parameters, or ValueError if they do not fit it; see `train_rbm`."""
-    xp = array_module(data)
+    xp = array_module(rbm.W, data)
     if data.ndim != 2 or data.shape[1] != rbm.n_visible or len(data) == 0:
         raise ValueError(f"expected {name} (N, {rbm.n_visible}) with N > 0, got {data.shape}")
     low, high = float(data.min()), float(data.max())
@@ -143,6 +147,13 @@ def checked(rbm: RBM, data: Array, name: str) -> Array:
             f"binary visible units need {name} in [0, 1], got {low:g} to {high:g}; rescale them or use a GaussianRBM"
         )
     return data.astype(rbm.W.dtype, copy=False)
+
+
+def _show(images: Array, fresh: Array) -> None:
+    """Replace the images in place, where a recorded update finds them."""
+    if fresh.shape != images.shape:
+        raise ValueError(f"an epoch of a stream has {len(fresh)} images, the first had {len(images)}; give all as many")
+    images[...] = fresh
 
 
 def _start(rbm: RBM, data: Array, config: CDConfig, state: CDState, rng: Any, set_biases: bool) -> None:

@@ -59,6 +59,8 @@ class CDConfig:
     biases start at its log-odds."""
     sparsity_cost: float = 0.5
     """Pull of the hidden biases towards the target (Lee et al. 2008: biases only)."""
+    variance: float = 0.1
+    """Of Gaussian visible units, given the hidden ones; the default suits whitened patches. Binary units have none."""
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "k", "temperatures"):
@@ -80,6 +82,8 @@ class CDConfig:
         ):
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name} must be {' or '.join(choices)}, got {getattr(self, name)!r}")
+        if not 0 < self.variance < float("inf"):
+            raise ValueError(f"variance must be a finite number above 0, got {self.variance}")
         if self.sparsity_target is not None and not 0 < self.sparsity_target < 1:
             raise ValueError(f"sparsity_target must lie between 0 and 1, got {self.sparsity_target}")
         if self.temperatures > 1 and not self.persistent:

@@ -8,10 +8,10 @@ Hinton, Osindero, Teh (2006), "A fast learning algorithm for deep belief nets".
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 from ..backend import Array, child_seeds, make_rng
 from ..dbn import DBN
@@ -19,6 +19,8 @@ from ..rbm import RBM, GaussianRBM
 from .cd import CDState, checked, train_rbm
 from .config import CDConfig
 from .monitor import EpochStats
+
+C = TypeVar("C")
 
 
 @dataclass
@@ -32,7 +34,7 @@ class DBNState:
 
 def train_dbn(
     dbn: DBN,
-    data: Array,
+    data: Array | Callable[[int], Array],
     config: CDConfig | Sequence[CDConfig],
     *,
     rng: Any,
@@ -43,12 +45,13 @@ def train_dbn(
 
     Each RBM learns from the mean activations of the one below, drawn as binary states at every presentation
     (`CDConfig.binarize`), and may start as its transpose (`CDConfig.start`). Sets `dbn.input_norm` to the mean norm of
-    the images.
+    the images, of a stream those of epoch 0.
 
     Parameters
     ----------
     dbn : DBN
-    data : array (N, *input_shape) or (N, V)
+    data : array (N, *input_shape) or (N, V), or a function of the epoch
+        As for `train_rbm`; a stream begins again for every layer.
     config : CDConfig, or one per layer
     rng : numpy or cupy Generator
     held_out : array like data, optional
@@ -76,9 +79,9 @@ def train_dbn(
                 "give it as many hidden units or more, or start it at random"
             )
     state = DBNState() if state is None else state
-    data = checked(dbn.rbms[0], data.reshape(len(data), math.prod(data.shape[1:])), "data")
-    held_out = None if held_out is None else held_out.reshape(len(held_out), -1)
-    dbn.input_norm = float(((data * data).sum(axis=1) ** 0.5).mean())
+    data = each(lambda images: checked(dbn.rbms[0], rows(images), "data"), data)
+    held_out = None if held_out is None else rows(held_out)
+    dbn.input_norm = mean_norm(data(0) if callable(data) else data)
     seeds = child_seeds(rng, len(dbn.rbms))
     for i, (name, rbm) in enumerate(zip(dbn.layer_names, dbn.rbms, strict=True)):
         if i >= state.layers_done:
@@ -98,13 +101,28 @@ def train_dbn(
             )
             state.layers_done, state.cd = i + 1, CDState()
         if i + 1 < len(dbn.rbms):
-            data = rbm.mean_h_given_v(data)
+            data = each(rbm.mean_h_given_v, data)
             held_out = None if held_out is None else rbm.mean_h_given_v(held_out)
 
 
-def per_layer(config: CDConfig | Sequence[CDConfig], n_layers: int) -> list[CDConfig]:
+def rows(x: Array) -> Array:
+    """Images (N, ...) as (N, V)."""
+    return x.reshape(len(x), math.prod(x.shape[1:]))
+
+
+def mean_norm(x: Array) -> float:
+    """Mean Euclidean norm of the rows of `x` (N, V)."""
+    return float(((x * x).sum(axis=1) ** 0.5).mean())
+
+
+def each(function: Callable[[Array], Array], data: Array | Callable[[int], Array]) -> Array | Callable[[int], Array]:
+    """`function` of the data, or of what a stream gives for every epoch."""
+    return (lambda epoch: function(data(epoch))) if callable(data) else function(data)
+
+
+def per_layer(config: C | Sequence[C], n_layers: int) -> list[C]:
     """One configuration for each layer; ValueError if `config` are more or fewer."""
-    configs = [config] * n_layers if isinstance(config, CDConfig) else list(config)
+    configs = list(config) if isinstance(config, Sequence) else [config] * n_layers
     if len(configs) != n_layers:
         raise ValueError(f"got {len(configs)} configurations for {n_layers} layers")
     return configs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from ..backend import Array, array_module, to_numpy
@@ -21,7 +22,8 @@ class EpochStats:
     reconstruction_error: float
     """Squared error of v -> h -> v summed over the visible units, mean over images. Not what training descends."""
     free_energy_gap: float
-    """Mean free energy of training minus held-out images, in nats: it falls when the model overfits."""
+    """Mean free energy of training minus held-out images, in nats: it falls when the model overfits. NaN where there
+    is none."""
     dead: int
     always_on: int
     duplicates: int
@@ -30,6 +32,8 @@ class EpochStats:
     learning_rate: float
     """At the end of the epoch."""
     seconds: float
+    held_out_error: float = math.nan
+    """`reconstruction_error` of held-out images; of autoencoders alone, which have no free energy. NaN otherwise."""
 
 
 class TrainingDiverged(FloatingPointError):

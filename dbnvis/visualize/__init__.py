@@ -4,6 +4,7 @@ from .activation_maximization import ActivationMaximization
 from .base import Unit, UnitImages, Visualizer, as_units
 from .clamped_gibbs import ClampedGibbs
 from .filter_combination import FilterCombination
+from .invariance_manifold import InvarianceManifold
 from .strongest_connections import StrongestConnections
 from .top_images import TopImages
 
@@ -14,6 +15,7 @@ VISUALIZERS: dict[str, type[Visualizer]] = {
     "combination": FilterCombination,
     "top-images": TopImages,
     "connections": StrongestConnections,
+    "invariance": InvarianceManifold,
 }
 
 __all__ = [
@@ -21,6 +23,7 @@ __all__ = [
     "ActivationMaximization",
     "ClampedGibbs",
     "FilterCombination",
+    "InvarianceManifold",
     "StrongestConnections",
     "TopImages",
     "Unit",

@@ -4,20 +4,28 @@ References
 ----------
 Erhan, Bengio, Courville, Vincent (2009), "Visualizing higher-layer features of a deep network", TR 1341.
 Gelman & Rubin (1992), "Inference from iterative simulation using multiple sequences".
+Desjardins, Courville, Bengio, Vincent, Delalleau (2010), "Tempered Markov chain Monte Carlo for training of
+restricted Boltzmann machines".
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from ..backend import Array, UnitStreams, array_module, bernoulli, child_seeds
-from ..rbm import RBM
+from ..backend import Array, UnitStreams, array_module, bernoulli, child_seeds, make_rng, move, to_numpy
+from ..evaluate import activity, chains
+from ..evaluate.chains import LEVEL, MIXED
+from ..rbm import RBM, GaussianRBM, clamp, gibbs
+from ..tempering import Tempered, base_rates
 from .base import Unit, UnitImages, as_units, check_choices, chunks, unit_images, unit_rngs
 
 STARTS = 10_000  # training images at the most from which chains start
-MIXED = 1.2  # potential scale reduction above which the chains are said not to have mixed
+SKETCH = 32  # random directions of the hidden layer along which chains are recorded
+MODES = 10  # clusters of the training codes that count as modes
+
+States = Iterator[tuple[Array, Array]]  # v (U, C, V) and h (U, C, H) after every sweep
 
 
 @dataclass(frozen=True)
@@ -30,6 +38,15 @@ class ClampedGibbs:
 
     `extras["mixing"]` (U,) is the potential scale reduction (Gelman & Rubin 1992) of the chains, pooled
     over the units they visit: near 1 when every chain sees the same distribution, and noted when above 1.2.
+    `tau` and `ess` (U,) are the integrated autocorrelation time in sweeps and the effective number of draws of all
+    chains together, pooled over 32 random directions of the hidden layer.
+
+    With `diagnose` the extras also hold, from as many chains of the other start, whose states enter no picture:
+    `start_mixing` (U,), the scale reduction between the starts; `occupancy` (U, 2, M), the share of states nearest to
+    each of 10 clusters of the training codes, from `start` and from the other; `distance` and `start_p` (U,), their
+    total variation and its p-value (noted below 0.01); `visited` (U, 2), the share of clusters visited; and `p_on`
+    and `p_on_error` (U, 2), the probability that the unit is on and its standard error, from free chains and by
+    annealing the unit's weights (`evaluate.activity`).
     """
 
     title: ClassVar[str] = "clamped Gibbs sampling"
@@ -50,6 +67,10 @@ class ClampedGibbs:
     start: Literal["auto", "data", "noise"] = "auto"
     """data: training images drawn in proportion to the unit's probability of being on; noise: fair coins;
     auto: data where images are at hand."""
+    temperatures: int = 1
+    """Replicas of every chain, down to independent pixels, that exchange states (Desjardins et al. 2010); 1: none."""
+    diagnose: bool = False
+    """Also run chains from the other start and estimate how often the unit is on; takes four times as long."""
 
     def __call__(self, model: Any, units: Sequence[Unit | str], *, rng: Any, images: Array | None = None) -> UnitImages:
         """Sample with each of `units` of one layer held on; see `UnitImages`.
@@ -67,6 +88,8 @@ class ClampedGibbs:
                 "use activation maximization"
             )
         check_choices(self)
+        if self.temperatures < 1:
+            raise ValueError(f"temperatures must be at least 1, got {self.temperatures}")
         if min(self.chains, self.draws, self.thin) < 1 or min(self.burn_in, self.shown) < 0:
             raise ValueError(
                 "chains, draws and thin must be at least 1, burn_in and shown at least 0; got "
@@ -76,56 +99,167 @@ class ClampedGibbs:
         start = self.start if self.start != "auto" else ("noise" if images is None else "data")
         if start == "data" and images is None:
             raise ValueError("start 'data' needs images; pass images=... or use start='noise'")
-        rngs = unit_rngs(model, layer, indices, seed=child_seeds(rng, 1)[0])
+        if self.diagnose and images is None:
+            raise ValueError("diagnose compares two starts and needs images; pass images=...")
         rbm = model.rbms[model.depth(layer) - 1]
-        codes = _codes_below(model, layer, images[:STARTS]) if start == "data" and images is not None else None
-        row = 2 * rbm.n_visible + 3 * rbm.n_hidden + 2 * model.rbms[0].n_visible
+        codes = None if images is None else _codes_below(model, layer, images[:STARTS])
+        sampler = _Sampler(self, model, layer, codes, child_seeds(rng, 4))
+        row = 2 * rbm.n_visible + 3 * rbm.n_hidden + 2 * model.rbms[0].n_visible + self.draws * self.thin * SKETCH
         parts = [
-            self._sample(model, layer, indices[part], UnitStreams(rngs[part]), codes)
-            for part in chunks(len(indices), model.dtype.itemsize * self.chains * row)
+            sampler(indices[part], start)
+            for part in chunks(len(indices), model.dtype.itemsize * self.chains * self.temperatures * row)
         ]
-        pictures, mixing = (model.xp.concatenate(arrays) for arrays in zip(*parts, strict=True))
-        notes = [f"chains have not mixed (R = {r:.1f})" if r > MIXED else "" for r in mixing.tolist()]
-        return unit_images(self, model, layer, indices, pictures, notes=notes, extras={"mixing": mixing}, start=start)
+        pictures = model.xp.concatenate([part[0] for part in parts])
+        extras = {name: model.xp.concatenate([part[1][name] for part in parts]) for name in parts[0][1]}
+        return unit_images(self, model, layer, indices, pictures, notes=_notes(extras), extras=extras, start=start)
 
-    def _sample(
-        self, model: Any, layer: str, indices: list[int], rng: UnitStreams, codes: Array | None
-    ) -> tuple[Array, Array]:
-        """Pictures (U, 1 + shown, *shape) and potential scale reduction (U,)."""
-        xp = model.xp
-        rbm = model.rbms[model.depth(layer) - 1]
-        U, C = len(indices), self.chains
-        # That unit in all chains: (U, C) of (U, C, H).
-        clamped = xp.arange(U), slice(None), xp.asarray(indices)
 
-        def sample_h(v: Array) -> Array:
-            h = rbm.sample_h_given_v(v, rng=rng)
-            h[clamped] = 1
-            return h
+def _notes(extras: dict[str, Array]) -> list[str]:
+    """A word on each unit whose chains are not to be believed."""
+    notes = [f"chains have not mixed (R = {r:.1f})" if r > MIXED else "" for r in extras["mixing"].tolist()]
+    if "start_p" in extras:
+        apart = zip(notes, extras["start_p"].tolist(), extras["distance"].tolist(), strict=True)
+        starts = "data- and noise-started chains visit other modes"
+        notes = ["; ".join(filter(None, (n, p < LEVEL and f"{starts} (distance {d:.2f})"))) for n, p, d in apart]
+    return notes
 
-        if codes is None:
-            v = rbm.random_v((U, C, rbm.n_visible), rng=rng)
-        else:
-            v = bernoulli(codes[_rows_that_excite(rbm, indices, codes, C, rng)], rng=rng)
-        h = sample_h(v)
-        for _ in range(self.burn_in):
-            h = sample_h(rbm.sample_v_given_h(h, rng=rng))
+
+class _Sampler:
+    """Chains of units of one layer held on, and what is measured along them."""
+
+    def __init__(self, method: ClampedGibbs, model: Any, layer: str, codes: Any, seeds: list[int]):
+        self.method, self.model, self.layer, self.codes = method, model, layer, codes
+        self.rbm: RBM = model.rbms[model.depth(layer) - 1]
+        # The first is the pictures' own; the others are of what is measured beside them.
+        self.seed, self.other_seed, self.annealing_seed, self.shared_seed = seeds
+        coins = make_rng(model.xp, self.shared_seed).random((self.rbm.n_hidden, SKETCH))
+        self.sketch = model.xp.where(coins < 0.5, -1.0, 1.0).astype(model.dtype)
+        self.modes = _clusters(codes) if method.diagnose else None
+
+    def __call__(self, indices: list[int], start: str) -> tuple[Array, dict[str, Array]]:
+        """Pictures (U, 1 + shown, *shape) and what `extras` holds."""
+        xp = self.model.xp
+        pictures, mixing, records, shares = self._chains(indices, start, self.seed)
+        extras = {"mixing": mixing, "tau": xp.asarray([chains.integrated_time(x) for x in records])}
+        extras["ess"] = self.method.chains * self.method.draws * self.method.thin / extras["tau"]
+        if self.method.diagnose:
+            other = "noise" if start == "data" else "data"
+            _, _, others, other_shares = self._chains(indices, other, self.other_seed)
+            found = [
+                chains.compare_starts(*pair, rng=make_rng(xp, self.shared_seed, 1))
+                for pair in zip(shares, other_shares, strict=True)
+            ]
+            reductions = [chains.start_reduction(*pair) for pair in zip(records, others, strict=True)]
+            extras["start_mixing"] = xp.asarray(reductions)
+            extras["occupancy"] = xp.stack([starts.occupancy for starts in found])
+            extras["distance"] = xp.asarray([starts.distance for starts in found])
+            extras["start_p"] = xp.asarray([starts.p_value for starts in found])
+            extras["visited"] = xp.asarray([starts.visited for starts in found])
+            extras["p_on"], extras["p_on_error"] = self._activity(indices)
+        return pictures, extras
+
+    def _chains(self, indices: list[int], start: str, seed: int) -> tuple[Array, Array, Any, Any]:
+        """Pictures (U, 1 + shown, *shape), R (U,), records (U, T, C, K) and shares of modes (U, C, M)."""
+        xp, method = self.model.xp, self.method
+        rngs = unit_rngs(self.model, self.layer, indices, seed=seed)
+        rng = UnitStreams(rngs)
+        states = self._tempered(indices, start, rngs) if method.temperatures > 1 else self._gibbs(indices, start, rng)
+        for _ in range(method.burn_in + 1):
+            _, h = next(states)
         mean: Array = 0.0
-        visited = xp.zeros_like(h)  # each chain's mean state
-        for _ in range(self.draws):
-            for _ in range(self.thin):
-                h = sample_h(rbm.sample_v_given_h(h, rng=rng))
+        visited, record, labels = xp.zeros_like(h), [], []  # `visited` becomes each chain's mean state
+        for _ in range(method.draws):
+            for _ in range(method.thin):
+                v, h = next(states)
                 visited += h
-            pixels = model.sample_decode(h, layer, rng=rng)  # (U, C, *shape)
-            mean = mean + pixels.mean(axis=1) / self.draws
-        pictures = xp.concatenate([mean[:, None], pixels[:, : self.shown]], axis=1)
-        return pictures, _scale_reduction(visited / (self.draws * self.thin))
+                record.append(h @ self.sketch)
+                if self.modes is not None:
+                    labels.append(chains.nearest(v, self.modes))
+            pixels = self.model.sample_decode(h, self.layer, rng=rng)  # (U, C, *shape)
+            mean = mean + pixels.mean(axis=1) / method.draws
+        pictures = xp.concatenate([mean[:, None], pixels[:, : method.shown]], axis=1)
+        reduction = chains.binary_scale_reduction(visited / (method.draws * method.thin))
+        shares = [] if self.modes is None else [chains.shares(x, len(self.modes)) for x in xp.stack(labels, axis=1)]
+        return pictures, reduction, xp.stack(record, axis=1), shares
+
+    def _start(self, indices: list[int], start: str, rng: UnitStreams) -> Array:
+        """First states of the layer below, (U, C, V)."""
+        shape = len(indices), self.method.chains, self.rbm.n_visible
+        if start == "noise":
+            return self.rbm.random_v(shape, rng=rng)
+        rows = _rows_that_excite(self.rbm, indices, self.codes, self.method.chains, rng)
+        return _drawn(self.rbm, self.codes[rows], rng)
+
+    def _gibbs(self, indices: list[int], start: str, rng: UnitStreams) -> States:
+        """Block Gibbs sampling of all units at once."""
+        # That unit in all chains: (U, C) of (U, C, H).
+        clamped = self.model.xp.arange(len(indices)), slice(None), self.model.xp.asarray(indices)
+        v = self._start(indices, start, rng)
+        while True:
+            h = self.rbm.sample_h_given_v(v, rng=rng)
+            h[clamped] = 1
+            yield v, h
+            v = self.rbm.sample_v_given_h(h, rng=rng)
+
+    def _tempered(self, indices: list[int], start: str, rngs: list[Any]) -> States:
+        """Parallel tempering: each unit's machine is one of its own, `clamp`."""
+        xp = self.model.xp
+        base = xp.zeros_like(self.rbm.vbias) if self.codes is None else base_rates(self.codes)
+        betas = xp.linspace(1.0, 0.0, self.method.temperatures).astype(self.model.dtype)
+        v = self._start(indices, start, UnitStreams(rngs))
+        units = [
+            _replicas(Tempered(clamp(self.rbm, j), base), x, betas, rng)
+            for j, x, rng in zip(indices, v, rngs, strict=True)
+        ]
+        for states in zip(*units, strict=True):
+            v, h = (xp.stack(arrays) for arrays in zip(*states, strict=True))
+            on = xp.ones_like(h[0, :, :1])
+            parts = zip(indices, h, strict=True)
+            yield v, xp.stack([xp.concatenate([x[:, :j], on, x[:, j:]], axis=1) for j, x in parts])
+
+    def _activity(self, indices: list[int]) -> tuple[Array, Array]:
+        """p(unit on) and its standard error from free chains and by annealing: (U, 2) each."""
+        xp, method = self.model.xp, self.method
+        rng = make_rng(xp, self.shared_seed, 2)
+        rows = (rng.random(method.chains) * len(self.codes)).astype(int)
+        v = gibbs(self.rbm, _drawn(self.rbm, self.codes[rows], rng), method.burn_in, rng=rng)
+        free = activity.p_on_of_chains(self.rbm, v, indices, sweeps=method.draws * method.thin, rng=rng)
+        streams = UnitStreams(unit_rngs(self.model, self.layer, indices, seed=self.annealing_seed))
+        rows = (streams.random((len(indices), method.chains)) * len(self.codes)).astype(int)
+        v = _drawn(self.rbm, self.codes[rows], streams)
+        odds = activity.annealed_log_odds(self.rbm, v, indices, burn_in=method.burn_in, rng=streams)
+        pairs = zip((xp.asarray(x) for x in free), activity.p_on_of_odds(*odds), strict=True)
+        p, error = (xp.stack(pair, axis=1) for pair in pairs)
+        return p, error
+
+
+def _replicas(path: Tempered, v: Array, betas: Array, rng: Any) -> States:
+    """Tempered chains from `v` (C, V): the states at beta = 1 after every sweep."""
+    h = path.sample_h(array_module(v).stack([path.rbm.input_to_h(v)] * len(betas)), betas[:, None, None], rng=rng)
+    yield v, h[0]
+    while True:
+        all_v, h = path.exchange(h, betas, rng=rng)
+        yield all_v[0], h[0]
+
+
+def _clusters(codes: Array) -> Array:
+    """Centres (M, V) of at the most `MODES` clusters of `codes` (N, V), by k-means on the host."""
+    from sklearn.cluster import KMeans
+
+    host = to_numpy(codes)
+    centres = KMeans(min(MODES, len(host)), n_init=1, random_state=0).fit(host).cluster_centers_
+    return move(centres.astype(host.dtype), array_module(codes))
 
 
 def _codes_below(model: Any, layer: str, images: Array) -> Array:
     """Means of the layer below `layer` at `images`: (N, V) of the RBM under `layer`."""
     depth = model.depth(layer)
     return images.reshape(len(images), -1) if depth == 1 else model.encode(images, model.layer_names[depth - 2])
+
+
+def _drawn(rbm: RBM, means: Array, rng: Any) -> Array:
+    """States of the visible units from their means; Gaussian units start at the means themselves."""
+    return means if isinstance(rbm, GaussianRBM) else bernoulli(means, rng=rng)
 
 
 def _rows_that_excite(rbm: RBM, indices: list[int], codes: Array, n: int, rng: UnitStreams) -> Array:
@@ -136,16 +270,3 @@ def _rows_that_excite(rbm: RBM, indices: list[int], codes: Array, n: int, rng: U
     targets = rng.random((len(indices), n)) * cumulative[:, -1:]
     rows = xp.stack([xp.searchsorted(*pair) for pair in zip(cumulative, targets, strict=True)])
     return xp.minimum(rows, len(codes) - 1)
-
-
-def _scale_reduction(means: Array) -> Array:
-    """Potential scale reduction of binary chains from their mean states (U, C, H): (U,).
-
-    sqrt((W + B) / W) with the variances within (W) and between (B) chains summed over the H units; not a
-    number for a single chain.
-    """
-    within = (means * (1 - means)).mean(axis=1).sum(axis=-1)
-    C = means.shape[1]
-    between = means.var(axis=1).sum(axis=-1) * (C / (C - 1)) if C > 1 else within * float("nan")
-    xp = array_module(means)
-    return xp.sqrt(1 + between / xp.maximum(within, 1e-12))

@@ -1,0 +1,164 @@
+"""Patches of whitened photographs, 12 x 12: scikit-learn's two sample photographs, or a folder of the user's own.
+
+Every photograph is divided into 5 x 5 blocks. Five of them, one in each row and in each column, give the test patches,
+the others the training patches, and every photograph gives as many as the others. Patches with hardly anything on them
+(clear sky, blurred background) are dropped. The pixels are scaled so that those of the training patches have variance
+0.1, that of the whitened photographs of Olshausen & Field.
+
+References
+----------
+Olshausen & Field (1996), "Emergence of simple-cell receptive field properties by learning a sparse code for natural
+images".
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from dbnvis.datasets.whitening import VARIANCE, whiten
+
+SIDE = 12
+N_TRAIN, N_TEST = 100_000, 10_000
+BLOCKS = 5
+SEED = 1996
+#: A patch is dropped if its variance is below this share of its photograph's.
+BLANK = 0.1
+#: Pixels are multiples of this, so that the last bits of the arithmetic, other on other processors, do not show.
+GRAIN = 2.0**-12
+#: Less than one pixel's share of a patch.
+EDGE = 1e-3
+#: Of red, green and blue (ITU-R BT.601).
+LUMINANCE = (0.299, 0.587, 0.114)
+#: Olshausen's whitened photographs, `IMAGES` (512, 512, 10): no others are used where this file lies.
+MAT = "IMAGES.mat"
+
+#: Training patches (N, 12, 12), zeros (N,), test patches (M, 12, 12), zeros (M,).
+Arrays = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+
+
+def sample() -> Arrays:
+    """100,000 and 10,000 patches of scikit-learn's two sample photographs, the same at every call."""
+    from sklearn.datasets import load_sample_images
+
+    photographs = load_sample_images().images
+    return cut((whiten(image @ LUMINANCE) for image in photographs), len(photographs))
+
+
+def from_folder(folder: Path) -> Arrays:
+    """Patches of the photographs in `folder`, in any format that Pillow reads, or of its IMAGES.mat.
+
+    Files that cannot be used are left out, and named in one warning.
+
+    Raises
+    ------
+    ValueError
+        If none can be used, or IMAGES.mat does not hold what it should.
+    """
+    if (folder / MAT).exists():
+        images = olshausen(folder / MAT)
+        return cut(images, len(images))
+    usable, left_out = [], []
+    for path in sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")):
+        try:
+            check(luminance(path))
+            usable.append(path)
+        except Exception as error:  # a damaged file can raise anything
+            left_out.append(f"{path.name} ({_reason(error)})")
+    if not usable:
+        raise ValueError(
+            f"{folder}: expected photographs or {MAT}, found no file that can be used"
+            f"{': ' if left_out else ''}{', '.join(left_out)}; add some, or remove the folder for the embedded ones"
+        )
+    if left_out:
+        warnings.warn(f"{folder}: left out {len(left_out)} of the files: {', '.join(left_out)}", stacklevel=4)
+    return cut((whiten(luminance(path)) for path in usable), len(usable))
+
+
+def olshausen(path: Path) -> np.ndarray:
+    """The whitened photographs (N, H, W) of an `IMAGES.mat`.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, or holds no array IMAGES (H, W, N) of real numbers; one line says so.
+    """
+    from scipy.io import loadmat
+
+    try:
+        images = loadmat(path)["IMAGES"]
+        if images.ndim != 3 or images.dtype.kind not in "fiu":
+            raise ValueError(f"its IMAGES is {images.dtype} {images.shape}")
+        for image in images.T:
+            check(image)
+    except Exception as error:  # a damaged file can raise anything
+        raise ValueError(f"{path}: expected whitened photographs IMAGES (512, 512, 10): {_reason(error)}") from None
+    return images.transpose(2, 0, 1).astype(np.float64)
+
+
+def luminance(path: Path) -> np.ndarray:
+    """Luminance of an image file (H, W), of any mode; transparent parts are white, as on paper."""
+    from PIL import Image
+
+    with Image.open(path) as image:
+        if image.mode in ("I", "F") or image.mode.startswith("I;16"):  # 16 bits and more of grey
+            return np.asarray(image, np.float64)
+        opaque = image if image.mode in ("RGBA", "LA", "PA", "P") else image.convert("RGB")
+        rgba = np.asarray(opaque.convert("RGBA"), np.float64)
+    alpha = rgba[..., 3] / 255
+    return rgba[..., :3] @ LUMINANCE * alpha + 255 * (1 - alpha)
+
+
+def check(image: np.ndarray) -> None:
+    """Raise ValueError unless `image` (H, W) has room for training and test patches, and something on it."""
+    if min(image.shape) < BLOCKS * SIDE:
+        raise ValueError(f"{image.shape[1]} x {image.shape[0]} pixels, expected at least {BLOCKS * SIDE} on each side")
+    if not np.isfinite(image).all():
+        raise ValueError("holds NaN or infinite pixels")
+    if image.min() == image.max():
+        raise ValueError("of one grey")
+
+
+def cut(photographs: Iterable[np.ndarray], n: int) -> Arrays:
+    """Draw different patches of `n` whitened photographs (H, W), an equal share of each; fewer where they are few."""
+    rng = np.random.default_rng(SEED)
+    train: list[np.ndarray] = []
+    test: list[np.ndarray] = []
+    for i, image in enumerate(photographs):
+        train_at, test_at = positions(image)
+        for parts, at, total in ((train, train_at, N_TRAIN), (test, test_at, N_TEST)):
+            share = min(total * (i + 1) // n - total * i // n, len(at))
+            rows, columns = rng.choice(at, share, replace=False).T
+            parts.append(windows(image)[rows, columns])
+    scale = np.sqrt(VARIANCE / np.concatenate(train).var())
+    train_images, test_images = (
+        (np.rint(np.concatenate(parts) * scale / GRAIN) * GRAIN).astype(np.float32) for parts in (train, test)
+    )
+    return train_images, np.zeros(len(train_images), np.uint8), test_images, np.zeros(len(test_images), np.uint8)
+
+
+def windows(image: np.ndarray) -> np.ndarray:
+    """All patches of `image` (H, W): a view (H - 11, W - 11, 12, 12)."""
+    return np.lib.stride_tricks.sliding_window_view(image, (SIDE, SIDE))
+
+
+def positions(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Upper left corners (N, 2) of the patches of a photograph for training, and of those for testing."""
+    from scipy.ndimage import uniform_filter
+
+    def mean(x: np.ndarray) -> np.ndarray:
+        """Of the patch that begins at each pixel."""
+        return uniform_filter(x, SIDE, origin=-(SIDE // 2))[: 1 - SIDE, : 1 - SIDE]
+
+    busy = mean(image**2) - mean(image) ** 2 > BLANK * image.var()
+    row, column = (np.arange(side) * BLOCKS // side for side in image.shape)  # of the block that each pixel is in
+    share = mean(((2 * row[:, None] + column) % BLOCKS == 0).astype(float))  # of a patch's pixels that are for testing
+    return np.argwhere(busy & (share < EDGE)), np.argwhere(busy & (share > 1 - EDGE))
+
+
+def _reason(error: Exception) -> str:
+    """One line of an error."""
+    return str(error).partition("\n")[0] or type(error).__name__

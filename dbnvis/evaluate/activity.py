@@ -1,0 +1,101 @@
+"""How often a hidden unit of an RBM is on when nothing is held: p(h_j = 1), in two ways.
+
+From free chains, p(h_j = 1) is the mean of p(h_j = 1 | v) over their states, which has less variance than counting the
+unit's own states (Rao-Blackwell); its error follows from the chains' effective number of draws. It presumes that
+the chains have mixed.
+
+From partition functions, p(h_j = 1) / p(h_j = 0) = Z_1 / Z_0, those of the machine with the unit held on and held off.
+They differ by the unit's own weights alone, so that nothing else need be annealed: at beta the unit is "on to the
+degree beta". It presumes that the chains it starts from have mixed with the unit off, but not that free chains turn
+the unit on and off.
+
+References
+----------
+Neal (2001), "Annealed importance sampling".
+Salakhutdinov, Murray (2008), "On the quantitative analysis of deep belief networks".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+from ..backend import Array, array_module, to_numpy
+from ..numerics import log_mean_exp, sigmoid
+from ..rbm import RBM
+from .chains import standard_error
+
+
+def p_on_of_chains(rbm: RBM, v: Array, indices: Sequence[int], *, sweeps: int, rng: Any) -> tuple[Array, Array]:
+    """p(h_j = 1) of the units `indices` from free chains that start at `v`.
+
+    Parameters
+    ----------
+    rbm : RBM
+    v : array (C, V)
+        States of the machine's own distribution, as good as they can be had.
+    indices : sequence of int, length U
+    sweeps : int
+    rng : numpy or cupy Generator
+
+    Returns
+    -------
+    p (U,), error (U,)
+        NumPy arrays; the error is one Monte Carlo standard error.
+    """
+    xp = array_module(v)
+    units, record = xp.asarray(list(indices)), []
+    for _ in range(sweeps):
+        v = rbm.sample_v_given_h(rbm.sample_h_given_v(v, rng=rng), rng=rng)
+        record.append(rbm.mean_h_given_v(v)[:, units])
+    x = to_numpy(xp.stack(record)).astype("float64")  # (T, C, U)
+    errors = xp.asarray([standard_error(x[..., i]) for i in range(len(indices))])
+    return x.mean(axis=(0, 1)), to_numpy(errors)
+
+
+def annealed_log_odds(
+    rbm: RBM, v: Array, indices: Sequence[int], *, burn_in: int = 100, steps: int = 100, rng: Any
+) -> tuple[Array, Array]:
+    """log(p(h_j = 1) / p(h_j = 0)) of the units `indices`, by annealing from the unit off to the unit on.
+
+    Parameters
+    ----------
+    rbm : RBM
+    v : array (U, C, V)
+        Where the C chains of each unit start.
+    indices : sequence of int, length U
+    burn_in : int
+        Sweeps with the unit off.
+    steps : int
+        Equal steps of beta.
+    rng : generator
+        `random(shape)` of (U, C, ...): `backend.UnitStreams`, so that a unit's numbers are its own.
+
+    Returns
+    -------
+    log_odds (U,), error (U,)
+        In nats; the mean weight estimates the odds without bias, its error is one standard error.
+    """
+    xp = array_module(v)
+    own = xp.arange(len(v)), slice(None), xp.asarray(list(indices))
+
+    def sweep(v: Array, beta: float) -> Array:
+        h = rbm.sample_h_given_v(v, rng=rng)
+        h[own] = beta
+        return rbm.sample_v_given_h(h, rng=rng)
+
+    for _ in range(burn_in):
+        v = sweep(v, 0.0)
+    log_w = xp.zeros(v.shape[:2], dtype="float64")
+    for now, following in pairwise(i / steps for i in range(steps + 1)):
+        log_w += (following - now) * rbm.input_to_h(v)[own].astype("float64")
+        v = sweep(v, following)
+    w = xp.exp(log_w - log_w.max(axis=1, keepdims=True))
+    return log_mean_exp(log_w, axis=1), w.std(axis=1, ddof=1) / (w.mean(axis=1) * v.shape[1] ** 0.5)
+
+
+def p_on_of_odds(log_odds: Array, error: Array) -> tuple[Array, Array]:
+    """p(h_j = 1) and its standard error from the log-odds and theirs."""
+    p = sigmoid(log_odds)
+    return p, p * (1 - p) * error

@@ -1,0 +1,183 @@
+"""Do Markov chains say what they seem to say? Diagnostics of statistics recorded along them.
+
+A record `x` is (T, C) or (T, C, K): one number, or K numbers whose variances are pooled, of every sweep (T) and every
+chain (C). Everything is the distribution's own only if the chains have reached it: see `scale_reduction` and
+`TwoStarts`.
+
+References
+----------
+Gelman, Rubin (1992), "Inference from iterative simulation using multiple sequences".
+Geyer (1992), "Practical Markov chain Monte Carlo".
+Vehtari, Gelman, Simpson, Carpenter, Buerkner (2021), "Rank-normalization, folding, and localization: an improved R-hat
+for assessing convergence of MCMC".
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from ..backend import Array, array_module
+
+MIXED = 1.2  # potential scale reduction above which chains are said not to have mixed (Gelman & Rubin 1992)
+LEVEL = 0.01  # p-value below which two starts are said to disagree
+PERMUTATIONS = 999  # of the chains between the starts
+
+
+def autocorrelation(x: Array) -> Array:
+    """Autocorrelation at the lags 0 to T - 1 of a record `x`, (T,).
+
+    The variance that it is a share of is that of all chains together, so that chains which keep apart count as one
+    long memory: rho_t = 1 - (W - A_t) / (W + B) with the variances within (W) and between (B) chains and the mean
+    autocovariance within them (A_t) (Vehtari et al. 2021, section 3.2). NaN if nothing varies.
+    """
+    xp = array_module(x)
+    x = _three(x)
+    T = len(x)
+    apart = x - x.mean(axis=0)
+    within, between = _variances(x)
+    covariance = xp.stack([(apart[: T - t] * apart[t:]).sum(axis=0).mean(axis=0).sum() for t in range(T)]) / T
+    total = within + between
+    return 1 - (within - covariance) / (total if total > 0 else math.nan)
+
+
+def integrated_time(x: Array) -> float:
+    """Sweeps that are worth one independent draw: 1 + 2 sum_t rho_t of a record `x`; 1 for independent draws.
+
+    The sum ends before the first pair rho_2m + rho_2m+1 that is not positive, and no pair counts more than the one
+    before it (Geyer 1992, section 3.3). Where that cut comes only at the record's end, the time is at least so long.
+    NaN if nothing varies.
+    """
+    rho = [float(r) for r in autocorrelation(x).tolist()]
+    if math.isnan(rho[0]):
+        return math.nan
+    total, least = 0.0, math.inf
+    for pair in zip(rho[::2], [*rho[1::2], 0.0], strict=False):
+        if sum(pair) <= 0:
+            break
+        least = min(least, sum(pair))
+        total += least
+    # Noise can bring the sum below zero; the bound is that of Vehtari et al. (2021, section 3.2).
+    return max(2 * total - 1, 1 / math.log10(max(x.shape[0] * x.shape[1], 10)))
+
+
+def effective_samples(x: Array) -> float:
+    """Independent draws that the C chains of T sweeps of a record `x` are worth: C T / `integrated_time`."""
+    return x.shape[0] * x.shape[1] / integrated_time(x)
+
+
+def scale_reduction(x: Array) -> float:
+    """Potential scale reduction sqrt((W + B) / W) of a record `x`: 1 when every chain sees the same distribution.
+
+    W and B are the variances within and between chains (Gelman & Rubin 1992), summed over the K numbers. NaN for a
+    single chain; infinite where chains stand still in different places.
+    """
+    if x.shape[1] < 2:
+        return math.nan
+    within, between = _variances(_three(x))
+    if within > 0:
+        return math.sqrt(1 + between / within)
+    return math.inf if between > 0 else math.nan
+
+
+def start_reduction(a: Array, b: Array) -> float:
+    """`scale_reduction` between two starts: the chains of each record, (T, C) or (T, C, K), are taken as one."""
+    xp = array_module(a, b)
+    return scale_reduction(xp.stack([_three(x).reshape(-1, math.prod(x.shape[2:])) for x in (a, b)], axis=1))
+
+
+def binary_scale_reduction(means: Array) -> Array:
+    """`scale_reduction` of binary chains from their mean states (U, C, H), for each of U groups of chains: (U,)."""
+    xp = array_module(means)
+    within = (means * (1 - means)).mean(axis=1).sum(axis=-1)
+    C = means.shape[1]
+    between = means.var(axis=1).sum(axis=-1) * (C / (C - 1)) if C > 1 else within * math.nan
+    return xp.sqrt(1 + between / xp.maximum(within, 1e-12))
+
+
+def standard_error(x: Array) -> float:
+    """Monte Carlo standard error of the mean of a record `x` (T, C)."""
+    within, between = _variances(_three(x))
+    return math.sqrt((within + between) / effective_samples(x)) if within + between > 0 else 0.0
+
+
+# --- modes
+
+
+def occupancy(states: Array, modes: Array) -> Array:
+    """Share of each chain's states that lie nearest to each mode: states (T, C, V), modes (M, V) -> (C, M)."""
+    return shares(nearest(states, modes), len(modes))
+
+
+def nearest(states: Array, modes: Array) -> Array:
+    """Number of the mode (M, V) nearest to each state (..., V), in Euclidean distance."""
+    return (0.5 * (modes * modes).sum(axis=1) - states @ modes.T).argmin(axis=-1)
+
+
+def shares(labels: Array, n: int) -> Array:
+    """How often each of `n` labels occurs in each chain: (T, C) -> (C, n), rows of sum 1."""
+    xp = array_module(labels)
+    return (labels[..., None] == xp.arange(n)).mean(axis=0)
+
+
+def total_variation(p: Array, q: Array) -> float:
+    """Half the sum of |p - q|: 0 for equal distributions, 1 for disjoint ones."""
+    return 0.5 * float(array_module(p).abs(p - q).sum())
+
+
+@dataclass(frozen=True)
+class TwoStarts:
+    """Chains started in two ways, compared by the modes they visit; once mixed, the start is forgotten.
+
+    Parameters
+    ----------
+    occupancy : array (2, M)
+        Share of the states nearest to each mode, over the chains of either start.
+    distance : float
+        Total variation between the two.
+    p_value : float
+        Share of random divisions of all chains into two such groups that lie at least as far apart: small
+        where the start is not forgotten. Whole chains change sides, so that it holds for slow ones too.
+    visited : tuple of float
+        Share of the modes that any chain of either start came nearest to.
+    """
+
+    occupancy: Array
+    distance: float
+    p_value: float
+    visited: tuple[float, float]
+
+    @property
+    def agree(self) -> bool:
+        return self.p_value >= LEVEL
+
+
+def compare_starts(a: Array, b: Array, *, rng: Any) -> TwoStarts:
+    """Compare chains of two starts by their occupancies (C, M) of the same modes, as `shares` counts them."""
+    xp = array_module(a, b)
+    both, n = xp.concatenate([a, b]), len(a)
+    order = rng.random((PERMUTATIONS, len(both))).argsort(axis=1)  # (P, C)
+    first = both[order[:, :n]].mean(axis=1)  # (P, M)
+    second = both[order[:, n:]].mean(axis=1)
+    found = total_variation(a.mean(axis=0), b.mean(axis=0))
+    chance = 0.5 * xp.abs(first - second).sum(axis=1)
+    at_least = int((chance >= found - 1e-9).sum())
+    return TwoStarts(
+        xp.stack([a.mean(axis=0), b.mean(axis=0)]),
+        found,
+        (1 + at_least) / (1 + PERMUTATIONS),
+        tuple(float((x.sum(axis=0) > 0).mean()) for x in (a, b)),  # type: ignore[arg-type]
+    )
+
+
+def _three(x: Array) -> Array:
+    """A record as (T, C, K), in float64."""
+    return x.reshape(*x.shape[:2], -1).astype("float64")
+
+
+def _variances(x: Array) -> tuple[float, float]:
+    """Variances within and between chains of a record (T, C, K), summed over K."""
+    C = x.shape[1]
+    within = float(x.var(axis=0).mean(axis=0).sum())
+    return within, float(x.mean(axis=0).var(axis=0).sum()) * C / (C - 1) if C > 1 else 0.0

@@ -1,0 +1,124 @@
+"""Are the first-layer filters Gabor functions? The recipe for patches, the fits, a table and a figure."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from .. import plot
+from ..backend import Array, to_numpy
+from ..evaluate.gabor import GaborFits, fit_gabors
+from ..plot import BLUE, Panel
+from ..train import CDConfig
+from .study import Study
+
+#: Hidden units of a DBN of patches, and how each layer is trained. The L1 penalty makes first-layer filters local, and
+#: with the variance of the data, no less, a filter is worth using only where it fits well: it becomes a Gabor function.
+#: The layers above have sparse input, which takes a higher rate and weaker penalties than pixels do; with the centered
+#: gradient some of their units only respond where all below are silent.
+ABOVE = CDConfig(epochs=20, learning_rate=0.2, centered=False, weight_decay=2e-4, l1_decay=0.0, sparsity_target=0.05)
+PATCHES_RECIPE: tuple[tuple[int, ...], tuple[CDConfig, ...]] = (
+    (400, 256, 144),
+    (
+        CDConfig(epochs=20, learning_rate=0.4, centered=False, l1_decay=5e-4, sparsity_target=0.05, variance=0.1),
+        ABOVE,
+        ABOVE,
+    ),
+)
+GOOD = 0.8  # explained variance of a good fit; noise has less than 0.3
+SECTORS = 8  # of the half circle, to count orientations in
+COLUMNS, TILE = 20, 0.3
+
+
+def gabors(study: Study) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Fit the first layer's filters, draw them beside their fits, best first, and return rows of two tables.
+
+    Returns
+    -------
+    rows : list of dict
+        One per filter that is not all zero.
+    summary : dict
+    """
+    dense = study.model.network.layers["h1.pre"]
+    filters = to_numpy(dense.W).T.reshape(-1, *study.model.input_shape)
+    units = np.flatnonzero(np.abs(filters).max(axis=(1, 2)) > 0)
+    fits = fit_gabors(filters[units])
+    pixels = filters[units].reshape(len(units), -1)
+    shuffled = np.random.default_rng(study.seed).permuted(pixels, axis=1).reshape(-1, *study.model.input_shape)
+    summary = {"units": len(filters), "all zero": len(filters) - len(units), **_summary(fits, fit_gabors(shuffled).r2)}
+    order = np.argsort(-fits.r2, kind="stable")
+    good = [BLUE if r2 >= GOOD else "" for r2 in fits.r2[order]]
+    captions = [f"{unit}" for unit in units[order]], [f"{r2:.2f}" for r2 in fits.r2[order]]
+    panels = [
+        Panel(tiles[order], True, COLUMNS, title, captions=caption, frames=frames)
+        for tiles, title, caption, frames in (
+            (filters[units], "filters, unit", captions[0], None),
+            (fits.fits, "Gabor functions, explained variance", captions[1], good),
+        )
+    ]
+    figure = plot.sheet(
+        panels,
+        heading=(
+            f"{study.dataset}: the {len(units)} filters of layer h1 and the Gabor function nearest to each, "
+            f"best fit first; {summary['good fits, %']} % explained to {100 * GOOD:.0f} % or more"
+        ),
+        legend=(
+            f"Framed: explained variance {GOOD} or more. Of the same filters with their pixels shuffled 99 % are "
+            f"explained to less than {summary['shuffled pixels: explained variance, 99th percentile']}. "
+            f"Filters are drawn in the space of the data{'' if study.dataset != 'patches' else ', which is whitened'}."
+        ),
+        tile=TILE,
+    )
+    study.save("gabor", figure, {"filters": filters[units], "unit": units, **asdict(fits)}, good=GOOD)
+    return _rows(units, fits), summary
+
+
+def _rows(units: Array, fits: GaborFits) -> list[dict[str, Any]]:
+    columns = {
+        "unit": units,
+        "explained variance": fits.r2,
+        "orientation, degrees": np.degrees(fits.orientation),
+        "frequency, cycles per pixel": fits.frequency,
+        "bandwidth, octaves": fits.bandwidth,
+        "phase, degrees": np.degrees(fits.phase),
+        "amplitude": fits.amplitude,
+        "centre row": fits.row,
+        "centre column": fits.column,
+        "width across, pixels": fits.across,
+        "width along, pixels": fits.along,
+    }
+    rows = zip(*(column.tolist() for column in columns.values()), strict=True)
+    return [{name: _rounded(x) for name, x in zip(columns, row, strict=True)} for row in rows]
+
+
+def _summary(fits: GaborFits, null: Array) -> dict[str, Any]:
+    good = fits.r2 >= GOOD
+    summary = {
+        "median explained variance": np.median(fits.r2),
+        "good fits, %": 100 * good.mean(),
+        "shuffled pixels: explained variance, 99th percentile": np.percentile(null, 99),
+    }
+    if good.any():
+        angle, frequency = fits.orientation[good], fits.frequency[good]
+        low, median, high = np.percentile(frequency, [5, 50, 95])
+        summary |= {
+            "orientations: resultant of the doubled angles, 0 evenly spread, 1 all the same": abs(
+                np.exp(2j * angle).mean()
+            ),
+            f"orientations: sectors of {180 / SECTORS:g} degrees in use, of {SECTORS}": len(
+                np.unique((angle * SECTORS / math.pi).astype(int))
+            ),
+            "frequency, cycles per pixel: 5th percentile": low,
+            "frequency: median": median,
+            "frequency: 95th percentile": high,
+            "bandwidth, octaves: median": np.median(fits.bandwidth[good]),
+            "width along over width across: median": np.median(fits.along[good] / fits.across[good]),
+        }
+    return {name: _rounded(x) for name, x in summary.items()}
+
+
+def _rounded(x: Any) -> Any:
+    return x if isinstance(x, int) else round(float(x), 3)

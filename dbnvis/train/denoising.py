@@ -1,0 +1,267 @@
+"""Denoising: autoencoders that learn to give back a clean input from a noisy one, and greedy stacks of them.
+
+An update descends the mean loss of a minibatch by gradient descent with momentum. With x the input, x~ its noisy
+copy and y = decode(encode(x~)), the loss of one image is the cross-entropy -sum_i x_i log y_i + (1 - x_i) log(1 - y_i)
+for logistic output, and |y - x|^2 / 2 for linear output; by the output's pre-activations both have the gradient y - x.
+
+References
+----------
+Vincent, Larochelle, Lajoie, Bengio, Manzagol (2010), "Stacked denoising autoencoders: learning useful
+representations in a deep network with a local denoising criterion", JMLR 11.
+Hinton (2010), "A practical guide to training restricted Boltzmann machines", UTML TR 2010-003, section 8.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..backend import Array, array_module, child_seeds, make_rng, matmul, synchronize, take_rows, to_numpy
+from ..evaluate.audit import unit_audit
+from ..numerics import log_odds
+from ..sdae import DAE, StackedDAE
+from ..tempering import base_rates
+from .greedy import each, mean_norm, per_layer, rows
+from .monitor import MONITOR, EpochStats, TrainingDiverged
+from .noise import DenoisingConfig, corrupt, extremes
+from .optim import sgd
+
+
+@dataclass
+class DAEState:
+    """All that training carries from epoch to epoch beside the autoencoder; saving both makes it resumable."""
+
+    epoch: int = 0
+    """Epochs done."""
+    arrays: dict[str, Array] = field(default_factory=dict)
+    """The updates' velocities, by the names of the parameters."""
+
+
+@dataclass
+class SDAEState:
+    """Where greedy training stands; saving it with the stack makes training resumable."""
+
+    layers_done: int = 0
+    dae: DAEState = field(default_factory=DAEState)
+    """State of the layer in training."""
+
+
+def train_dae(
+    dae: DAE,
+    data: Array | Callable[[int], Array],
+    config: DenoisingConfig,
+    *,
+    rng: Any,
+    held_out: Array | None = None,
+    state: DAEState | None = None,
+    layer: str = "h1",
+) -> Iterator[EpochStats]:
+    """Train `dae` in place, one epoch per step of the iterator.
+
+    Parameters
+    ----------
+    dae : DAE
+        Its weights, contiguous arrays, are where training starts. Visible biases start where they alone give back the
+        mean of the data (as of RBMs, Hinton 2010), hidden ones as `config` says.
+    data : array (N, V), or a function of the epoch
+        In [0, 1] for logistic output. Left unchanged; a last incomplete batch of an epoch is left out. A function
+        returns the images (N, V) of epoch 0, 1, ..., the same N for all and the same images at every call: a stream.
+    config : DenoisingConfig
+    rng : numpy or cupy Generator
+        Every epoch draws from a generator of its own, seeded from this one.
+    held_out : array (M, V), optional
+        For the statistics; nothing is chosen by it.
+    state : DAEState, optional
+        Where to go on; updated in place, current after every epoch.
+    layer : str
+        Name in the statistics.
+
+    Yields
+    ------
+    EpochStats
+        Of clean input; there is no free energy, so `free_energy_gap` is NaN.
+
+    Raises
+    ------
+    ValueError
+        If the data do not fit the autoencoder or are empty, not finite or out of range, or an epoch's are more or
+        fewer.
+    TrainingDiverged
+        If the parameters are no longer finite after an epoch.
+    """
+    images = checked(dae, data(0) if callable(data) else data, "data")
+    xp = array_module(dae.W)
+    held_out = None if held_out is None else checked(dae, held_out, "held-out data")
+    state = DAEState() if state is None else state
+    seeds = child_seeds(rng, config.epochs)
+    if state.epoch == 0:
+        dae.vbias[...] = images.mean(axis=0) if dae.linear else base_rates(images)
+        dae.hbias[...] = log_odds(xp.full_like(dae.hbias, config.start_activity))
+        state.arrays = {name: xp.zeros_like(x) for name, x in dae.params().items()}
+    step = _Step(dae, images, config, state)
+    n_batches = len(images) // step.batch_size
+    epoch_rng = None
+    for epoch in range(state.epoch, config.epochs):
+        started = time.perf_counter()
+        if callable(data):
+            images = checked(dae, data(epoch), f"data of epoch {epoch}", len(images))
+        epoch_rng = make_rng(xp, seeds[epoch], into=epoch_rng)
+        order = xp.argsort(epoch_rng.random(len(images)))[: n_batches * step.batch_size].reshape(n_batches, -1)
+        for i in range(n_batches):
+            step(images, order[i], config.rate(epoch + i / n_batches), rng=epoch_rng)
+        synchronize(xp)
+        state.epoch, rate = epoch + 1, config.rate(epoch + (n_batches - 1) / n_batches)
+        yield _monitor(dae, images, held_out, layer, epoch + 1, rate, time.perf_counter() - started)
+
+
+def train_sdae(
+    sdae: StackedDAE,
+    data: Array | Callable[[int], Array],
+    config: DenoisingConfig | Sequence[DenoisingConfig],
+    *,
+    rng: Any,
+    held_out: Array | None = None,
+    state: SDAEState | None = None,
+) -> Iterator[EpochStats]:
+    """Train the autoencoders of `sdae` in place from the bottom up, one epoch per step of the iterator.
+
+    Each learns from the hidden activations of the one below at clean input, to which it adds noise of its own
+    (Vincent et al. 2010). Sets `sdae.input_norm` to the mean norm of the images, of a stream those of epoch 0.
+
+    Parameters
+    ----------
+    sdae : StackedDAE
+    data : array (N, *input_shape) or (N, V), or a function of the epoch
+        As for `train_dae`; a stream begins again for every layer.
+    config : DenoisingConfig, or one per layer
+    rng : numpy or cupy Generator
+    held_out : array like data, optional
+        For the statistics; nothing is chosen by it.
+    state : SDAEState, optional
+        Where to go on; updated in place, current after every epoch.
+
+    Yields
+    ------
+    EpochStats
+
+    Raises
+    ------
+    ValueError
+        If the number of configurations is not that of the layers, or as `train_dae`.
+    """
+    configs = per_layer(config, len(sdae.daes))
+    state = SDAEState() if state is None else state
+    data = each(lambda images: checked(sdae.daes[0], rows(images), "data"), data)
+    held_out = None if held_out is None else checked(sdae.daes[0], rows(held_out), "held-out data")
+    sdae.input_norm = mean_norm(data(0) if callable(data) else data)
+    seeds = child_seeds(rng, len(sdae.daes))
+    for i, (name, dae) in enumerate(zip(sdae.layer_names, sdae.daes, strict=True)):
+        if i >= state.layers_done:
+            layer_rng = make_rng(sdae.xp, seeds[i])
+            yield from train_dae(dae, data, configs[i], rng=layer_rng, held_out=held_out, state=state.dae, layer=name)
+            state.layers_done, state.dae = i + 1, DAEState()
+        if i + 1 < len(sdae.daes):
+            data = each(dae.encode, data)
+            held_out = None if held_out is None else dae.encode(held_out)
+
+
+def checked(dae: DAE, data: Array, name: str, n: int | None = None) -> Array:
+    """`data` (N, V) in the type of the parameters, or ValueError if they do not fit the autoencoder or are not `n`."""
+    array_module(dae.W, data)
+    if n is not None and len(data) != n:
+        raise ValueError(f"the {name} are {len(data)} images, the first epoch's were {n}; give all as many")
+    if data.ndim != 2 or data.shape[1] != dae.n_visible or len(data) == 0:
+        raise ValueError(f"expected {name} (N, {dae.n_visible}) with N > 0, got {data.shape}")
+    low, high = float(data.min()), float(data.max())
+    if not math.isfinite(low + high):
+        raise ValueError(f"the {name} contain NaN or infinite values")
+    if not dae.linear and (low < 0 or high > 1):
+        raise ValueError(
+            f"logistic output needs {name} in [0, 1], got {low:g} to {high:g}; rescale them or make the output linear"
+        )
+    return data.astype(dae.W.dtype, copy=False)
+
+
+class _Step:
+    """One update of the parameters from one minibatch, in buffers made once."""
+
+    def __init__(self, dae: DAE, data: Array, config: DenoisingConfig, state: DAEState):
+        xp, dtype = array_module(dae.W), dae.W.dtype
+        B = min(config.batch_size, len(data))
+        self.dae, self.config, self.velocities, self.batch_size = dae, config, state.arrays, B
+        self.ends = extremes(dae, data)
+        self.clean = xp.empty((B, dae.n_visible), dtype=dtype)
+        # The way up above the way back: one matrix product gives the gradient of weights that serve both.
+        self.visible = xp.empty((2 * B, dae.n_visible), dtype=dtype)
+        self.hidden = xp.empty((2 * B, dae.n_hidden), dtype=dtype)
+        self.gradients = {name: xp.empty_like(x) for name, x in dae.params().items()}
+
+    def __call__(self, data: Array, batch: Array, rate: float, *, rng: Any) -> None:
+        """Descend by the images `batch` (B,) of the data."""
+        take_rows(data, batch, out=self.clean)
+        self._backpropagate(rng)
+        for name, x in self.dae.params().items():
+            sgd(x, self.gradients[name], self.velocities[name], rate=rate, momentum=self.config.momentum)
+            if self.config.weight_decay and x.ndim > 1:
+                x *= 1 - rate * self.config.weight_decay
+
+    def _backpropagate(self, rng: Any) -> None:
+        """The gradient of the batch's mean loss by each parameter."""
+        dae, B, gradients = self.dae, self.batch_size, self.gradients
+        noisy, error = self.visible[:B], self.visible[B:]
+        delta, h = self.hidden[:B], self.hidden[B:]
+        corrupt(self.clean, self.config, self.ends, rng=rng, out=noisy)
+        dae.encode(noisy, out=h)
+        dae.decode(h, out=error)
+        error -= self.clean  # the loss's gradient by the output's pre-activations ...
+        error *= 1 / B
+        matmul(error, dae.weights_back.T, out=delta)
+        delta *= h * (1 - h)  # ... and by the hidden ones
+        gradients["vbias"][...] = error.sum(axis=0)
+        gradients["hbias"][...] = delta.sum(axis=0)
+        if dae.tied:
+            matmul(self.visible.T, self.hidden, out=gradients["W"])
+        else:
+            matmul(noisy.T, delta, out=gradients["W"])
+            matmul(h.T, error, out=gradients["decoder"])
+
+
+def _monitor(
+    dae: DAE, data: Array, held_out: Array | None, layer: str, epoch: int, rate: float, seconds: float
+) -> EpochStats:
+    """Look at the first images of training and held-out data; TrainingDiverged if something is no longer finite."""
+    xp = array_module(dae.W)
+    v = data[:MONITOR]
+    h = dae.encode(v)
+    audit = unit_audit(h, dae.W)
+    seen = v if held_out is None else held_out[:MONITOR]
+    numbers = [
+        ((v - dae.decode(h)) ** 2).sum(axis=1).mean(),
+        ((seen - dae.decode(dae.encode(seen))) ** 2).sum(axis=1).mean(),
+        xp.sqrt((dae.W**2).sum(axis=0)).mean(),
+        *(flags.sum() for flags in (audit.dead, audit.always_on, audit.duplicate)),
+        *(abs(x).max() for x in dae.params().values()),
+    ]
+    numbers = to_numpy(xp.stack([x.astype("float64") for x in numbers])).tolist()  # one look at the device
+    if not all(math.isfinite(x) for x in numbers):
+        raise TrainingDiverged(
+            f"layer {layer}: parameters are no longer finite after epoch {epoch}; "
+            f"lower the learning rate (now {rate:g}) or the momentum"
+        )
+    error, held_out_error, norm, dead, always_on, duplicates, *_ = numbers
+    return EpochStats(
+        layer=layer,
+        epoch=epoch,
+        reconstruction_error=error,
+        free_energy_gap=math.nan,
+        dead=int(dead),
+        always_on=int(always_on),
+        duplicates=int(duplicates),
+        weight_norm=norm,
+        learning_rate=rate,
+        seconds=seconds,
+        held_out_error=math.nan if held_out is None else held_out_error,
+    )

@@ -1,0 +1,97 @@
+"""How a denoising autoencoder is trained, and the noise that it learns to remove.
+
+References
+----------
+Vincent, Larochelle, Lajoie, Bengio, Manzagol (2010), "Stacked denoising autoencoders: learning useful
+representations in a deep network with a local denoising criterion", JMLR 11.
+Erhan, Bengio, Courville, Vincent (2009), "Visualizing higher-layer features of a deep network", TR 1341.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ..backend import Array, array_module
+from ..sdae import DAE
+from .config import check_count
+
+EXTREMES, SAMPLE = (0.01, 0.99), 10_000  # quantiles that salt and pepper take of real-valued data; images looked at
+
+
+@dataclass(frozen=True)
+class DenoisingConfig:
+    """How one denoising autoencoder is trained. The defaults are for filters that show strokes, of digits."""
+
+    noise: Literal["salt-and-pepper", "masking", "gaussian"] = "salt-and-pepper"
+    """What is done to an input at every presentation. salt-and-pepper: some of its numbers become 0 or 1 with equal
+    chance (real-valued input: the 1 % or 99 % quantile of all its numbers), the choice of Erhan et al. (2009) as far
+    as remembered; masking: some become 0; gaussian: all get normal noise (all three: Vincent et al. 2010)."""
+    noise_level: float = 0.4
+    """Chance of each number to be changed; of gaussian noise the standard deviation. More noise, larger filters."""
+    epochs: int = 20
+    """Passes over the data."""
+    batch_size: int = 100
+    """Images per update; all of them where there are fewer."""
+    learning_rate: float = 0.1
+    """At the start."""
+    schedule: Literal["linear", "constant"] = "linear"
+    """The rate falls linearly to zero at the end, or stays."""
+    momentum: float = 0.5
+    """Share of the last update in the next."""
+    start_activity: float = 0.25
+    """Activity that hidden units start at: their biases begin at its log-odds. Units that are seldom on become strokes
+    and spots; at 0.5, where biases are 0, many filters stay without form; at 0.05 many units become copies."""
+    weight_decay: float = 3e-3
+    """L2 penalty on the weights: each update shrinks them by rate * weight_decay, outside the momentum. It smooths
+    filters; three times as much makes copies."""
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size"):
+            check_count(name, getattr(self, name), 1)
+        for name in ("noise_level", "learning_rate", "weight_decay"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise ValueError(f"{name} must be a finite number of at least 0, got {getattr(self, name)}")
+        if not 0 <= self.momentum < 1:
+            raise ValueError(f"momentum must lie in [0, 1), got {self.momentum}")
+        if not 0 < self.start_activity < 1:
+            raise ValueError(f"start_activity must lie between 0 and 1, got {self.start_activity}")
+        for name, choices in (
+            ("noise", ("salt-and-pepper", "masking", "gaussian")),
+            ("schedule", ("linear", "constant")),
+        ):
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name} must be {' or '.join(choices)}, got {getattr(self, name)!r}")
+        if self.noise != "gaussian" and self.noise_level > 1:
+            raise ValueError(f"noise_level of {self.noise} is a chance, at most 1, got {self.noise_level}")
+
+    def rate(self, epoch: float) -> float:
+        """Learning rate after so many epochs, a fraction included."""
+        return self.learning_rate * (1 - epoch / self.epochs if self.schedule == "linear" else 1)
+
+
+def extremes(dae: DAE, data: Array) -> tuple[float, float]:
+    """What salt and pepper set numbers to: 0 and 1, or for linear output two quantiles of the first images' numbers.
+
+    Vincent et al. (2010) take the least and the greatest possible value. Whitened photographs have none and long
+    tails, of which the outermost values would drown the rest.
+    """
+    if not dae.linear:
+        return 0.0, 1.0
+    xp = array_module(data)
+    low, high = (float(xp.quantile(data[:SAMPLE], q)) for q in EXTREMES)
+    return low, high
+
+
+def corrupt(v: Array, config: DenoisingConfig, ends: tuple[float, float], *, rng: Any, out: Array) -> None:
+    """A noisy copy of `v` (B, V) into `out`; salt and pepper set numbers to one of `ends`."""
+    xp, level = array_module(v), config.noise_level
+    if config.noise == "gaussian":
+        xp.add(v, level * rng.standard_normal(v.shape, dtype=v.dtype), out=out)
+        return
+    chance = rng.random(v.shape, dtype=v.dtype)
+    if config.noise == "masking":
+        xp.multiply(v, chance >= level, out=out)
+        return
+    low, high = (xp.asarray(end, dtype=v.dtype) for end in ends)
+    out[...] = xp.where(chance < level / 2, low, xp.where(chance >= 1 - level / 2, high, v))

@@ -1,0 +1,261 @@
+"""The claims, tested: on a network whose units' patterns were planted, and on tables made by hand."""
+
+import csv
+import json
+import math
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from planted import planted
+
+from dbnvis import report
+from dbnvis.evaluate.agreement import shuffled
+from dbnvis.evaluate.scores import Responses, unit_scores
+from dbnvis.plot import Bands, HeatMap, dashboard
+from dbnvis.report import claims_table
+from dbnvis.report.claims import DIFFER, _kept_gain, difference
+from dbnvis.report.evidence import AM, COMBINATION, GIBBS, METHODS, TOP, Measure, Pictures, row
+from dbnvis.report.verdicts import Claim, Table, judge, judge_difference
+from dbnvis.sdae import StackedDAE
+
+
+def study_of(model, images, out, dataset="planted"):
+    return report.Study(model, dataset, Responses.of(model, images), out, images=images)
+
+
+@pytest.fixture(scope="module")
+def plant():
+    return planted()
+
+
+@pytest.fixture(scope="module")
+def written(plant, tmp_path_factory):
+    """The claims about the planted network and an autoencoder that knows nothing: rows of the table, the folder."""
+    folder = tmp_path_factory.mktemp("claims")
+    sdae = StackedDAE.random((144, 30, 10, 6), (12, 12), rng=np.random.default_rng(0))
+    sdae.input_norm = plant.model.input_norm
+    study = study_of(plant.model, plant.images, folder)
+    claims_table.claims(study, study_of(sdae, plant.images, folder), n=12)
+    with (folder / "tables" / "claims.csv").open() as file:
+        return list(csv.DictReader(file)), folder
+
+
+def find(rows, **facts):
+    (found,) = [r for r in rows if all(r[key] == value for key, value in facts.items())]
+    return found
+
+
+# --- what is written
+
+
+def test_the_table_has_every_claim_of_every_layer_once(written):
+    rows, folder = written
+    keys = [(r["model"], r["claim"], r["layer"], r["quantity"], r["setting"]) for r in rows]
+    assert len(set(keys)) == len(keys)
+    claims = {"one optimum", "methods agree", "combination degrades", "deeper is more complex"}
+    claims |= {"deeper is more invariant", "reference"}
+    for model in ("DBN", "StackedDAE"):
+        for layer in ("h1", "h2", "h3"):
+            assert claims <= {r["claim"] for r in rows if (r["model"], r["layer"]) == (model, layer)}
+    assert {r["layer"] for r in rows if r["claim"] == DIFFER} == {"h1", "h2", "h3"}
+    for r in rows:
+        if r["low"]:
+            assert float(r["low"]) <= float(r["value"]) <= float(r["high"]), r
+    assert {r["target"].partition(":")[0] for r in rows} - {""} == {"20", "21", "22", "23", "24", "25", "26"}
+    for kind in ("figures/claims.png", "figures/claims.json", "tables/claims.json", "tables/claims.md"):
+        assert (folder / kind).stat().st_size > 0
+    settings = json.loads((folder / "tables" / "claims.json").read_text())["settings"]
+    assert settings["units"] == 12 and settings["methods"][AM]["starts"] == 9
+
+
+def test_a_model_without_p_of_v_given_h_is_measured_by_the_other_methods(written):
+    rows, _ = written
+    for model, methods in (("DBN", {AM, GIBBS, COMBINATION, TOP}), ("StackedDAE", {AM, COMBINATION, TOP})):
+        pairs = {r["setting"] for r in rows if (r["model"], r["quantity"]) == (model, "cosine")}
+        assert {name for pair in pairs for name in pair.split(", ")} == methods
+
+
+def test_planted_units_are_recognised_by_every_method_and_have_one_optimum(written):
+    rows, _ = written
+    for r in rows:
+        if (r["model"], r["quantity"]) == ("DBN", "own unit first") and r["layer"] != "h3":
+            assert float(r["value"]) > 0.9, r
+    for layer in ("h1", "h2"):
+        assert float(find(rows, model="DBN", layer=layer, quantity="share of units with one optimum")["value"]) > 0.9
+
+
+def test_in_the_first_layer_combination_and_optimum_are_the_filter(written):
+    rows, _ = written
+    facts = {"model": "DBN", "layer": "h1"}
+    pair = find(rows, quantity="cosine", setting=f"{AM}, {COMBINATION}", **facts)
+    assert float(pair["value"]) == pytest.approx(1, abs=1e-3)
+    assert float(find(rows, quantity="share of the gain", **facts)["value"]) == pytest.approx(1, abs=1e-3)
+    off = find(rows, quantity="combination minus the unit's filter, largest absolute pixel", **facts)
+    assert float(off["value"]) == 0
+
+
+def test_weight_mass_covered(plant, written):
+    rows, _ = written
+    W = np.abs(plant.model.rbms[1].W)
+    for k in (1, 5, 20):
+        share = [np.sort(w)[::-1][:k].sum() / w.sum() for w in W.T]
+        found = find(rows, model="DBN", layer="h2", quantity="weight mass covered by k", setting=f"k = {k}")
+        assert float(found["value"]) == pytest.approx(np.mean(share), rel=1e-3)
+
+
+def test_models_are_compared_layer_by_layer(written):
+    rows, _ = written
+    found = find(rows, claim=DIFFER, layer="h1", quantity="p-value of log spectra")
+    assert found["setting"] == "DBN and StackedDAE"
+    assert float(found["value"]) == pytest.approx(1e-3)
+
+
+def test_a_model_does_not_differ_from_itself():
+    pictures = np.random.default_rng(0).standard_normal((20, 5, 5))
+    rows = difference({"a": {"h1": pictures}, "b": {"h1": pictures.copy()}}, seed=0)
+    assert judge_difference(rows).verdict == "does not hold here"
+    other = difference({"a": {"h1": pictures}, "b": {"h1": pictures + 1}}, seed=0)
+    assert judge_difference(other).verdict == "holds"
+    assert judge_difference(difference({"a": {"h1": pictures}}, seed=0)).verdict == "was not tested"
+
+
+def test_every_sentence_has_its_verdict_and_rule(written):
+    _, folder = written
+    text = (folder / "tables" / "claims.md").read_text()
+    sentences = re.findall(r"^\*\*(.+): (holds|holds in part|does not hold here|was not tested)\*\*", text, re.M)
+    assert len(sentences) == 5 + 5 + 1
+    assert text.count("*Rule.*") == len(sentences)
+    assert "nan" not in text
+
+
+def test_no_images_and_other_data_are_refused(plant, tmp_path):
+    study = study_of(plant.model, plant.images, tmp_path)
+    with pytest.raises(ValueError, match="need training images"):
+        claims_table.claims(replace(study, images=None), n=4)
+    with pytest.raises(ValueError, match="got planted and bars"):
+        claims_table.claims(study, study_of(plant.model, plant.images, tmp_path, "bars"))
+    assert not list(tmp_path.iterdir())
+
+
+# --- what is measured
+
+
+@pytest.fixture(scope="module")
+def first_layer(plant):
+    study = study_of(plant.model, plant.images, None)
+    units, method = study.units("h1", 12), METHODS[AM]
+    drawn = method(plant.model, units, rng=np.random.default_rng(0))
+    return Pictures(study, "h1", drawn.indices, {AM: drawn.images}, {AM: drawn.scores}, np.zeros(12), 0)
+
+
+def test_a_linear_unit_keeps_the_same_in_every_direction(first_layer):
+    kept, elsewhere = _kept_gain(first_layer, {"shift": 1 / 12})
+    np.testing.assert_allclose(kept, elsewhere, atol=1e-3)
+    assert (kept < 0.95).all()
+
+
+def test_without_deformation_all_of_the_gain_is_kept(first_layer):
+    for kept in _kept_gain(first_layer, {}):
+        np.testing.assert_allclose(kept, 1, atol=1e-5)
+
+
+def test_the_gain_is_zero_at_the_typical_response_and_one_at_the_optimum(plant, first_layer):
+    typical = np.arange(12.0)
+    pictures = replace(first_layer, typical=typical)
+    best = pictures.scores[AM][:, 0]
+    np.testing.assert_allclose(pictures.gain(typical), 0)
+    np.testing.assert_allclose(pictures.gain(pictures.scores[AM])[:, 0], 1)
+    middle = np.repeat(((best + typical) / 2)[:, None], 3, axis=1)
+    np.testing.assert_allclose(pictures.gain(middle), 0.5)
+    np.testing.assert_allclose(best, unit_scores(plant.model, "h1", range(12), pictures.images[AM])[:, 0], rtol=1e-5)
+
+
+def test_a_row_keeps_the_value_its_interval_and_the_null():
+    values = np.array([True] * 30 + [False] * 10)
+    found = row("claim", "share", values, np.random.default_rng(0), np.array([True, False]), setting="here", null=0.25)
+    assert (found.value, found.random_weights, found.null, found.setting) == (0.75, 0.5, 0.25, "here")
+    assert 0.55 < found.low < 0.75 < found.high < 0.92
+
+
+# --- verdicts
+
+
+@pytest.mark.parametrize(
+    ("met", "verdict"),
+    [
+        ([True, True], "holds"),
+        ([True, False], "holds in part"),
+        ([False, False], "does not hold here"),
+        ([], "was not tested"),
+    ],
+)
+def test_the_verdict_counts_the_conditions_that_are_met(met, verdict):
+    claim = Claim("Title", "A rule.", {f"condition {i}": m for i, m in enumerate(met)}, "Numbers")
+    assert claim.verdict == verdict
+    told = "\n".join(claim.told())
+    assert told.startswith(f"**Title: {verdict}**")
+    assert [f"condition {i}" in told for i in range(len(met))] == [not m for m in met]
+
+
+def interval(layer, value, width=0.02, quantity="x"):
+    return Measure("m", "c", layer, quantity, "", value, value - width, value + width)
+
+
+def test_a_quantity_rises_where_intervals_do_not_meet():
+    table = Table([interval("h1", 0.1), interval("h2", 0.2), interval("h3", 0.23)])
+    assert list(table.rises("c", "x").values()) == [True, False]
+    assert list(table.rises("c", "x", sign=-1).values()) == [False, False]
+    falling = Table([interval("h1", 0.5), interval("h2", 0.2)])
+    assert list(falling.rises("c", "x", sign=-1).values()) == [True]
+    with pytest.raises(LookupError, match="'y'"):
+        table.get("c", "h1", "y")
+
+
+def test_methods_that_agree_no_more_than_on_random_weights_do_not_agree(plant, written):
+    rows, _ = written
+    numbers = {"value", "low", "high", "null", "random_weights"}
+    measures = [
+        Measure(**{k: (float(x) if x else math.nan) if k in numbers else x for k, x in r.items()})
+        for r in rows
+        if r["model"] == "DBN" and not r["claim"].startswith("layers")
+    ]
+
+    def verdict(first, **cosine):
+        changes = {"cosine": cosine, "own unit first": {"value": first}}
+        changed = [replace(m, **changes.get(m.quantity, {})) for m in measures]
+        return {claim.title: claim.verdict for claim in judge(Table(changed))}["Methods agree"]
+
+    assert verdict(0.6, low=0.5, null=0.1, random_weights=0.4) == "holds"
+    assert verdict(0.4, low=0.5, null=0.1, random_weights=0.4) == "holds in part"
+    assert verdict(0.4, low=0.5, null=0.1, random_weights=0.6) == "does not hold here"
+    assert verdict(0.4, low=0.5, null=0.6, random_weights=0.1) == "does not hold here"
+
+
+def test_units_of_a_shuffled_network_are_not_recognised(plant):
+    """What the null is for: top images of shuffled units have little to do with the planted patterns."""
+    null = shuffled(plant.model, rng=np.random.default_rng(0))
+    images = METHODS[TOP](null, [f"h2:{i}" for i in range(12)], images=plant.images).images[:, 0].reshape(12, -1)
+    patterns = plant.patterns["h2"].reshape(12, -1)
+    found = np.corrcoef(images, patterns)[:12, 12:].diagonal()
+    assert found.mean() < 0.3
+
+
+# --- charts
+
+
+def test_a_heat_map_writes_every_number_and_bands_span_their_intervals():
+    chart = HeatMap("t", "n", ["a", "b"], np.array([[np.nan, 0.2], [0.9, np.nan]]), [["", "0.2"], ["0.9", ""]])
+    y = np.array([0.2, 0.4])
+    bands = Bands("t", "n", "layer", ["h1", "h2"], {"c": (y, y - 0.1, y + 0.3)}, {"c": np.array([0.5, -0.5])})
+    left, right = dashboard([[chart, bands]], heading="", legend="", heights=[1]).axes
+    assert [text.get_text() for text in left.texts if text.get_text()] == ["0.2", "0.9"]
+    curve, baseline = (line.get_ydata() for line in right.lines)
+    np.testing.assert_allclose(curve, y)
+    np.testing.assert_allclose(baseline, [0.5, -0.5])
+    (band,) = right.collections
+    corners = band.get_paths()[0].vertices
+    assert corners[:, 1].min() == pytest.approx(0.1) and corners[:, 1].max() == pytest.approx(0.7)
+    low, high = right.get_ylim()
+    assert low < -0.5 and high > 1

@@ -1,0 +1,221 @@
+"""dbnvis.datasets.patches: the embedded patches, and photographs of the user's own, good and bad."""
+
+import warnings
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.io import savemat
+
+from dbnvis import datasets
+from dbnvis.datasets import patches
+from dbnvis.datasets.whitening import whiten
+
+
+@pytest.fixture(scope="module")
+def embedded(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("DBNVIS_DATA", raising=False)
+        patch.setattr(datasets._files, "cache", lambda: tmp_path_factory.mktemp("none"))
+        return datasets.load("patches")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "patches").mkdir()
+    return tmp_path / "patches"
+
+
+def photograph(height=80, width=100, seed=0):
+    """Smooth noise in bytes."""
+    rough = np.random.default_rng(seed).normal(size=(height, width))
+    smooth = np.cumsum(np.cumsum(rough, axis=0), axis=1)
+    return np.rint(255 * (smooth - smooth.min()) / np.ptp(smooth)).astype(np.uint8)
+
+
+def load(folder):
+    """The data set, and the one line of warning, if any."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        ds = datasets.load("patches", folder.parent)
+    return ds, [str(warning.message) for warning in caught if warning.category is UserWarning]
+
+
+# The embedded ones
+
+
+def test_embedded_patches(embedded):
+    assert embedded.train_images.shape == (100_000, 12, 12) and embedded.test_images.shape == (10_000, 12, 12)
+    assert embedded.train_images.dtype == np.float32
+    assert embedded.input_range == (-np.inf, np.inf) and embedded.input_shape == (12, 12)
+    assert not embedded.train_labels.any() and not embedded.test_labels.any()
+    assert embedded.train_images.var(dtype=float) == pytest.approx(0.1, abs=1e-3)
+    assert embedded.train_images.mean(dtype=float) == pytest.approx(0, abs=0.01)
+    norms = np.linalg.norm(embedded.train_images.reshape(100_000, -1).astype(float), axis=1)
+    assert embedded.mean_norm == pytest.approx(norms.mean(), rel=1e-5)
+    assert norms.min() > 0.5  # none is blank: the root mean square norm is 3.8
+    assert len(np.unique(embedded.train_images.reshape(100_000, -1), axis=0)) > 99_900  # nor occurs twice
+
+
+def test_embedded_patches_are_the_same_every_time(embedded):
+    train, _, test, _ = patches.sample()
+    np.testing.assert_array_equal(train, embedded.train_images)
+    np.testing.assert_array_equal(test, embedded.test_images)
+    steps = embedded.test_images / patches.GRAIN
+    np.testing.assert_array_equal(steps, np.rint(steps))  # last bits of the arithmetic do not show
+
+
+def test_training_and_test_patches_share_no_pixel():
+    seen = np.zeros((2, 80, 100), bool)
+    for part, corners in zip(seen, patches.positions(whiten(photograph())), strict=True):
+        for row, column in corners:
+            part[row : row + 12, column : column + 12] = True
+    assert seen[0].any() and seen[1].any() and not (seen[0] & seen[1]).any()
+    assert seen[1].mean() == pytest.approx(0.2, abs=0.05)
+
+
+def test_patches_come_from_where_they_say():
+    """Noise, busy everywhere: what a patch shows says where it was cut."""
+    image = np.random.default_rng(0).normal(size=(150, 150))
+    train, test = patches.positions(image)
+    assert not len(set(map(tuple, train)) & set(map(tuple, test)))
+    (row, column), shown = train[5], patches.windows(image)
+    np.testing.assert_array_equal(shown[row, column], image[row : row + 12, column : column + 12])
+
+
+def test_blank_patches_are_dropped():
+    """Left half smooth noise, right half of one grey."""
+    image = photograph(120, 240).astype(float)
+    image[:, 120:] = image[:, 119].mean()
+    flat = whiten(image)
+    train, test = patches.positions(flat)
+    deviation = patches.windows(flat).std(axis=(2, 3))
+    for corners in (train, test):
+        assert len(corners) > 0
+        assert (deviation[tuple(corners.T)] > 0.99 * np.sqrt(patches.BLANK * flat.var())).all()
+    assert np.concatenate([train, test])[:, 1].max() < 125
+
+
+def test_photographs_give_equal_shares(monkeypatch):
+    monkeypatch.setattr(patches, "N_TRAIN", 101)
+    monkeypatch.setattr(patches, "N_TEST", 10)
+    drawn = []
+    monkeypatch.setattr(patches, "windows", lambda image: drawn.append(image.shape) or np.zeros((999, 999, 12, 12)))
+    images = [whiten(photograph(seed=i)) for i in range(3)]
+    with np.errstate(all="ignore"):
+        train, _, test, _ = patches.cut(iter(images), 3)
+    assert (len(train), len(test)) == (101, 10)
+    assert len(drawn) == 6
+
+
+# A folder of the user's own
+
+
+def test_modes_of_files(folder):
+    """The same picture in eight modes gives the same luminance, up to the rounding of each format."""
+    grey = photograph()
+    image = Image.fromarray(grey)
+    files = {
+        "L.png": image,
+        "RGB.png": image.convert("RGB"),
+        "RGBA.png": image.convert("RGBA"),
+        "LA.png": image.convert("LA"),
+        "P.png": image.convert("P"),
+        "CMYK.tif": image.convert("CMYK"),
+        "I16.png": Image.fromarray(grey.astype(np.uint16) * 257),
+        "F.tif": Image.fromarray(grey.astype(np.float32) / 255),
+    }
+    for name, file in files.items():
+        file.save(folder / name)
+        shown = patches.luminance(folder / name)
+        unit = {"I16.png": 257, "F.tif": 1 / 255}.get(name, 1)
+        np.testing.assert_allclose(shown / unit, grey, atol=1.01, err_msg=name)
+    ds, said = load(folder)
+    assert said == [] and ds.train_images.var(dtype=float) == pytest.approx(0.1, abs=1e-3)
+
+
+def test_colours_have_their_luminance_and_transparency_is_white(folder):
+    pixels = np.zeros((60, 60, 4), np.uint8)
+    pixels[..., 3] = 255
+    pixels[:20, :, 0] = 255  # red
+    pixels[20:40, :, 1] = 255  # green
+    pixels[40:, :, 3] = 0  # nothing, black underneath
+    Image.fromarray(pixels, "RGBA").save(folder / "colours.png")
+    shown = patches.luminance(folder / "colours.png")
+    np.testing.assert_allclose(shown[[0, 30, 50], 5], [0.299 * 255, 0.587 * 255, 255], rtol=1e-6)
+
+
+def test_files_that_cannot_be_used_are_named_and_counted(folder):
+    Image.fromarray(photograph()).save(folder / "good.png")
+    Image.fromarray(photograph(59, 200)).save(folder / "small.png")
+    Image.fromarray(np.full((80, 80), 9, np.uint8)).save(folder / "grey.png")
+    (folder / "notes.txt").write_text("no photograph")
+    (folder / "cut.png").write_bytes((folder / "good.png").read_bytes()[:2000])
+    Image.fromarray(np.full((80, 80), np.nan, np.float32)).save(folder / "nan.tif")
+    (folder / ".hidden").write_text("not even looked at")
+    (folder / "subfolder").mkdir()
+    ds, (line,) = load(folder)
+    assert 0 < len(ds.train_images) <= 69 * 89
+    assert f"{folder}: left out 5 of the files: " in line and "\n" not in line
+    for part in (
+        "small.png (200 x 59 pixels, expected at least 60 on each side)",
+        "grey.png (of one grey)",
+        "notes.txt (cannot identify image file",
+        "cut.png (",
+        "nan.tif (holds NaN or infinite pixels)",
+    ):
+        assert part in line
+    assert "good.png" not in line and "hidden" not in line
+
+
+def test_a_folder_without_photographs_is_an_error(folder):
+    with pytest.raises(ValueError, match="found no file that can be used; add some, or remove the folder"):
+        load(folder)
+    (folder / "notes.txt").write_text("no photograph")
+    with pytest.raises(ValueError, match=r"found no file that can be used: notes.txt \(cannot identify") as caught:
+        load(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_folder_is_found_where_data_are_looked_for(folder, monkeypatch, embedded):
+    Image.fromarray(photograph()).save(folder / "good.png")
+    assert datasets.locate("patches", folder.parent) == folder
+    monkeypatch.setenv("DBNVIS_DATA", str(folder.parent))
+    assert datasets.locate("patches") == folder
+    own = datasets.load("patches")
+    assert own.sha256 == load(folder)[0].sha256 != embedded.sha256
+
+
+def test_whitened_photographs_of_olshausen(folder, monkeypatch):
+    """They are cut as they are: whitened again, a patch would not be found in them."""
+    monkeypatch.setattr(patches, "N_TRAIN", 50)
+    monkeypatch.setattr(patches, "N_TEST", 5)
+    images = np.random.default_rng(0).normal(size=(60, 70, 3))
+    savemat(folder / patches.MAT, {"IMAGES": images})
+    (folder / "notes.txt").write_text("not looked at")
+    ds, said = load(folder)
+    assert said == [] and ds.train_images.shape == (50, 12, 12) and ds.test_images.shape == (5, 12, 12)
+    places = np.lib.stride_tricks.sliding_window_view(images, (12, 12), axis=(0, 1))
+    patch = ds.train_images[3] / ds.train_images[3].std()
+    found = places / places.std(axis=(3, 4), keepdims=True) - patch
+    assert np.abs(found).max(axis=(3, 4)).min() < 0.01
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"OTHER": np.zeros((60, 60, 2))}, "IMAGES"),
+        ({"IMAGES": np.zeros((60, 60))}, r"its IMAGES is float64 \(60, 60\)"),
+        ({"IMAGES": np.zeros((60, 60, 2))}, "of one grey"),
+        ({"IMAGES": np.random.default_rng(0).normal(size=(60, 20, 2))}, "expected at least 60 on each side"),
+        (b"no mat file", ""),
+    ],
+)
+def test_a_bad_mat_file_is_an_error(folder, content, message):
+    if isinstance(content, bytes):
+        (folder / patches.MAT).write_bytes(content)
+    else:
+        savemat(folder / patches.MAT, content)
+    with pytest.raises(ValueError, match=rf"IMAGES.mat: expected whitened photographs IMAGES.*{message}") as caught:
+        load(folder)
+    assert "\n" not in str(caught.value)
