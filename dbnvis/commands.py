@@ -20,7 +20,7 @@ from .report import figures
 from .report.erhan import Page, open_page
 from .report.health import training_curves, training_health
 from .report.likelihood import Estimation, likelihood, save_likelihood
-from .report.session import HIDDEN, TRAINING
+from .report.session import HIDDEN, TRAINING, Config
 from .train import CDConfig, DenoisingConfig, EpochStats
 from .visualize import VISUALIZERS, Unit, as_units
 
@@ -49,14 +49,7 @@ class Options:
         return datasets.load(self.dataset, self.data_dir, progress=True, notify=say)
 
 
-def _train(
-    options: Options,
-    data: Dataset,
-    hidden: Sequence[int],
-    config: CDConfig | DenoisingConfig,
-    folder: Path,
-    resume: bool,
-) -> Path:
+def _train(options: Options, data: Dataset, hidden: Sequence[int], config: Config, folder: Path, resume: bool) -> Path:
     bars = EpochBars()
     try:
         return report.train(
@@ -162,9 +155,8 @@ class Train(Options):
     """Train a deep belief network, or a stack of denoising autoencoders, layer by layer, saving after every epoch."""
 
     family: Literal["dbn", "sdae"] = "dbn"
-    """dbn: restricted Boltzmann machines, which generate; sdae: autoencoders that learn to give back clean input from
-    noisy input (Vincent et al. 2010), with the --sdae options, in a folder of their own. Erhan et al. (2009) compare
-    the two."""
+    """dbn: restricted Boltzmann machines, which generate; sdae: autoencoders that learn to clean noisy input
+    (Vincent et al. 2010), by the --sdae options, in a folder of their own. Erhan et al. (2009) compare the two."""
     hidden: tuple[int, ...] = HIDDEN
     """Hidden units of each layer, from the lowest."""
     resume: bool = False

@@ -33,11 +33,11 @@ def energy(v, h, W, b, c):
     return total
 
 
-def gaussian_energy(v, h, W, b, c):
-    """E(v, h) of one state with real v of variance 1, by loops."""
+def gaussian_energy(v, h, W, b, c, variance=1.0):
+    """E(v, h) of one state with real v, by loops."""
     total = 0.0
     for i in range(len(v)):
-        total += (v[i] - b[i]) ** 2 / 2
+        total += (v[i] - b[i]) ** 2 / (2 * variance)
         for j in range(len(h)):
             total -= v[i] * W[i, j] * h[j]
     for j in range(len(h)):

@@ -292,6 +292,12 @@ def test_the_type_of_the_configuration_decides_the_model(autoencoders):
         train(autoencoders.parent / "both", config=[CONFIG, DENOISING, DENOISING])
 
 
+@pytest.mark.parametrize("config", [CONFIG, DENOISING, []])
+def test_a_network_without_hidden_layers_is_refused(tmp_path, config):
+    with pytest.raises(ValueError, match="at least one hidden layer, got none"):
+        train(tmp_path, hidden=(), config=config)
+
+
 @pytest.mark.parametrize("at", [("h1", 1), ("h1", 3), ("h2", 2), ("h3", 3)])
 def test_interrupted_autoencoders_resume_to_the_same_bits(autoencoders, tmp_path, at):
     with pytest.raises(KeyboardInterrupt):

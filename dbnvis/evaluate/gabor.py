@@ -51,7 +51,8 @@ class GaborFits:
     across, along : array (N,)
         Standard deviations of the envelope across and along the stripes.
     bandwidth : array (N,)
-        Octaves between the frequencies of half the peak's amplitude; infinite if that reaches down to zero.
+        Octaves between the frequencies at which the spectrum of the envelope, moved to the carrier's frequency, has
+        half its peak; infinite if that reaches down to zero.
     """
 
     fits: Array

@@ -33,7 +33,7 @@ RECIPES: dict[tuple[str, str], tuple[tuple[int, ...], Any]] = {
     ("DBN", "digits"): (HIDDEN, CDConfig()),
     ("SDAE", "digits"): (HIDDEN, DenoisingConfig(noise_level=0.5, weight_decay=0.003, start_activity=0.25)),
     ("DBN", "patches"): PATCHES_RECIPE,
-    ("SDAE", "patches"): (PATCHES_RECIPE[0], DenoisingConfig(learning_rate=0.01)),
+    ("SDAE", "patches"): (PATCHES_RECIPE[0], (DenoisingConfig(learning_rate=0.02), *[DenoisingConfig()] * 2)),
 }
 
 

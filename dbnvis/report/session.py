@@ -89,11 +89,13 @@ def train(
     Raises
     ------
     ValueError
-        If the images cannot be deformed, the run to resume had other settings or other data, an unfinished one would be
-        overwritten, or the layers' configurations are of several types.
+        If there is no hidden layer, the images cannot be deformed, the run to resume had other settings or other data,
+        an unfinished one would be overwritten, or the layers' configurations are of several types.
     TrainingDiverged
         With the last good checkpoint's path.
     """
+    if not hidden:
+        raise ValueError("a network needs at least one hidden layer, got none")
     stream = None if examples is None else Stream(InfiniteDigits(dataset), examples, chunk=min(CHUNK, examples))
     configs: list[Config] = per_layer(config, len(hidden))
     if stream is not None:
