@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dbnvis import checkpoint, commands, console, datasets
+from dbnvis import checkpoint, console, datasets
 from dbnvis.backend import gpu_status, make_rng
 from dbnvis.cli import main
 from dbnvis.commands import COMMANDS
@@ -425,7 +425,7 @@ def test_mistakes_write_nothing_to_the_working_directory(capsys, trained):
 
 
 def test_ctrl_c_during_training_returns_130_and_the_rest_can_follow(capsys, trained, tmp_path, monkeypatch):
-    shown = commands.EpochBars.__call__
+    shown = console.EpochBars.__call__
 
     def press(self, stats, config):
         shown(self, stats, config)
@@ -433,7 +433,7 @@ def test_ctrl_c_during_training_returns_130_and_the_rest_can_follow(capsys, trai
             raise KeyboardInterrupt
 
     args = ["train", "--dataset", "digits", "--out", str(tmp_path / "out"), *FAST]
-    monkeypatch.setattr(commands.EpochBars, "__call__", press)
+    monkeypatch.setattr(console.EpochBars, "__call__", press)
     assert main(args) == 130
     out, err = capsys.readouterr()
     assert out == ""
@@ -443,7 +443,7 @@ def test_ctrl_c_during_training_returns_130_and_the_rest_can_follow(capsys, trai
         capsys, "visualize", "--units", "0", "--model", tmp_path / "out" / "digits" / "training.npz"
     )
 
-    monkeypatch.setattr(commands.EpochBars, "__call__", shown)
+    monkeypatch.setattr(console.EpochBars, "__call__", shown)
     assert "cannot resume" in refused(capsys, *args, "--resume", "--seed", "1")
     assert main([*args, "--resume"]) == 0
     with np.load(tmp_path / "out" / "digits" / "model.npz") as a, np.load(trained) as b:
@@ -457,7 +457,7 @@ SDAE = ("--family", "sdae", "--hidden", *HIDDEN, "--sdae.epochs", "2", "--sdae.b
 
 
 def test_autoencoders_are_trained_resumed_and_looked_at_in_a_folder_of_their_own(capsys, tmp_path, monkeypatch):
-    shown = commands.EpochBars.__call__
+    shown = console.EpochBars.__call__
 
     def press(self, stats, config):
         shown(self, stats, config)
@@ -477,9 +477,9 @@ def test_autoencoders_are_trained_resumed_and_looked_at_in_a_folder_of_their_own
     assert type(saved.model).__name__ == "StackedDAE"
     assert saved.config["noise"] == "salt-and-pepper"
 
-    monkeypatch.setattr(commands.EpochBars, "__call__", press)
+    monkeypatch.setattr(console.EpochBars, "__call__", press)
     assert main(parts) == 130
-    monkeypatch.setattr(commands.EpochBars, "__call__", shown)
+    monkeypatch.setattr(console.EpochBars, "__call__", shown)
     assert "its noise_level is" in refused(capsys, *parts, "--resume", "--sdae.noise-level", "0.1")
     assert main([*parts, "--resume"]) == 0
     again = checkpoint.load(tmp_path / "b" / "digits-sdae" / "model.npz", xp=np)
@@ -520,7 +520,7 @@ def test_a_closed_pipe_is_no_error(monkeypatch):
 
     monkeypatch.setattr(console.os, "open", lambda *a: 1)
     monkeypatch.setattr(console.os, "dup2", lambda *a: None)
-    monkeypatch.setattr(commands.Doctor, "run", closed)
+    monkeypatch.setattr(COMMANDS["doctor"], "run", closed)
     assert main(["doctor"]) == 0
 
 

@@ -1,0 +1,19 @@
+"""The commands: one dataclass each, whose fields are its options and whose `run` does it."""
+
+from .about import Data, Doctor
+from .look import Compare, Visualize
+from .models import Evaluate, Train
+from .options import Options, PageOptions, load_study
+from .reproduce import Reproduce
+
+COMMANDS = {
+    "reproduce": Reproduce,
+    "train": Train,
+    "evaluate": Evaluate,
+    "visualize": Visualize,
+    "compare": Compare,
+    "data": Data,
+    "doctor": Doctor,
+}
+
+__all__ = ["COMMANDS", "Options", "PageOptions", "Visualize", "load_study"]

@@ -1,0 +1,33 @@
+"""Commands about data sets and this machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .. import datasets
+from ..doctor import diagnosis
+from .options import Options
+
+
+@dataclass(frozen=True)
+class Data(Options):
+    """List the data sets and where each was found, or fetch one."""
+
+    fetch: str = ""
+    """Download this data set to --data-dir or the user's cache."""
+
+    def run(self) -> None:
+        if self.fetch:
+            print(datasets.fetch(self.fetch, self.data_dir))
+            return
+        for name, spec in datasets.DATASETS.items():
+            where = "embedded" if spec.generate else datasets.locate(name, self.data_dir)
+            print(f"{name:14} {where or f'not found; dbnvis data --fetch {name}'}\n{'':14} {spec.about}")
+
+
+@dataclass(frozen=True)
+class Doctor(Options):
+    """Say what this machine computes with, what is missing, and what would make it faster."""
+
+    def run(self) -> None:
+        print(diagnosis(self.data_dir))

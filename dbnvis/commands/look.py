@@ -1,0 +1,74 @@
+"""Commands that draw units of a model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import tyro
+
+from .. import report
+from ..console import parse_indices, say
+from ..report import figures
+from ..visualize import VISUALIZERS, Unit, as_units
+from .options import Options, load_study
+
+
+@dataclass(frozen=True)
+class Visualize(Options):
+    """Draw units of one layer by one method, on one sheet."""
+
+    method: str = "am"
+    """am, gibbs, combination, top-images, connections or invariance; settings of each: --method gibbs --help."""
+    layer: str = ""
+    """h1, h2, ...; the top layer if absent."""
+    units: str = ""
+    """Units, such as 0-35 or 3,17,40-49; all: every unit; the first 36 if absent."""
+    model: str = "pretrained"
+    """A checkpoint (model.npz of a training), or pretrained: the model shipped with the package."""
+    settings: Any = field(default_factory=VISUALIZERS["am"])
+
+    def run(self) -> None:
+        study, _ = load_study(self, self.model)
+        layer = self.layer or study.model.layer_names[-1]
+        as_units(study.model, [Unit(layer, 0)])
+        if self.units in ("", "all"):
+            units = study.units(layer, 36 if self.units == "" else None)
+        else:
+            units = [Unit(layer, i) for i in parse_indices(self.units)]
+        as_units(study.model, units)
+        _needs(study, self.settings)
+        settings = self.settings if self.settings != type(self.settings)() else study.fitted(self.settings)
+        study.out = self.out / study.dataset / "sheets"
+        figures.sheet(
+            study, settings, study.pictures(settings, units), f"{self.method}_{layer}_{self.units or 'first'}"
+        )
+        print(*study.written, sep="\n")
+
+
+@dataclass(frozen=True)
+class Compare(Options):
+    """Draw one unit by every method, on one sheet, with scores and settings."""
+
+    unit: tyro.conf.Positional[str] = "h3:17"
+    """The unit, written LAYER:INDEX."""
+    model: str = "pretrained"
+    """A checkpoint (model.npz of a training), or pretrained: the model shipped with the package."""
+
+    def run(self) -> None:
+        study, _ = load_study(self, self.model)
+        unit = Unit.parse(self.unit)
+        as_units(study.model, [unit])
+        study.out = self.out / study.dataset / "sheets"
+        figures.compare(study, unit)
+        if study.images is None:
+            say(f"no {study.dataset} at hand: methods that need training images were left out (dbnvis data)")
+        print(*study.written, sep="\n")
+
+
+def _needs(study: report.Study, method: Any) -> None:
+    if method.needs_images and study.images is None:
+        raise ValueError(
+            f"{type(method).__name__} needs {study.dataset} training images and none are at hand; "
+            f"dbnvis data --fetch {study.dataset}, or --data-dir"
+        )

@@ -1,0 +1,99 @@
+"""What commands share: their options, and how they load data, train and open models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from .. import datasets, report
+from ..backend import device_module
+from ..console import EpochBars, progress, say
+from ..datasets import Dataset
+from ..report.erhan import Page, open_page
+from ..report.session import TRAINING, Config
+from ..train import EpochStats
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of every command."""
+
+    dataset: str = "auto"
+    """mnist, fashion-mnist, digits; auto: mnist where it is found or can be fetched, otherwise digits."""
+    data_dir: Path | None = None
+    """Folder searched first for the data set's files (then $DBNVIS_DATA, data/ and the user's cache)."""
+    out: Path = Path("results")
+    """Folder of what is written; each data set gets a folder in it."""
+    device: Literal["auto", "cpu", "gpu"] = "auto"
+    """Where to compute; auto takes the GPU where one answers."""
+    seed: int = 0
+    """Seed of everything random; the same seed on the same machine gives the same results."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+    def run(self) -> None:
+        """Do what the command is for."""
+
+    def load(self) -> Dataset:
+        return datasets.load(self.dataset, self.data_dir, progress=True, notify=say)
+
+
+def train(options: Options, data: Dataset, hidden: Sequence[int], config: Config, folder: Path, resume: bool) -> Path:
+    bars = EpochBars()
+    try:
+        return report.train(
+            data,
+            hidden,
+            config,
+            folder=folder,
+            seed=options.seed,
+            xp=device_module(options.device),
+            resume=resume,
+            on_epoch=bars,
+        )
+    except KeyboardInterrupt:
+        if (folder / TRAINING).exists():
+            say(f"training stopped; the same command with --resume goes on from the last epoch kept in {folder}")
+        raise
+    finally:
+        bars.close()
+
+
+def load_study(options: Options, model: str, data: Dataset | None = None) -> tuple[report.Study, list[EpochStats]]:
+    if data is None and options.dataset != "auto":
+        data = options.load()
+    return report.open_study(
+        model,
+        data,
+        data_dir=options.data_dir,
+        out=options.out,
+        seed=options.seed,
+        xp=device_module(options.device),
+        progress=progress,
+    )
+
+
+@dataclass(frozen=True)
+class PageOptions(Options):
+    """Options of what belongs to the page of Erhan et al. 2009."""
+
+    examples: int = 2_500_000
+    """Deformed digits that the models of digits are trained on, each shown once to every layer, as in the paper."""
+
+    @contextmanager
+    def page(self) -> Iterator[Page]:
+        """The page, whose models are trained when first asked for, and taken up where they were stopped."""
+        with closing(EpochBars()) as bars:
+            yield open_page(
+                self.load(),
+                datasets.load("patches", self.data_dir, notify=say),
+                examples=self.examples,
+                out=self.out / "erhan2009",
+                seed=self.seed,
+                xp=device_module(self.device),
+                on_epoch=bars,
+                progress=progress,
+            )
