@@ -16,6 +16,9 @@ from typing import Any
 import numpy as np
 
 from .backend import Array, move, to_numpy
+from .convnet import ConvNet, SpatialNetwork
+from .convolution import Channels, Conv2D, MaxPool2D, ReLU
+from .crbm import ConvDBN, ConvRBM, GaussianConvRBM
 from .dbn import DBN
 from .files import replacing
 from .layers import Dense, Flatten, Identity, Layer, Network, Sigmoid, Softmax, Trainable
@@ -26,9 +29,14 @@ from .sdae import DAE, StackedDAE
 FORMAT = 1
 #: The model shipped with the package: 784-1000-500-250, trained on MNIST by scripts/train_pretrained.py.
 PRETRAINED = Path(__file__).parent / "models" / "mnist.npz"
+#: The convolutional one, trained on MNIST by scripts/train_convnet.py.
+CONVNET = Path(__file__).parent / "models" / "mnist-convnet.npz"
+#: Models that ship with the package, by the name that `load` knows.
+SHIPPED = {"pretrained": PRETRAINED, "convnet": CONVNET}
 RBM_TYPES = {cls.__name__: cls for cls in (RBM, GaussianRBM)}
-ACTIVATIONS: dict[str, Any] = {cls.__name__: cls for cls in (Sigmoid, Softmax, Identity)}
-Model = DBN | MLP | StackedDAE
+CRBM_TYPES = {cls.__name__: cls for cls in (ConvRBM, GaussianConvRBM)}
+ACTIVATIONS: dict[str, Any] = {cls.__name__: cls for cls in (Sigmoid, Softmax, Identity, ReLU)}
+Model = DBN | MLP | StackedDAE | ConvNet | ConvDBN
 
 
 class CheckpointError(ValueError):
@@ -41,7 +49,7 @@ class Checkpoint:
 
     Parameters
     ----------
-    model : DBN, MLP or StackedDAE
+    model : DBN, MLP, StackedDAE, ConvNet or ConvDBN
     config : dict
         How it was trained.
     seed : int
@@ -74,7 +82,7 @@ def save(
     ----------
     path : path
         Its folder is made where missing.
-    model : DBN, MLP or StackedDAE
+    model : DBN, MLP, StackedDAE, ConvNet or ConvDBN
     config, seed, info, arrays
         See `Checkpoint`.
     dtype : str, optional
@@ -108,7 +116,7 @@ def save(
 
 
 def load(path: str | os.PathLike[str], *, xp: Any) -> Checkpoint:
-    """Read a checkpoint, or the one shipped with the package ("pretrained"), onto the device of library `xp`.
+    """Read a checkpoint, or one shipped with the package ("pretrained", "convnet"), onto the device of library `xp`.
 
     Raises
     ------
@@ -118,7 +126,7 @@ def load(path: str | os.PathLike[str], *, xp: Any) -> Checkpoint:
         If it is damaged, no checkpoint, of another format version, of inconsistent shapes, not finite, or
         holds pickled objects.
     """
-    path = PRETRAINED if str(path) == "pretrained" else Path(path)
+    path = SHIPPED.get(str(path)) or Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no checkpoint {path}")
     if not zipfile.is_zipfile(path):
@@ -175,9 +183,24 @@ def _taken_apart(model: Model) -> tuple[list[tuple[str, str, Any]], dict[str, An
     if isinstance(model, StackedDAE):
         kinds = {"daes": [{"tied": dae.tied, "linear": dae.linear} for dae in model.daes]}
         return [(f"dae{i}", f"autoencoder {i + 1}", dae) for i, dae in enumerate(model.daes)], kinds
+    if isinstance(model, ConvDBN):
+        extra = [{name: getattr(x, name) for name in ("pool", "variance") if hasattr(x, name)} for x in model.crbms]
+        each = {"crbms": [[type(x).__name__, settings] for x, settings in zip(model.crbms, extra, strict=True)]}
+        return [(f"crbm{i}", f"convolutional RBM {i + 1}", x) for i, x in enumerate(model.crbms)], each
     layers = model.network.layers
     trainable = [(address, address, layer) for address, layer in layers.items() if isinstance(layer, Trainable)]
-    return trainable, {"layers": [[address, type(layer).__name__] for address, layer in layers.items()]}
+    return trainable, {
+        "layers": [[address, type(layer).__name__, *_settings(layer)] for address, layer in layers.items()]
+    }
+
+
+def _settings(layer: Layer) -> list[dict[str, Any]]:
+    """What a layer is beside its arrays, where that does not follow from the images' shape."""
+    if isinstance(layer, Conv2D):
+        return [{"stride": layer.stride, "padding": layer.padding}]
+    if isinstance(layer, MaxPool2D):
+        return [{"size": layer.size, "stride": layer.stride}]
+    return []
 
 
 def _put_together(header: dict[str, Any], take: Callable[[str], Array]) -> Model:
@@ -194,7 +217,10 @@ def _put_together(header: dict[str, Any], take: Callable[[str], Array]) -> Model
             for i, each in enumerate(header["daes"])
         ]
         return StackedDAE(daes, *images)
-    if header.get("model") != "MLP":
+    if header.get("model") == "ConvDBN":
+        machines = enumerate(header["crbms"])
+        return ConvDBN([CRBM_TYPES[kind](**taken(f"crbm{i}"), **each) for i, (kind, each) in machines], *images)
+    if header.get("model") not in ("MLP", "ConvNet"):
         kinds = header["rbms"]
         variances = header.get("variances", [None] * len(kinds))  # all 1 before they were written
         rbms = [
@@ -203,11 +229,19 @@ def _put_together(header: dict[str, Any], take: Callable[[str], Array]) -> Model
         ]
         return DBN(rbms, *images)
     layers: dict[str, Layer] = {}
-    for address, kind in header["layers"]:
-        if kind == "Flatten":
-            layers[address] = Flatten(shape)
+    for address, kind, *settings in header["layers"]:
+        if kind == "Channels":
+            layers[address] = Channels(shape)
+        elif kind == "Flatten":
+            layers[address] = Flatten(list(SpatialNetwork(layers).shapes.values())[-1] if layers else shape)
         elif kind == "Dense":
             layers[address] = Dense(take(f"{address}.W"), take(f"{address}.bias"))
+        elif kind == "Conv2D":
+            layers[address] = Conv2D(take(f"{address}.W"), take(f"{address}.bias"), **settings[0])
+        elif kind == "MaxPool2D":
+            layers[address] = MaxPool2D(**settings[0])
         else:
             layers[address] = ACTIVATIONS[kind]()
+    if header["model"] == "ConvNet":
+        return ConvNet(SpatialNetwork(layers), *images)
     return MLP(Network(layers), *images)

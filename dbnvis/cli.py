@@ -17,10 +17,10 @@ from .backend import device_module
 from .blas import use_best_kernels
 from .commands import COMMANDS, Options, PageOptions, Visualize, load_study
 from .console import EpochBars, one_line, option, progress, run_command
-from .report.erhan import Page
+from .report.page import Page
 from .report.workshop import Workshop
 from .train import EpochStats
-from .visualize import VISUALIZERS
+from .visualize import METHODS
 
 
 def _parse(args: Sequence[str]) -> Options:
@@ -28,13 +28,13 @@ def _parse(args: Sequence[str]) -> Options:
     commands: dict[str, Any] = dict(COMMANDS)
     if args[:1] == ["visualize"]:
         method = option(args, "--method", "am")
-        if method not in VISUALIZERS:
-            nearest = get_close_matches(method, VISUALIZERS, n=len(VISUALIZERS), cutoff=0)
+        if method not in METHODS:
+            nearest = get_close_matches(method, METHODS, n=len(METHODS), cutoff=0)
             raise ValueError(f"no method {method!r}; the methods are {', '.join(nearest)}")
-        settings = VISUALIZERS[method]
+        settings = METHODS[method]
         commands["visualize"] = make_dataclass(
             "Visualize",
-            [("settings", Annotated[settings, tyro.conf.OmitArgPrefixes], field(default_factory=settings))],
+            [("settings", Annotated[type(settings), tyro.conf.OmitArgPrefixes], field(default=settings))],
             bases=(Visualize,),
             frozen=True,
         )
@@ -57,17 +57,25 @@ def main(args: Sequence[str] | None = None) -> int:
     return run_command(_parse, list(sys.argv[1:] if args is None else args))
 
 
-def figure_script(description: str | None, draw: Callable[[report.Study, list[EpochStats]], None]) -> int:
-    """Run a figure script: `draw` a study of the model that the command line names, list what was written."""
+def figure_script(
+    description: str | None,
+    draw: Callable[[report.Study, list[EpochStats]], None],
+    shipped: str = "pretrained",
+    folder: str = "figures",
+) -> int:
+    """Run a figure script: `draw` a study of the model that the command line names, list what was written.
+
+    The model is the `shipped` one if none is named; what is written goes to `folder` of the data set's folder.
+    """
 
     @dataclass(frozen=True)
     class Script(Options):
-        model: str = "pretrained"
-        """A checkpoint (model.npz of a training), or pretrained: the model shipped with the package."""
+        model: str = shipped
+        """A checkpoint (model.npz of a training), or pretrained or convnet: a model shipped with the package."""
 
         def run(self) -> None:
             study, history = load_study(self, self.model)
-            study.out = self.out / study.dataset / "figures"
+            study.out = self.out / study.dataset / folder
             draw(study, history)
             print(*study.written, sep="\n")
 

@@ -13,7 +13,8 @@ from typing import Any, Protocol
 
 from tqdm import tqdm
 
-from .train import CDConfig, DenoisingConfig, EpochStats
+from .train import CDConfig, ConvCDConfig, DenoisingConfig, EpochStats
+from .train.backprop import BackpropConfig, BackpropStats
 
 
 class Command(Protocol):
@@ -41,7 +42,7 @@ class EpochBars:
         self.layer = ""
         self.bar: Any = None
 
-    def __call__(self, stats: EpochStats, config: CDConfig | DenoisingConfig) -> None:
+    def __call__(self, stats: EpochStats, config: CDConfig | DenoisingConfig | ConvCDConfig) -> None:
         if stats.layer != self.layer or stats.epoch == 1:
             self.close()
             self.layer = stats.layer
@@ -58,6 +59,29 @@ class EpochBars:
         self.bar.set_postfix_str(
             f"reconstruction error {stats.reconstruction_error:.2f}, {held_out}, dead {stats.dead}"
         )
+        self.bar.update()
+
+    def close(self) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+
+class LossBars:
+    """A progress bar of backpropagation, with the statistics of its latest epoch."""
+
+    bar: Any = None
+
+    def __call__(self, stats: BackpropStats, config: BackpropConfig) -> None:
+        if self.bar is None:
+            self.bar = tqdm(
+                desc="training",
+                total=config.epochs,
+                initial=stats.epoch - 1,
+                unit="epoch",
+                file=sys.stderr,
+                dynamic_ncols=True,
+            )
+        self.bar.set_postfix_str(f"loss {stats.loss:.4f} nats, test error {stats.held_out_error:.2f} %")
         self.bar.update()
 
     def close(self) -> None:

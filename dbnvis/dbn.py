@@ -142,6 +142,11 @@ class DBN:
             x = rbm.mean_h_given_v(x)
         return x
 
+    def visible(self, v: Array, layer: str) -> Array:
+        """What the RBM under `layer` sees of images (B, ...): pixels, or means of the layer below, (B, V)."""
+        depth = self.depth(layer)
+        return v.reshape(len(v), -1) if depth == 1 else self.encode(v, self.layer_names[depth - 2])
+
     def decode(self, h: Array, layer: str) -> Array:
         """Mean-field pass down: states of `layer` (..., H) -> pixel means (..., *input_shape)."""
         for rbm in reversed(self.rbms[: self.depth(layer)]):

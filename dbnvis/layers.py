@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
 from .backend import Array, array_module, bernoulli
@@ -150,12 +150,12 @@ class Network:
         names = list(self.layers)
         if address not in names:
             raise KeyError(f"no layer {address!r}; the network has {', '.join(names)}")
-        return Network({name: self.layers[name] for name in names[: names.index(address) + 1]})
+        return replace(self, layers={name: self.layers[name] for name in names[: names.index(address) + 1]})
 
     def select(self, units: Array) -> Network:
         """The network with `units` (U,) as its only outputs; its last layer must have a `select`."""
         *_, last = self.layers
-        return Network({**self.layers, last: self.layers[last].select(units)})  # type: ignore[attr-defined]
+        return replace(self, layers={**self.layers, last: self.layers[last].select(units)})  # type: ignore[attr-defined]
 
     def forward(self, x: Array) -> tuple[Array, Pullback]:
         """Run all layers; the pullback maps the output's gradient to the input's."""

@@ -13,8 +13,9 @@ Hinton (2010), "A practical guide to training restricted Boltzmann machines", UT
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from .backend import Array, array_module, bernoulli, logistic_mean, logistic_sample, matmul
 from .numerics import softplus
@@ -39,6 +40,9 @@ class RBM:
     W: Array
     vbias: Array
     hbias: Array
+
+    binary: ClassVar[bool] = True
+    """Visible units are 0 or 1."""
 
     def __post_init__(self) -> None:
         if self.W.ndim != 2 or self.W.shape != (*self.vbias.shape, *self.hbias.shape):
@@ -81,6 +85,11 @@ class RBM:
         """Draw h ~ p(h | v): (..., V) -> (..., H), of 0 and 1."""
         pre = self._times(v, self.W, "visible")
         return logistic_sample(pre, self.hbias, rng=rng, out=pre)
+
+    def hold(self, h: Array, units: Sequence[int]) -> None:
+        """In the states h[u] (U, ..., H), drawn given v, switch unit `units[u]` on, in place."""
+        for states, unit in zip(h, units, strict=True):
+            states[..., unit] = 1
 
     # --- p(v | h)
 
@@ -162,6 +171,8 @@ class GaussianRBM(RBM):
     """
 
     variance: float = 1.0
+
+    binary: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -32,9 +32,10 @@ def array_hash(*arrays: Array) -> str:
 
 
 def model_hash(model: Any) -> str:
-    """sha256 of a model's parameters."""
+    """sha256 of a model's parameters, and of the variance of Gaussian pixels where that is not 1."""
     parts = getattr(model, "rbms", None) or getattr(model, "daes", None) or [model.network]
-    return array_hash(*(x for part in parts for x in part.params().values()))
+    variances = [np.asarray(part.variance, "float64") for part in parts if getattr(part, "variance", 1) != 1]
+    return array_hash(*(x for part in parts for x in part.params().values()), *variances)
 
 
 def versions(device: str) -> dict[str, str]:

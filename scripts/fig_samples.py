@@ -1,4 +1,4 @@
-"""Six units of every higher layer, a row of samples each (after Erhan et al. 2009, figure 3)."""
+"""Six units of every layer, a row of samples each (after Erhan et al. 2009, figure 3); tempered where chains fail."""
 
 import sys
 
@@ -6,4 +6,4 @@ from dbnvis.cli import figure_script
 from dbnvis.report import figures
 
 if __name__ == "__main__":
-    sys.exit(figure_script(__doc__, lambda study, _: figures.samples(study, n=6, shown=12)))
+    sys.exit(figure_script(__doc__, lambda study, _: figures.samples(study, temperatures=10)))

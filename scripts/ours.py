@@ -213,3 +213,59 @@ def visualizer(method: str, units: int) -> dict[str, Any]:
         seconds.append(time.perf_counter() - start)
     optima = pictures.extras["trace"][:, 0, -1].tolist() if "trace" in pictures.extras else []
     return {"seconds": statistics.median(seconds) / units, "optima": optima, "blas": blas()}
+
+
+def regularized(recipe: str, steps: int | None = None) -> dict[str, Any]:
+    """A recipe of regularized optimization on all classes of the shipped convnet, nine starts of each."""
+    from dbnvis.blas import use_best_kernels
+
+    use_best_kernels()
+    from dataclasses import replace
+
+    import numpy as np
+
+    from dbnvis import Unit, checkpoint
+    from dbnvis.visualize import RECIPES
+
+    model, draw = checkpoint.load("convnet", xp=np).model, replace(RECIPES[recipe], starts=9)
+    draw = replace(draw, steps=steps or draw.steps)
+    replace(draw, steps=3)(model, ["output:0"], rng=np.random.default_rng(0))
+    start = time.perf_counter()
+    found = draw(model, [Unit("output", c) for c in range(10)], rng=np.random.default_rng(0))
+    seconds = time.perf_counter() - start
+    return {
+        "seconds": seconds,
+        "highest": float(found.extras["trace"].max(axis=2).mean()),
+        "peak MiB": peak_memory(),
+        "blas": blas(),
+    }
+
+
+# --- backpropagation
+
+
+def labelled_images(n: int) -> tuple[Any, Any]:
+    """The first `n` training images and their labels."""
+    from dbnvis import datasets
+
+    data = datasets.load("auto", download=False, notify=str)
+    return data.train_images[:n], data.train_labels[:n]
+
+
+def convnet(batch: int = 100, n: int = EPOCH, epochs: int = 2, recipe: bool = False) -> dict[str, Any]:
+    """An epoch of the default ConvNet under Adam: the updates alone, or with the recipe's shifts and dropout."""
+    from dbnvis.blas import use_best_kernels
+
+    use_best_kernels()
+    import numpy as np
+
+    from dbnvis.convnet import ConvNet
+    from dbnvis.train.backprop import ConvNetConfig, train_backprop
+
+    images, labels = labelled_images(n)
+    plain: dict[str, Any] = {} if recipe else {"dropout": 0.0, "shift": 0, "weight_decay": 0.0}
+    config = ConvNetConfig(epochs=epochs + 1, batch_size=batch, **plain)
+    model = ConvNet.random(rng=np.random.default_rng(0))
+    found = [stats.seconds for stats in train_backprop(model, images, labels, config, rng=np.random.default_rng(1))]
+    seconds = statistics.median(found[1:]) * EPOCH / len(images)
+    return {"seconds": seconds, "peak MiB": peak_memory(), "blas": blas()}

@@ -12,7 +12,7 @@ import tempfile
 import time
 from typing import Any
 
-from ours import EPOCH, RATE, blas, shipped_model, training_images
+from ours import EPOCH, RATE, blas, labelled_images, peak_memory, shipped_model, training_images
 
 
 def scikit_learn(dtype: str, n: int = EPOCH, epochs: int = 2) -> dict[str, Any]:
@@ -134,3 +134,76 @@ def pytorch_ascent(units: int, together: bool, steps: int = 200, tolerance: floa
     start = time.perf_counter()
     optima = [max(climb(x, unit) for x in starts) for unit, starts in enumerate(batches)]
     return {"seconds": (time.perf_counter() - start) / units, "optima": optima, "blas": blas()}
+
+
+def pytorch_convnet(batch: int = 100, n: int = EPOCH, epochs: int = 2) -> dict[str, Any]:
+    """An epoch of the same convolutional network under the same Adam, batches indexed from one tensor."""
+    import torch
+    from torch import nn
+
+    images, labels = (torch.from_numpy(x) for x in labelled_images(n))
+    torch.manual_seed(0)
+    below = [nn.Conv2d(1, 16, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(16, 32, 5), nn.ReLU(), nn.MaxPool2d(2)]
+    net = nn.Sequential(*below, nn.Flatten(), nn.Linear(512, 128), nn.ReLU(), nn.Linear(128, 10))
+    optimizer = torch.optim.Adam(net.parameters(), 2e-3)
+
+    def epoch() -> float:
+        start = time.perf_counter()
+        for rows in torch.randperm(len(images))[: len(images) // batch * batch].split(batch):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(net(images[rows][:, None]), labels[rows]).backward()
+            optimizer.step()
+        return (time.perf_counter() - start) * EPOCH / len(images)
+
+    found = [epoch() for _ in range(epochs + 1)]
+    return {"seconds": statistics.median(found[1:]), "peak MiB": peak_memory(), "blas": blas()}
+
+
+def pytorch_regularized(recipe: str, steps: int | None = None, images: int = 4) -> dict[str, Any]:
+    """The same recipe as one writes it for one image, in turn for `images` of the 90: PyTorch's gradient, SciPy's blur.
+
+    The seconds are those of 90 images.
+    """
+    import numpy as np
+    import torch
+    from scipy.ndimage import gaussian_filter
+    from torch import nn
+
+    from dbnvis import checkpoint
+    from dbnvis.visualize import RECIPES
+
+    draw, params = RECIPES[recipe], checkpoint.load("convnet", xp=np).model.network.params()
+    below = [nn.Conv2d(1, 16, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(16, 32, 5), nn.ReLU(), nn.MaxPool2d(2)]
+    net = nn.Sequential(*below, nn.Flatten(), nn.Linear(512, 128), nn.ReLU(), nn.Linear(128, 10)).requires_grad_(False)
+    for parameter, x in zip(net.parameters(), params.values(), strict=True):
+        parameter.copy_(torch.from_numpy(x.T.copy() if x.ndim == 2 else x))
+    rng, rate = np.random.default_rng(0), draw.rate / draw.pixels**2
+
+    def climb(unit: int, steps: int) -> float:
+        x, highest = rng.standard_normal((28, 28), dtype="float32") * np.float32(draw.noise / draw.pixels), -np.inf
+        for i in range(steps):
+            x = np.clip(x, 0, 1)
+            move = rng.integers(-draw.jitter, draw.jitter + 1, 2)
+            moved = torch.from_numpy(np.roll(x, move, (0, 1))[None, None]).requires_grad_(True)
+            score = net(moved)[0, unit]
+            score.backward()
+            g = np.roll(moved.grad[0, 0].numpy(), -move, (0, 1))
+            if float(score) > highest:
+                highest, best = float(score), x  # noqa: F841 (the picture)
+            norm = np.sqrt((g * g).sum())
+            x = x + g * (draw.length / norm if draw.length else min(rate, draw.gain / norm**2) if draw.gain else rate)
+            x *= 1 - draw.decay
+            if draw.blur_width and i % draw.blur_every == 0:
+                x = gaussian_filter(x, draw.blur_width)
+            if draw.norm_percentile:
+                x = np.where(np.abs(x) < np.percentile(np.abs(x), draw.norm_percentile), 0, x)
+            if draw.contribution_percentile:
+                share = np.abs(g * x)
+                x = np.where(share < np.percentile(share, draw.contribution_percentile), 0, x)
+        return highest
+
+    climb(0, 5)
+    start = time.perf_counter()
+    found = [climb(10 * i // images, steps or draw.steps) for i in range(images)]
+    seconds = (time.perf_counter() - start) * 90 / images
+    return {"seconds": seconds, "highest": statistics.fmean(found), "peak MiB": peak_memory(), "blas": blas()}

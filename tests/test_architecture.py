@@ -19,11 +19,11 @@ RANKS = {
     "blas": 0,
     "files": 0,
     **dict.fromkeys(["numerics", "datasets"], 1),
-    **dict.fromkeys(["layers", "rbm"], 2),
-    **dict.fromkeys(["dbn", "mlp", "sdae", "convnet", "crbm", "tempering"], 3),
-    "evaluate": 4,
+    **dict.fromkeys(["layers", "convolution", "rbm"], 2),
+    **dict.fromkeys(["dbn", "mlp", "sdae", "convnet", "tempering"], 3),
+    **dict.fromkeys(["crbm", "evaluate"], 4),
     **dict.fromkeys(["train", "visualize", "checkpoint"], 5),
-    **dict.fromkeys(["plot", "results", "sklearn"], 6),
+    **dict.fromkeys(["plot", "results", "sklearn", "views"], 6),
     **dict.fromkeys(["report", "doctor", "console"], 7),
     "commands": 8,
     "cli": 9,
@@ -31,6 +31,7 @@ RANKS = {
 MATHS = {
     "numerics",
     "layers",
+    "convolution",
     "rbm",
     "tempering",
     "dbn",
@@ -41,6 +42,7 @@ MATHS = {
     "evaluate",
     "train",
     "visualize",
+    "views",
 }
 FILES = sorted(path.relative_to(ROOT) for path in ROOT.rglob("*.py"))
 

@@ -180,6 +180,62 @@ def test_centered_update(xp, kind, persistent):
     assert np.abs(centered["W"] - plain["W"]).max() > 0.01
 
 
+@pytest.mark.parametrize("variance", [0.1, 1, 2.5])
+def test_centered_gaussian_update_does_not_depend_on_what_a_hidden_unit_calls_on(xp, variance):
+    """The invariance that centering is for (Melchior et al. 2016): the same machine, unit 0 swapped on for off, learns
+    the same. By completing the square it has W_0' = -W_0, c_0' = -c_0, b' = b + variance W_0, before and after."""
+    W, b, c = (0.5 * oracles.machine(V, H)[0], *oracles.machine(V, H)[1:])
+    numbers = np.random.default_rng(0)
+    data, h_mean = numbers.normal(1, 1, size=(60, V)), np.array([0.2, 0.5, 0.9])
+    chains = (numbers.random((60, H)) < 0.5).astype(float)
+    sign = np.array([-1.0, 1.0, 1.0])
+
+    def swap(W, b, c):
+        return W * sign, b + variance * W[:, 0], c * sign
+
+    def update(machine, h, h_mean):
+        rbm = GaussianRBM(*(xp.asarray(x.copy()) for x in machine), variance=variance)
+        one_update(xp, rbm, data, h, h_mean=h_mean, centered=True)
+        return [host(x) for x in rbm.params().values()]
+
+    expected = swap(*update((W, b, c), chains, h_mean))
+    swapped = [abs(x - (sign < 0)) for x in (chains, h_mean)]
+    for name, found, value in zip(("W", "b", "c"), update(swap(W, b, c), *swapped), expected, strict=True):
+        np.testing.assert_allclose(found, value, atol=1e-9, err_msg=name)
+
+
+@pytest.mark.parametrize("variance", [0.1, 2.5])
+def test_centered_gaussian_update_is_the_gradient_of_the_centered_machine(xp, variance):
+    """By finite differences of the free energy with the states of h summed out, of E = |v - b|^2 / (2 variance) -
+    (v - mu)' W (h - lambda) - c' (h - lambda), whose ordinary biases are b - variance W lambda and c - W' mu."""
+    W, b, c = machine = (0.5 * oracles.machine(V, H)[0], *oracles.machine(V, H)[1:])
+    numbers = np.random.default_rng(0)
+    data, h_mean = numbers.normal(1, 1, size=(60, V)), np.array([0.2, 0.5, 0.9])
+    chains = (numbers.random((60, H)) < 0.5).astype(float)
+    rbm = GaussianRBM(*(xp.asarray(x.copy()) for x in machine), variance=variance)
+    drawn = host(rbm.sample_v_given_h(xp.asarray(chains), rng=make_rng(xp, 3)))
+    rbm.sample_v_given_h = lambda h, *, rng: xp.asarray(drawn)  # the model's side, for both
+    change, state = one_update(xp, rbm, data, chains, h_mean=h_mean, centered=True)
+    mu, lam, h = data.mean(axis=0), host(state.arrays["h_mean"]), oracles.states(H)
+
+    def log_ratio(W, b, c):
+        """Mean of -F over the data, less that over the model's side."""
+        mean = []
+        for v in (data, drawn):
+            energy = ((v - b) ** 2).sum(axis=1)[:, None] / (2 * variance)
+            mean.append(np.log(np.exp((v - mu) @ W @ (h - lam).T + (h - lam) @ c - energy).sum(axis=1)).mean())
+        return mean[0] - mean[1]
+
+    centered = {"W": W, "b": b + variance * W @ lam, "c": c + W.T @ mu}
+    gradient = {
+        name: oracles.numerical_gradient(lambda x, name=name: log_ratio(**{**centered, name: x}), value)
+        for name, value in centered.items()
+    }
+    np.testing.assert_allclose(change["W"], gradient["W"], atol=1e-6)
+    np.testing.assert_allclose(change["vbias"], variance * (gradient["b"] - gradient["W"] @ lam), atol=1e-6)
+    np.testing.assert_allclose(change["hbias"], gradient["c"] - gradient["W"].T @ mu, atol=1e-6)
+
+
 def test_sparsity_pulls_the_hidden_biases_alone(xp):
     data, chains, h_mean = patterns(), np.zeros((60, H)), np.array([0.2, 0.5, 0.9])
     plain, _ = one_update(xp, build(xp), data, chains, h_mean=h_mean)

@@ -12,6 +12,7 @@ from planted import N_UNITS, cosines, planted
 
 from dbnvis import DBN, RBM, ClampedGibbs, GaussianRBM, Unit, clamp, gibbs
 from dbnvis.backend import UnitStreams, make_rng, move, to_numpy
+from dbnvis.backend.clusters import cluster_centres
 from dbnvis.evaluate.chains import MIXED, binary_scale_reduction
 from dbnvis.evaluate.scores import pre_activations, rescale
 from dbnvis.visualize.clamped_gibbs import _Sampler
@@ -365,6 +366,15 @@ def test_chains_of_data_start_at_the_data_of_gaussian_units():
     images = np.full((10, 3), 7.5)
     sampler = _Sampler(ClampedGibbs(chains=4), DBN([rbm], (3,), input_norm=1.0), "h1", images, [1, 2, 3, 4])
     np.testing.assert_array_equal(sampler._start([0, 1], "data", UnitStreams([make_rng(np, i) for i in (0, 1)])), 7.5)
+
+
+def test_modes_are_the_planted_clusters(xp):
+    planted = 5.0 * np.eye(4)[:3]
+    x = planted[np.arange(90) % 3] + 0.1 * np.random.default_rng(0).standard_normal((90, 4))
+    found = to_numpy(cluster_centres(move(x, xp), 3))
+    np.testing.assert_allclose(found[found.argmax(axis=1).argsort()], planted, atol=0.1)
+    same = to_numpy(cluster_centres(xp.ones((9, 4)), 3))  # fewer distinct rows than clusters, without a warning
+    np.testing.assert_array_equal(same, 1)
 
 
 @pytest.mark.parametrize("start", ["noise", "data"])

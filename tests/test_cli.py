@@ -2,19 +2,23 @@
 
 import csv
 import json
+import re
 import socket
 import sys
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from dbnvis import checkpoint, console, datasets
+from dbnvis import DBN, checkpoint, console, datasets
 from dbnvis.backend import gpu_status, make_rng
 from dbnvis.cli import main
 from dbnvis.commands import COMMANDS
 from dbnvis.console import parse_indices
+from dbnvis.convnet import ConvNet
+from dbnvis.report.reproduction import Stage
 from dbnvis.results import model_hash
 from dbnvis.visualize import VISUALIZERS
 
@@ -204,6 +208,18 @@ def test_compare_writes_one_sheet_of_the_unit(capsys, trained, tmp_path):
     assert [Path(f).name for f in written(tmp_path / "out")] == [f"compare_h3_5.{s}" for s in ("json", "npz", "png")]
 
 
+@pytest.mark.parametrize("command", [("visualize", "--units", "0-3"), ("compare", "h1:0")])
+def test_pictures_can_be_unwhitened_of_whitened_data_alone(capsys, trained, tmp_path, command):
+    err = refused(capsys, *command, "--unwhiten", "--model", trained, "--out", tmp_path / "out")
+    assert "images of digits are not whitened" in err and "leave" in err
+    dbn = DBN.random((144, 12), (12, 12), rng=np.random.default_rng(0), variance=0.1, input_range=(-np.inf, np.inf))
+    dbn.input_norm = 3.0
+    responses = {"h1": np.linspace(-1, 1, 5)[:, None] * np.ones(12)}
+    checkpoint.save(tmp_path / "m.npz", dbn, config={}, seed=0, info={"dataset": "patches"}, arrays=responses)
+    assert main([*command, "--unwhiten", "--model", str(tmp_path / "m.npz"), "--out", str(tmp_path / "out")]) == 0
+    assert all(Path(name).stem.endswith("_unwhitened") for name in written(tmp_path / "out"))
+
+
 def test_data_lists_every_data_set_and_where_it_is(capsys, tmp_path):
     assert main(["data"]) == 0
     said = capsys.readouterr().out
@@ -211,6 +227,19 @@ def test_data_lists_every_data_set_and_where_it_is(capsys, tmp_path):
         assert name in said
     assert "embedded" in said
     assert "not found; dbnvis data --fetch mnist" in said
+
+
+@pytest.mark.parametrize("command", ["data", "doctor"])
+def test_photographs_of_the_users_own_are_found_before_the_embedded_ones(capsys, tmp_path, command):
+    def said():
+        assert main([command, "--data-dir", str(tmp_path)]) == 0
+        lines = [line.removeprefix("data").lstrip() for line in capsys.readouterr().out.splitlines()]
+        (line,) = (line for line in lines if line.startswith("patches"))
+        return line
+
+    assert said().endswith("embedded")
+    (tmp_path / "patches").mkdir()
+    assert said().endswith(str(tmp_path / "patches"))
 
 
 def test_doctor_reports_versions_blas_gpu_and_data(capsys):
@@ -382,6 +411,9 @@ def test_a_folder_that_cannot_be_written_is_refused(capsys, trained, tmp_path, c
         (["visualize", "--method", "am", "--chains", "3"], "--chains"),
         (["train", "--epochs", "0"], "epochs must be an integer of at least 1, got 0"),
         (["train", "--learning-rate", "-1"], "learning_rate must be a finite number"),
+        (["reproduce", "--paper", "erhan2009", "--quick"], "--paper has no --quick"),
+        (["reproduce", "--examples", "500"], "dbnvis train --examples"),
+        (["train", "--dataset", "digits", "--examples", "10801"], "to 10800 examples, got 10801"),
         ([], "reproduce"),
     ],
 )
@@ -419,6 +451,44 @@ def test_mistakes_write_nothing_to_the_working_directory(capsys, trained):
     refused(capsys, "visualize", "--method", "combination", "--k", "99", "--units", "0", "--model", trained)
     refused(capsys, "train", "--dataset", "nothing")
     assert written(".") == []
+
+
+def test_training_on_a_stream_shows_every_example_once(tmp_path):
+    args = ["train", "--dataset", "digits", "--hidden", "5", "--examples", "160", "--batch-size", "20"]
+    assert main([*args, "--out", str(tmp_path)]) == 0
+    saved = checkpoint.load(tmp_path / "digits" / "model.npz", xp=np)
+    assert saved.config["epochs"] == 1  # a chunk
+    assert "deformed by" in saved.info["data_sha256"]
+
+
+def test_the_page_of_a_paper_is_made_by_stages_and_resumed(capsys, tmp_path, monkeypatch):
+    """Stages of the page itself: tests/test_report_erhan.py."""
+    made = []
+
+    def stages(page):
+        assert (page.digits.name, page.patches.name, page.examples) == ("digits", "bars", 500)
+
+        def make(name):
+            made.append(name)
+            if made == ["one", "two"]:
+                raise KeyboardInterrupt
+            (tmp_path / name).write_text("done")
+
+        return [Stage(name, tmp_path / name, [], lambda name=name: make(name)) for name in ("one", "two")]
+
+    monkeypatch.setattr("dbnvis.commands.reproduce.stages", stages)
+    load = datasets.load
+    few = replace(load("digits"), name="bars")
+    monkeypatch.setattr(
+        datasets, "load", lambda name, *args, **kw: few if name == "patches" else load(name, *args, **kw)
+    )
+    command = ["reproduce", "--paper", "erhan2009", "--dataset", "digits", "--examples", "500", "--out", str(tmp_path)]
+    assert main(command) == 130
+    assert "stopped in two; the same command with --resume goes on" in capsys.readouterr().err
+    assert main([*command, "--resume"]) == 0
+    said = capsys.readouterr().out
+    assert made == ["one", "two", "two"]
+    assert "one (kept)" in said and "README.md" in said
 
 
 # --- interruptions
@@ -469,7 +539,11 @@ def test_autoencoders_are_trained_resumed_and_looked_at_in_a_folder_of_their_own
     out, err = capsys.readouterr()
     assert written(tmp_path / "a") == sorted(str(Path(p).relative_to(tmp_path / "a")) for p in out.split())
     assert written(tmp_path / "a") == [
-        *(f"digits-sdae/figures/training.{suffix}" for suffix in ("json", "npz", "png")),
+        *(
+            f"digits-sdae/figures/{name}.{suffix}"
+            for name in ("health_h1", "health_h2", "health_h3", "training")
+            for suffix in ("json", "npz", "png")
+        ),
         "digits-sdae/model.npz",
     ]
     assert "held-out" in err and "nan" not in err
@@ -489,6 +563,33 @@ def test_autoencoders_are_trained_resumed_and_looked_at_in_a_folder_of_their_own
     assert main(["compare", "h2:3", "--model", model, "--out", str(tmp_path / "c")]) == 0
     assert "no p(v | h)" in refused(capsys, "visualize", "--method", "gibbs", "--units", "0", "--model", model)
     assert "has no likelihood" in refused(capsys, "evaluate", model)
+
+
+def test_a_convnet_is_trained_and_looked_at_in_a_folder_of_its_own(capsys, tmp_path, monkeypatch):
+    args = ["train", "--family", "convnet", "--dataset", "digits", "--out", str(tmp_path), "--device", "cpu"]
+    assert "do not fit maps of shape" in refused(capsys, *args)  # digits of so few pixels
+    monkeypatch.setattr(ConvNet, "random", partial(ConvNet.random, channels=(4,), kernel=3))
+    assert main([*args, "--convnet.epochs", "2", "--convnet.batch-size", "20"]) == 0
+    out, err = capsys.readouterr()
+    model = tmp_path / "digits-convnet" / "model.npz"
+    path, error = out.splitlines()
+    assert path == str(model) and written(tmp_path) == ["digits-convnet/model.npz"]
+    assert re.fullmatch(r"test error \d+\.\d\d %", error) and "loss" in err and "nan" not in err
+    assert "its epochs is 2, this run's is 3" in refused(capsys, *args, "--resume", "--convnet.epochs", "3")
+    assert "leave them out for a convnet" in refused(capsys, *args, "--hidden", "30")
+    assert "the --convnet options" in refused(capsys, *args, "--epochs", "3")
+    for unit in ("conv1:2@3,1", "output:3"):
+        assert main(["compare", unit, "--model", str(model), "--out", str(tmp_path)]) == 0
+    assert "digits/sheets/compare_conv1_2_3_1.png" in written(tmp_path)
+    assert "no p(v | h)" in refused(capsys, "visualize", "--method", "gibbs", "--units", "0", "--model", str(model))
+    assert "has no likelihood" in refused(capsys, "evaluate", str(model))
+
+
+def test_the_shipped_convnet_works_without_data(capsys, tmp_path):
+    assert main(["compare", "conv1:3", "--model", "convnet", "--out", str(tmp_path)]) == 0
+    assert "methods that need training images were left out" in capsys.readouterr().err
+    assert "no unit conv2:32; layer conv2 has units" in refused(capsys, "compare", "conv2:32", "--model", "convnet")
+    assert "conv2:5@3,4, or @mean" in refused(capsys, "compare", "conv2:5@3", "--model", "convnet")
 
 
 @pytest.mark.parametrize(

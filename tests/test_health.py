@@ -4,9 +4,12 @@ import json
 
 import numpy as np
 import pytest
-from test_report import CONFIG, HIDDEN, tiny, train
+from scipy.special import expit
+from test_report import CONFIG, HIDDEN, real_valued, tiny, train
 
-from dbnvis import checkpoint, report
+from dbnvis import DenoisingConfig, FilterCombination, checkpoint, report
+from dbnvis.plot import dashboard
+from dbnvis.report import health
 from dbnvis.report.album import Album, shown_epoch
 from dbnvis.report.health import training_health
 from dbnvis.train import CDConfig
@@ -70,6 +73,45 @@ def test_one_figure_per_layer_with_its_numbers(tmp_path):
     filters = np.load(tmp_path / "health_h1.npz")["filters"]
     np.testing.assert_allclose(filters[-10:], study.model.rbms[0].W[:, :10].T.reshape(10, 6, 6), rtol=1e-6)
     assert json.loads((tmp_path / "health_h1.json").read_text())["dataset"] == "tiny"
+
+
+@pytest.mark.parametrize("real", [False, True])
+def test_autoencoders_get_a_figure_of_their_own(tmp_path, monkeypatch, real):
+    """Reconstructions in place of particles; errors and weights in place of free energies."""
+    drawn = []
+    monkeypatch.setattr(health, "dashboard", lambda rows, **words: drawn.append(rows) or dashboard(rows, **words))
+    data = real_valued() if real else tiny()
+    path = train(tmp_path, data=data, config=DenoisingConfig(epochs=3, batch_size=20))
+    study, history = report.open_study(path, data, out=tmp_path, seed=0, xp=np)
+    training_health(study, history, data.test_images)
+    assert [path.name for path in study.written if path.suffix == ".png"] == [f"health_h{i}.png" for i in (1, 2, 3)]
+    arrays = np.load(tmp_path / "health_h2.npz")
+    below, dae = study.model.daes[:2]
+    mean_h = expit(expit(data.test_images.reshape(60, 36) @ below.W + below.hbias) @ dae.W + dae.hbias)
+    np.testing.assert_allclose(arrays["mean_h"], mean_h, rtol=1e-4)
+    back = expit(mean_h @ dae.W.T + dae.vbias) @ below.W.T + below.vbias
+    back = (back if real else expit(back)).reshape(60, 6, 6)
+    np.testing.assert_allclose(arrays["reconstructions"], back[:20], rtol=1e-3, atol=1e-5)
+    assert arrays["filters"].shape == (3 * 10, 6, 6)  # epochs 1, 2 and the last, 3
+    np.testing.assert_allclose(
+        arrays["filters"][-10:].reshape(10, 36), (below.W @ dae.W[:, :10]).T, rtol=1e-4, atol=1e-6
+    )
+    panel = drawn[1][0][1].panel  # images in odd rows, what is kept of them below
+    assert panel.symmetric == real
+    np.testing.assert_array_equal(panel.tiles[20:30], data.test_images[10:20])
+    np.testing.assert_array_equal(panel.tiles[30:40], arrays["reconstructions"][10:])
+    errors = drawn[1][1][0].lines
+    epochs = [stats for stats in history if stats.layer == "h2"]
+    assert errors["training"][1] == [stats.reconstruction_error for stats in epochs]
+    assert errors["test"][1] == [stats.held_out_error for stats in epochs]
+
+
+def test_filters_are_carried_down_through_every_layer(tmp_path):
+    data = tiny()
+    study, history = report.open_study(train(tmp_path), data, out=tmp_path, seed=0, xp=np)
+    training_health(study, history, data.test_images)
+    expected = FilterCombination(k=None)(study.model, [f"h3:{i}" for i in range(9)]).images[:, 0]
+    np.testing.assert_allclose(np.load(tmp_path / "health_h3.npz")["filters"][-9:], expected, rtol=1e-4, atol=1e-7)
 
 
 def test_a_model_without_an_album_gives_no_figure(tmp_path):

@@ -57,6 +57,14 @@ def test_embedded_patches(embedded):
     assert len(np.unique(embedded.train_images.reshape(100_000, -1), axis=0)) > 99_900  # nor occurs twice
 
 
+def test_embedded_crops_are_large_and_whitened():
+    data = datasets.load("crops")
+    assert data.train_images.shape == (1000, 70, 70) and data.test_images.shape == (100, 70, 70)
+    assert data.train_images.var() == pytest.approx(0.1, rel=1e-3)
+    assert datasets.DATASETS["crops"].whitened and data.input_range == (-np.inf, np.inf)
+    assert len(np.unique(data.train_images.reshape(1000, -1), axis=0)) == 1000
+
+
 def test_embedded_patches_are_the_same_every_time(embedded):
     train, _, test, _ = patches.sample()
     np.testing.assert_array_equal(train, embedded.train_images)
@@ -65,11 +73,12 @@ def test_embedded_patches_are_the_same_every_time(embedded):
     np.testing.assert_array_equal(steps, np.rint(steps))  # last bits of the arithmetic do not show
 
 
-def test_training_and_test_patches_share_no_pixel():
+@pytest.mark.parametrize("side", [12, 15])
+def test_training_and_test_patches_share_no_pixel(side):
     seen = np.zeros((2, 80, 100), bool)
-    for part, corners in zip(seen, patches.positions(whiten(photograph())), strict=True):
+    for part, corners in zip(seen, patches.positions(whiten(photograph()), side), strict=True):
         for row, column in corners:
-            part[row : row + 12, column : column + 12] = True
+            part[row : row + side, column : column + side] = True
     assert seen[0].any() and seen[1].any() and not (seen[0] & seen[1]).any()
     assert seen[1].mean() == pytest.approx(0.2, abs=0.05)
 
@@ -100,7 +109,9 @@ def test_photographs_give_equal_shares(monkeypatch):
     monkeypatch.setattr(patches, "N_TRAIN", 101)
     monkeypatch.setattr(patches, "N_TEST", 10)
     drawn = []
-    monkeypatch.setattr(patches, "windows", lambda image: drawn.append(image.shape) or np.zeros((999, 999, 12, 12)))
+    monkeypatch.setattr(
+        patches, "windows", lambda image, side: drawn.append(image.shape) or np.zeros((999, 999, 12, 12))
+    )
     images = [whiten(photograph(seed=i)) for i in range(3)]
     with np.errstate(all="ignore"):
         train, _, test, _ = patches.cut(iter(images), 3)

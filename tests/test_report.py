@@ -24,8 +24,10 @@ from dbnvis import (
     report,
 )
 from dbnvis.datasets import Dataset
-from dbnvis.evaluate.scores import pre_activations, rescale
+from dbnvis.datasets.whitening import unwhiten
+from dbnvis.evaluate.scores import Responses, pre_activations, rescale
 from dbnvis.mlp import classifier
+from dbnvis.plot import sheet
 from dbnvis.report import figures, session, study
 from dbnvis.report.health import training_curves, training_health
 from dbnvis.results import array_hash, model_hash
@@ -264,6 +266,13 @@ def test_a_training_that_diverges_later_keeps_the_last_good_checkpoint(tmp_path,
 # --- autoencoders, real-valued data
 
 
+WITHOUT_SAMPLING = {
+    "ActivationMaximization",
+    "FilterCombination",
+    "RegularizedOptimization",
+    "StrongestConnections",
+    "TopImages",
+}
 DENOISING = DenoisingConfig(epochs=3, batch_size=20)
 
 
@@ -326,10 +335,10 @@ def test_a_study_of_autoencoders_has_every_figure_that_needs_no_sampling(autoenc
     with np.load(tmp_path / "training.npz") as numbers:
         assert "free_energy_gap" not in numbers.files  # there is none
         np.testing.assert_array_equal(numbers["held_out_error"], [stats.held_out_error for stats in history])
-    training_health(opened, history, tiny().test_images)  # of chains, which there are none
+    training_health(opened, history, tiny().test_images)
     figures.compare(opened, Unit("h3", 1))
     shown = {name.partition(".")[0] for name in np.load(tmp_path / "compare_h3_1.npz")}
-    assert shown == {"ActivationMaximization", "FilterCombination", "TopImages", "StrongestConnections"}
+    assert shown == WITHOUT_SAMPLING
 
 
 def test_real_valued_data_get_a_lowest_layer_of_their_own(tmp_path):
@@ -340,6 +349,67 @@ def test_real_valued_data_get_a_lowest_layer_of_their_own(tmp_path):
     sdae = checkpoint.load(train(tmp_path / "sdae", data=data, config=replace(DENOISING, epochs=1)), xp=np).model
     assert [dae.linear for dae in sdae.daes] == [True, False, False]
     assert dbn.input_range == sdae.input_range == (-1.0, 1.0)
+
+
+# --- whitened data
+
+
+@pytest.fixture
+def whitened_study(tmp_path):
+    """Of a random DBN that looks at whitened pictures, under the name of the whitened data set."""
+    rng = np.random.default_rng(0)
+    dbn = DBN.random((36, 14, 10), (6, 6), rng=rng, variance=0.1, input_range=(-np.inf, np.inf))
+    dbn.input_norm, images = 2.0, rng.normal(size=(50, 6, 6)).astype("float32")
+    return report.Study(dbn, "patches", Responses.of(dbn, images), tmp_path, images=images)
+
+
+@pytest.fixture
+def sheets(monkeypatch):
+    """The arguments of every sheet drawn."""
+    drawn = []
+    monkeypatch.setattr(
+        figures.plot, "sheet", lambda panels, **words: drawn.append((panels, words)) or sheet(panels, **words)
+    )
+    return drawn
+
+
+DRAWINGS = {
+    "sheet": lambda study: figures.sheet(study, METHODS[0], study.pictures(METHODS[0], study.units("h2", 3)), "a"),
+    "units": lambda study: figures.sheet(study, METHODS[2], study.pictures(METHODS[2], study.units("h2", 3)), "a"),
+    "compare": lambda study: figures.compare(study, Unit("h2", 1)),
+    "side by side": lambda study: figures.methods_side_by_side(study, 3, METHODS),
+    "starts": lambda study: figures.starts(study, 2, 2),
+}
+
+
+@pytest.mark.parametrize("draw", DRAWINGS.values(), ids=DRAWINGS)
+def test_pictures_of_a_network_on_whitened_data_are_drawn_in_either_space(whitened_study, sheets, draw):
+    """Unwhitened by a matrix made from single pixels; scores, and the arrays kept, stay those of the whitened ones."""
+    unmix = unwhiten(np.eye(36).reshape(36, 6, 6)).reshape(36, 36)
+    draw(whitened_study)
+    draw(replace(whitened_study, unwhiten=True, written=[]))
+    (plain, words), (luminance, other_words) = sheets[0], sheets[len(sheets) // 2]
+    assert "whitened, as the network sees them" in words["legend"] and "unwhitened" not in words["heading"]
+    assert (
+        "inverse of the whitening filter" in other_words["legend"] and "patches, unwhitened" in other_words["heading"]
+    )
+    for before, after in zip(plain, luminance, strict=True):
+        assert before.symmetric and after.symmetric  # zero is mid-grey, whatever the method
+        assert before.captions == after.captions
+        flat, scale = before.tiles.reshape(-1, 36), np.abs(after.tiles).max()
+        np.testing.assert_allclose(after.tiles.reshape(-1, 36), flat @ unmix, atol=1e-5 * scale)
+        assert np.abs(after.tiles - before.tiles).max() > 0.1 * scale
+    for kept in whitened_study.out.glob("*_unwhitened.npz"):
+        whitened = np.load(kept.with_name(kept.name.replace("_unwhitened", "")))
+        for name, array in np.load(kept).items():
+            np.testing.assert_array_equal(array, whitened[name])
+        assert json.loads(kept.with_suffix(".json").read_text())["settings"]["unwhiten"] is True
+
+
+def test_pictures_of_data_that_are_not_whitened_cannot_be_unwhitened(tiny_study):
+    assert "whitened" not in tiny_study.legend
+    with pytest.raises(ValueError, match="images of tiny are not whitened"):
+        replace(tiny_study, unwhiten=True)
 
 
 # --- opening
@@ -367,6 +437,20 @@ def test_a_model_of_a_version_without_later_settings_is_kept(tmp_path):
         train(tmp_path, resume=True, config=replace(CONFIG, temperatures=2))
 
 
+@pytest.mark.parametrize("config", [CONFIG, DenoisingConfig(epochs=3, batch_size=20)])
+def test_a_model_of_a_version_without_later_settings_is_kept_where_layers_differ(tmp_path, config):
+    configs = [config, replace(config, learning_rate=0.01), config]
+    path = train(tmp_path, config=configs)
+    saved = checkpoint.load(path, xp=np)
+    layers = [{k: v for k, v in layer.items() if k not in session.LATER} for layer in saved.config["layers"]]
+    old = {**saved.config, "layers": layers if config is CONFIG else saved.config["layers"]}
+    checkpoint.save(path, saved.model, config=old, seed=saved.seed, info=saved.info, arrays=saved.arrays)
+    stamp = path.stat().st_mtime_ns
+    assert train(tmp_path, config=configs, resume=True) == path and path.stat().st_mtime_ns == stamp
+    with pytest.raises(ValueError, match="its layers is"):
+        train(tmp_path, resume=True, config=[config, config, config])
+
+
 def test_an_unfinished_fine_tuning_is_not_opened(tmp_path):
     model = classifier(DBN.random((36, 5), (6, 6), rng=np.random.default_rng(0)), 3, rng=np.random.default_rng(0))
     checkpoint.save(tmp_path / "a.npz", model, config={"epochs": 3}, seed=0, info={"epoch": 2, "dataset": "tiny"})
@@ -382,7 +466,7 @@ def test_methods_that_cannot_apply_are_left_out_of_a_comparison(tmp_path):
     opened, _ = report.open_study(tmp_path / "a.npz", tiny(), out=tmp_path, seed=0, xp=np)
     figures.compare(opened, Unit("h2", 3))
     shown = {name.partition(".")[0] for name in np.load(tmp_path / "compare_h2_3.npz")}
-    assert shown == {"ActivationMaximization", "FilterCombination", "TopImages", "StrongestConnections"}
+    assert shown == WITHOUT_SAMPLING
 
 
 def test_an_unfinished_training_is_not_opened(tmp_path):
@@ -520,7 +604,7 @@ def test_the_other_figures(trained, tiny_study):
     assert (manifest["settings"]["n"], manifest["settings"]["steps"]) == (5, 3)
     _, arrays = check_figure(tiny_study.out, "starts")
     assert arrays["pictures.images"].shape == (2, 3, 6, 6)
-    for layer in ("h2", "h3"):
+    for layer in ("h1", "h2", "h3"):
         _, arrays = check_figure(tiny_study.out, f"samples_{layer}")
         assert arrays["pictures.images"].shape == (2, 4, 6, 6)
 
@@ -563,7 +647,7 @@ def test_the_same_figures_twice_have_the_same_bytes(trained, tmp_path):
         figures.samples(opened, n=2, shown=3)
         figures.fantasies(opened, n=4, steps=3)
     names = sorted(p.name for p in (tmp_path / "a").iterdir())
-    assert len(names) == 3 * 6
+    assert len(names) == 3 * 7
     for name in names:
         first, second = ((tmp_path / folder / name).read_text("latin1") for folder in ("a", "b"))
         if name.endswith(".json"):

@@ -1,6 +1,8 @@
 """dbnvis.report.manifolds and the diagnosis on sheets of samples, on a model that needs no training."""
 
 import json
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ from planted import planted
 
 from dbnvis import ClampedGibbs, InvarianceManifold
 from dbnvis.evaluate.scores import Responses
-from dbnvis.report import Study, figures, manifolds
+from dbnvis.report import Study, diagnosis, erhan, figures, manifolds
 
 QUICK = InvarianceManifold(max_angle=90.0, step=30.0, shown=2, starts=2)
 
@@ -57,18 +59,136 @@ def test_dead_units_are_left_out_of_the_table(study):
     assert manifolds.invariance(study, n=3, method=QUICK)[1]["units"] == 2
 
 
+def chains_of(study, **settings):
+    return study.pictures(ClampedGibbs(**{"chains": 6, "draws": 2, "thin": 5} | settings), study.units("h2", 2))
+
+
+def with_extras(pictures, **changed):
+    return replace(pictures, extras=pictures.extras | {name: np.asarray(x) for name, x in changed.items()})
+
+
 def test_the_diagnosis_of_samples_says_what_was_measured(study):
-    units = study.units("h2", 2)
-    pictures = study.pictures(ClampedGibbs(chains=6, draws=2, thin=5, diagnose=True), units)
+    pictures = chains_of(study, diagnose=True)
     x = {name: values[1] for name, values in pictures.extras.items()}
-    said = figures._diagnosis(pictures, 1)
-    assert f"R {x['mixing']:.2f}" in said and f"{x['ess']:.0f} draws" in said
+    said = f"{diagnosis.title(pictures, 1)} {diagnosis.labels(pictures, 1)[0]}"
+    assert f"R {x['mixing']:.2f}" in said and f"{x['ess']:.0f} draws" in said and f"{x['tau']:.0f}," in said
     assert f"apart {x['distance']:.2f}" in said and f"{x['p_on'][1]:.2f}±{x['p_on_error'][1]:.2f}" in said
-    plain = study.pictures(ClampedGibbs(chains=6, draws=2, thin=5), units)
-    assert "starts" not in figures._diagnosis(plain, 1)
+    assert f"starts: R {x['start_mixing']:.2f}" in said and f"{x['p_on'][0]:.2f}±{x['p_on_error'][0]:.2f} from" in said
+    visited = np.round(x["visited"] * 10).astype(int)
+    assert said.endswith(f"modes {visited[0]} and {visited[1]} of 10")
+    plain = chains_of(study)
+    assert "starts" not in diagnosis.labels(plain, 1)[0] and diagnosis.title(plain, 1) == "h2:1"
+    assert "starts" in diagnosis.legend(pictures) and "starts" not in diagnosis.legend(plain)
+
+
+def test_numbers_that_fail_are_marked(study):
+    good = {"mixing": [1.1] * 2, "start_mixing": [1.0] * 2, "start_p": [0.5] * 2, "p_on": [[0.2, 0.2]] * 2}
+    good |= {"p_on_error": [[0.03, 0.04]] * 2}
+    pictures = chains_of(study, diagnose=True)
+
+    def marks(**changed):
+        changed = with_extras(pictures, **(good | changed))
+        return (diagnosis.title(changed, 0) + diagnosis.labels(changed, 0)[0]).count("!")
+
+    assert marks() == 0
+    assert marks(mixing=[1.3, 1]) == marks(start_mixing=[1.3, 1]) == marks(start_p=[0.001, 1]) == 1
+    assert marks(p_on=[[0.2, 0.34], [0, 0]]) == 0 and marks(p_on=[[0.2, 0.36], [0, 0]]) == 1  # 3 x 0.05
+    assert marks(p_on=[[0.2, 0.201], [0, 0]], p_on_error=[[1e-9, 1e-9], [0, 0]]) == 0  # a constant unit, rounded
+
+
+def test_the_memory_of_chains_is_a_bound_where_their_record_is_short(study):
+    pictures = chains_of(study, draws=4, thin=25)  # a record of 100 sweeps
+    assert ", tau 9, 70 draws" in diagnosis.labels(with_extras(pictures, tau=[9.0, 9], ess=[70.0, 70]), 0)[0]
+    assert ", tau >11, <60 draws" in diagnosis.labels(with_extras(pictures, tau=[11.0, 9], ess=[60.0, 70]), 0)[0]
 
 
 def test_a_warning_names_the_units_whose_chains_failed(study):
     pictures = study.pictures(ClampedGibbs(chains=4, draws=1, thin=2, shown=0), study.units("h2", 3))
-    object.__setattr__(pictures, "notes", ("", "chains have not mixed (R = 3.0)", ""))
-    assert "the chains of h2:1 have not mixed" in figures._warning(pictures)
+    failed = replace(pictures, notes=("", "chains have not mixed (R = 3.0)", ""))
+    assert "the chains of h2:1 have not mixed" in diagnosis.warning(failed)
+    assert diagnosis.warning(replace(pictures, notes=("", "", ""))) == ""
+    many = replace(pictures, units=pictures.units * 4, notes=("chains have not mixed",) * 12)
+    said = diagnosis.warning(many, "planted")
+    assert "the planted chains of h2:0, h2:1, h2:2 and 9 others have not mixed" in said
+
+
+def test_the_summary_of_many_units_is_their_median_and_share(study):
+    pictures = with_extras(chains_of(study, draws=4, thin=25), mixing=[1.1, 1.9], tau=[4.0, 6.0], ess=[100.0, 60.0])
+    said = diagnosis.summary(pictures)
+    assert "R 1.5, tau 5, 80 draws" in said and "50 % of the units above R 1.2" in said
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """The arguments of every sheet."""
+    sheets = []
+    sheet = figures.plot.sheet
+    monkeypatch.setattr(figures.plot, "sheet", lambda panels, **k: sheets.append((panels, k)) or sheet(panels, **k))
+    return sheets
+
+
+def test_a_sheet_of_samples_is_diagnosed_and_its_pictures_are_left_as_they_are(study, drawn):
+    method = ClampedGibbs(chains=6, draws=2, thin=5, shown=3)
+    pictures = study.pictures(method, study.units("h2", 2))
+    figures.sheet(study, method, pictures, "asked")
+    panels = drawn[0][0]
+    assert [panel.title.partition(":")[0] for panel in panels] == ["h2", "h2"]
+    for i, panel in enumerate(panels):
+        np.testing.assert_array_equal(panel.tiles, pictures.images[i])
+        assert "starts: R" in panel.labels[0] and len(panel.labels) == len(panel.tiles)
+        assert "from partition functions" in panel.title
+    with np.load(study.out / "asked.npz") as arrays:
+        assert arrays["pictures.p_on"].shape == (2, 2)
+    assert json.loads((study.out / "asked.json").read_text())["settings"]["pictures"]["diagnose"] is True
+    study.images = None
+    figures.sheet(study, method, pictures, "without_data")  # what the chains themselves tell
+    assert all(panel.labels[0].startswith("R ") and "starts" not in panel.labels[0] for panel in drawn[1][0])
+
+
+def test_samples_are_of_every_layer_and_their_chains_are_warned_of(study, drawn, monkeypatch):
+    monkeypatch.setattr(diagnosis, "LONG_CHAINS", ClampedGibbs(chains=4, burn_in=0, draws=1, thin=2))
+    monkeypatch.setattr(diagnosis, "MIXED", 0.0)
+    figures.samples(study, n=2, shown=2)
+    assert [panels[0].title.partition(":")[0] for panels, _ in drawn] == ["h1", "h2", "h3"]
+    for panels, said in drawn:
+        assert "!" in panels[0].labels[0]
+        noted = json.loads((study.out / f"samples_{panels[0].title[:2]}.json").read_text())
+        assert noted["settings"]["pictures"]["shown"] == 2
+        assert "R: potential scale reduction" in said["legend"]
+
+
+def test_where_chains_fail_tempered_ones_are_drawn_too(study, monkeypatch):
+    monkeypatch.setattr(diagnosis, "LONG_CHAINS", ClampedGibbs(chains=4, burn_in=0, draws=1, thin=2))
+    pictures = Study.pictures
+    monkeypatch.setattr(
+        Study,
+        "pictures",
+        lambda self, method, units: replace(
+            pictures(self, method, units), notes=("failed" if units[0].layer == "h2" else "",) * len(units)
+        ),
+    )
+    figures.samples(study, n=2, shown=2, temperatures=3)
+    names = {path.stem for path in study.written}
+    assert names == {"samples_h1", "samples_h2", "samples_h3", "samples_h2_tempered"}
+    settings = json.loads((study.out / "samples_h2_tempered.json").read_text())["settings"]["pictures"]
+    assert settings["temperatures"] == 3
+
+
+def test_comparing_methods_diagnoses_the_chains(study, drawn):
+    figures.compare(study, study.units("h2", 1)[0])
+    (panels, said), *_ = drawn
+    (row,) = (panel for panel in panels if panel.title.startswith(ClampedGibbs.title))
+    assert row.labels[0].startswith("R ") and "starts: R" in row.labels[0]
+    assert "h2:0: p(on)" in said["legend"]
+
+
+def test_figure_3_diagnoses_both_networks(study, monkeypatch):
+    saved, rows, grid = [], [], erhan.plot.grid
+    monkeypatch.setattr(erhan.plot, "grid", lambda panels, **k: rows.extend(panels) or grid(panels, **k))
+    monkeypatch.setattr(diagnosis, "LONG_CHAINS", ClampedGibbs(chains=5, burn_in=5, draws=2, thin=5))
+    page = SimpleNamespace(study=lambda family, subject: study, save=lambda *saving: saved.append(saving))
+    erhan.sampling(page, units=2, samples=4)
+    assert [len(row) for row in rows] == [2, 2] and len(rows[0][0].tiles) == 4
+    for panel in (panel for row in rows for panel in row):
+        assert "starts: R" in panel.labels[0] and len(panel.labels) == 4 and "p(on)" in panel.title
+    assert all(pictures.extras["p_on"].shape == (2, 2) for _, _, shown in saved for _, pictures in shown.values())

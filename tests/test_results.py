@@ -122,6 +122,24 @@ def test_model_hash_sees_every_parameter():
     assert model_hash(again) in hashes
 
 
+def test_model_hash_sees_the_variance_of_gaussian_pixels_but_not_1():
+    """Binary models, and those whose variance is 1, keep the hash that their results cite."""
+    hashes = set()
+    for variance in (1, 0.1, 0.2, 1.0):
+        rng = np.random.default_rng(0)
+        hashes.add(model_hash(DBN.random((6, 4, 3), (2, 3), rng=rng, variance=variance, input_range=(-5, 5))))
+    assert len(hashes) == 3
+    model = DBN.random((6, 4, 3), (2, 3), rng=np.random.default_rng(0))
+    parameters_alone = array_hash(*(x for rbm in model.rbms for x in rbm.params().values()))
+    assert model_hash(model) == parameters_alone
+    for part in model.rbms:
+        part.W[...] = 0
+    gaussian = DBN.random((6, 4, 3), (2, 3), rng=np.random.default_rng(0), variance=1)
+    for part in gaussian.rbms:
+        part.W[...] = 0
+    assert model_hash(gaussian) == model_hash(model)
+
+
 def test_versions_are_those_installed():
     found = versions("numpy")
     assert found["dbnvis"] == dbnvis.__version__

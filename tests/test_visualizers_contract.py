@@ -20,6 +20,8 @@ SETTINGS = {
     "combination": {"k": 3},
     "connections": {"k": 3},
     "invariance": {"starts": 4, "step": 10.0, "shown": 2},
+    # Without what depends on which pixels are neighbours, or which are colours of one.
+    "regularized": {"starts": 4, "steps": 60, "decay": 0.1, "blur_width": 0.0, "norm_percentile": 0.0, "jitter": 0},
 }
 
 every_method = pytest.mark.parametrize("name", list(VISUALIZERS))

@@ -1,6 +1,7 @@
 """The commands: one dataclass each, whose fields are its options and whose `run` does it."""
 
 from .about import Data, Doctor
+from .explain import Explain
 from .look import Compare, Visualize
 from .models import Evaluate, Train
 from .options import Options, PageOptions, load_study
@@ -12,6 +13,7 @@ COMMANDS = {
     "evaluate": Evaluate,
     "visualize": Visualize,
     "compare": Compare,
+    "explain": Explain,
     "data": Data,
     "doctor": Doctor,
 }

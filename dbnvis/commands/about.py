@@ -21,8 +21,8 @@ class Data(Options):
             print(datasets.fetch(self.fetch, self.data_dir))
             return
         for name, spec in datasets.DATASETS.items():
-            where = "embedded" if spec.generate else datasets.locate(name, self.data_dir)
-            print(f"{name:14} {where or f'not found; dbnvis data --fetch {name}'}\n{'':14} {spec.about}")
+            missing = "embedded" if spec.generate else f"not found; dbnvis data --fetch {name}"
+            print(f"{name:14} {datasets.locate(name, self.data_dir) or missing}\n{'':14} {spec.about}")
 
 
 @dataclass(frozen=True)

@@ -2,34 +2,50 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import tyro
 
 from .. import report
 from ..console import parse_indices, say
-from ..report import figures
+from ..report import diagnosis, figures
 from ..visualize import VISUALIZERS, Unit, as_units
 from .options import Options, load_study
 
 
 @dataclass(frozen=True)
-class Visualize(Options):
+class SheetOptions(Options):
+    """Options of commands that draw one sheet."""
+
+    model: str = "pretrained"
+    """A checkpoint (model.npz of a training), or a model shipped with the package: pretrained (a deep belief network),
+    convnet."""
+    unwhiten: bool = False
+    """Of a network that looks at whitened photographs, such as patches: map pictures back to the photographs'
+    luminance, through the inverse of the whitening filter."""
+
+    def study(self) -> report.Study:
+        """The model's study, whose sheets go to the folder of its data set."""
+        study, _ = load_study(self, self.model)
+        return replace(study, out=self.out / study.dataset / "sheets", unwhiten=self.unwhiten)
+
+
+@dataclass(frozen=True)
+class Visualize(SheetOptions):
     """Draw units of one layer by one method, on one sheet."""
 
     method: str = "am"
-    """am, gibbs, combination, top-images, connections or invariance; settings of each: --method gibbs --help."""
+    """am, gibbs, combination, top-images, connections, invariance, regularized, or a recipe of the latter: plain,
+    digits-1 to 4, yosinski-1 to 4, simonyan; settings of each: --method gibbs --help."""
     layer: str = ""
     """h1, h2, ...; the top layer if absent."""
     units: str = ""
     """Units, such as 0-35 or 3,17,40-49; all: every unit; the first 36 if absent."""
-    model: str = "pretrained"
-    """A checkpoint (model.npz of a training), or pretrained: the model shipped with the package."""
     settings: Any = field(default_factory=VISUALIZERS["am"])
 
     def run(self) -> None:
-        study, _ = load_study(self, self.model)
+        study = self.study()
         layer = self.layer or study.model.layer_names[-1]
         as_units(study.model, [Unit(layer, 0)])
         if self.units in ("", "all"):
@@ -39,7 +55,8 @@ class Visualize(Options):
         as_units(study.model, units)
         _needs(study, self.settings)
         settings = self.settings if self.settings != type(self.settings)() else study.fitted(self.settings)
-        study.out = self.out / study.dataset / "sheets"
+        if len(units) <= figures.MOST_ROWS:
+            settings = diagnosis.diagnosed(study, settings)
         figures.sheet(
             study, settings, study.pictures(settings, units), f"{self.method}_{layer}_{self.units or 'first'}"
         )
@@ -47,19 +64,16 @@ class Visualize(Options):
 
 
 @dataclass(frozen=True)
-class Compare(Options):
+class Compare(SheetOptions):
     """Draw one unit by every method, on one sheet, with scores and settings."""
 
     unit: tyro.conf.Positional[str] = "h3:17"
-    """The unit, written LAYER:INDEX."""
-    model: str = "pretrained"
-    """A checkpoint (model.npz of a training), or pretrained: the model shipped with the package."""
+    """The unit, written LAYER:INDEX; of a convnet also conv2:5@3,4 (a channel at a position) or conv2:5@mean."""
 
     def run(self) -> None:
-        study, _ = load_study(self, self.model)
+        study = self.study()
         unit = Unit.parse(self.unit)
         as_units(study.model, [unit])
-        study.out = self.out / study.dataset / "sheets"
         figures.compare(study, unit)
         if study.images is None:
             say(f"no {study.dataset} at hand: methods that need training images were left out (dbnvis data)")

@@ -2,48 +2,74 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 import tyro
 
 from .. import report, results
 from ..backend import device_module
-from ..console import progress
+from ..console import LossBars, progress
+from ..datasets import Dataset
+from ..report.convnets import percent_wrong, train_convnet
 from ..report.health import training_curves, training_health
 from ..report.likelihood import Estimation, likelihood, save_likelihood
 from ..report.session import HIDDEN
 from ..train import CDConfig, DenoisingConfig
+from ..train.backprop import ConvNetConfig
 from .options import Options, load_study, train
 
 
 @dataclass(frozen=True)
 class Train(Options):
-    """Train a deep belief network, or a stack of denoising autoencoders, layer by layer, saving after every epoch."""
+    """Train a deep belief network, or a stack of denoising autoencoders, layer by layer, saving after every epoch.
 
-    family: Literal["dbn", "sdae"] = "dbn"
+    Or a convolutional classifier, by backpropagation.
+    """
+
+    family: Literal["dbn", "sdae", "convnet"] = "dbn"
     """dbn: restricted Boltzmann machines, which generate; sdae: autoencoders that learn to clean noisy input
-    (Vincent et al. 2010), by the --sdae options, in a folder of their own. Erhan et al. (2009) compare the two."""
+    (Vincent et al. 2010), by the --sdae options, in a folder of their own. Erhan et al. (2009) compare the two.
+    convnet: convolutional and dense layers that learn the classes, by the --convnet options, in a folder likewise."""
     hidden: tuple[int, ...] = HIDDEN
     """Hidden units of each layer, from the lowest."""
+    examples: int | None = None
+    """Learn from so many deformed copies of the training digits (up to 8,100,000 of MNIST; Loosli, Canu & Bottou 2007),
+    each shown once to every layer in chunks of 50,000, instead of from the digits epoch by epoch."""
     resume: bool = False
     """Go on from an interrupted training, to the same bits; keep a finished model."""
     cd: tyro.conf.OmitArgPrefixes[CDConfig] = field(default_factory=CDConfig)
     sdae: DenoisingConfig = field(default_factory=DenoisingConfig)
+    convnet: ConvNetConfig = field(default_factory=ConvNetConfig)
 
     def run(self) -> None:
-        config, other = (self.cd, self.sdae) if self.family == "dbn" else (self.sdae, self.cd)
-        if other != type(other)():
-            theirs = "those without --sdae" if self.family == "dbn" else "the --sdae options, such as --sdae.epochs"
+        by_family: dict[str, Any] = {"dbn": self.cd, "sdae": self.sdae, "convnet": self.convnet}
+        config = by_family.pop(self.family)
+        if any(other != type(other)() for other in by_family.values()):
+            theirs = f"the --{self.family} options, such as --{self.family}.epochs"
+            theirs = "those without --sdae or --convnet" if self.family == "dbn" else theirs
             raise ValueError(f"the settings of a training of --family {self.family} are {theirs}; got others")
         data = self.load()
         folder = self.out / (data.name if self.family == "dbn" else f"{data.name}-{self.family}")
-        model = train(self, data, self.hidden, config, folder, self.resume)
+        if isinstance(config, ConvNetConfig):
+            print(*self._convnet(data, config, folder), sep="\n")
+            return
+        model = train(self, data, self.hidden, config, folder, self.resume, self.examples)
         study, history = load_study(self, str(model), data)
         study.out = folder / "figures"
         training_curves(study, history)
         training_health(study, history, data.test_images)
         print(model, *study.written, sep="\n")
+
+    def _convnet(self, data: Dataset, config: ConvNetConfig, folder: Path) -> tuple[Path, str]:
+        xp, bars = device_module(self.device), LossBars()
+        if self.hidden != HIDDEN or self.examples is not None:
+            raise ValueError("--hidden and --examples are for trainings layer by layer; leave them out for a convnet")
+        with closing(bars):
+            model = train_convnet(data, config, folder=folder, seed=self.seed, xp=xp, resume=self.resume, on_epoch=bars)
+        return model, f"test error {percent_wrong(model, data, xp=xp):.2f} %"
 
 
 @dataclass(frozen=True)

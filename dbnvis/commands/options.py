@@ -12,9 +12,11 @@ from .. import datasets, report
 from ..backend import device_module
 from ..console import EpochBars, progress, say
 from ..datasets import Dataset
-from ..report.erhan import Page, open_page
+from ..report.page import Page, open_page
 from ..report.session import TRAINING, Config
 from ..train import EpochStats
+
+EXAMPLES = 2_500_000  # deformed digits, as many as Erhan et al. (2009) trained on
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Options:
     """Options of every command."""
 
     dataset: str = "auto"
-    """mnist, fashion-mnist, digits; auto: mnist where it is found or can be fetched, otherwise digits."""
+    """mnist, fashion-mnist, digits, patches; auto: mnist where it is found or can be fetched, otherwise digits."""
     data_dir: Path | None = None
     """Folder searched first for the data set's files (then $DBNVIS_DATA, data/ and the user's cache)."""
     out: Path = Path("results")
@@ -41,7 +43,15 @@ class Options:
         return datasets.load(self.dataset, self.data_dir, progress=True, notify=say)
 
 
-def train(options: Options, data: Dataset, hidden: Sequence[int], config: Config, folder: Path, resume: bool) -> Path:
+def train(
+    options: Options,
+    data: Dataset,
+    hidden: Sequence[int],
+    config: Config,
+    folder: Path,
+    resume: bool,
+    examples: int | None = None,
+) -> Path:
     bars = EpochBars()
     try:
         return report.train(
@@ -52,6 +62,7 @@ def train(options: Options, data: Dataset, hidden: Sequence[int], config: Config
             seed=options.seed,
             xp=device_module(options.device),
             resume=resume,
+            examples=examples,
             on_epoch=bars,
         )
     except KeyboardInterrupt:
@@ -80,20 +91,28 @@ def load_study(options: Options, model: str, data: Dataset | None = None) -> tup
 class PageOptions(Options):
     """Options of what belongs to the page of Erhan et al. 2009."""
 
-    examples: int = 2_500_000
+    examples: int = EXAMPLES
     """Deformed digits that the models of digits are trained on, each shown once to every layer, as in the paper."""
 
     @contextmanager
     def page(self) -> Iterator[Page]:
         """The page, whose models are trained when first asked for, and taken up where they were stopped."""
-        with closing(EpochBars()) as bars:
-            yield open_page(
-                self.load(),
-                datasets.load("patches", self.data_dir, notify=say),
-                examples=self.examples,
-                out=self.out / "erhan2009",
-                seed=self.seed,
-                xp=device_module(self.device),
-                on_epoch=bars,
-                progress=progress,
-            )
+        with paper_page(self, self.examples, resume=True) as page:
+            yield page
+
+
+@contextmanager
+def paper_page(options: Options, examples: int, *, resume: bool) -> Iterator[Page]:
+    """The page of Erhan et al. 2009 in a folder of its own."""
+    with closing(EpochBars()) as bars:
+        yield open_page(
+            options.load(),
+            datasets.load("patches", options.data_dir, notify=say),
+            examples=examples,
+            out=options.out / "erhan2009",
+            seed=options.seed,
+            xp=device_module(options.device),
+            on_epoch=bars,
+            progress=progress,
+            resume=resume,
+        )

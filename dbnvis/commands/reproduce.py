@@ -3,32 +3,63 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
 
+from ..console import say
 from ..report import figures
 from ..report.health import training_health
+from ..report.reproduction import stages
 from ..report.session import HIDDEN
 from ..train import CDConfig
-from .options import Options, load_study, train
+from .options import EXAMPLES, Options, load_study, paper_page, train
+
+
+@dataclass
+class Clock:
+    """Seconds of each stage."""
+
+    times: list[float] = field(default_factory=lambda: [time.perf_counter()])
+    said: list[str] = field(default_factory=list)
+
+    def done(self, stage: str) -> None:
+        self.times.append(time.perf_counter())
+        self.said.append(f"{self.times[-1] - self.times[-2]:7.1f} s  {stage}")
+
+    def __str__(self) -> str:
+        return "\n".join([*self.said, f"{self.times[-1] - self.times[0]:7.1f} s  in all"])
 
 
 @dataclass(frozen=True)
 class Reproduce(Options):
     """From the data to pictures of every hidden unit, in one command: data, training, all figures."""
 
+    paper: Literal["none", "erhan2009"] = "none"
+    """erhan2009: instead, the page of Erhan, Bengio, Courville & Vincent (2009): a DBN and a denoising autoencoder, of
+    digits and of patches of photographs, the paper's figures, and its claims tested. Takes about an hour."""
+    examples: int = EXAMPLES
+    """Of --paper: deformed digits that the models of digits are trained on, each shown once to every layer."""
     quick: bool = False
     """A first look within a minute: a third of the data, few epochs, fewer units; in a folder of its own."""
     resume: bool = False
-    """Go on from an interrupted training; keep a finished model."""
+    """Go on from an interrupted training; keep a finished model, and of --paper what was made of finished models."""
 
     def run(self) -> None:
-        clock = [time.perf_counter()]
-        stages: list[str] = []
+        if self.paper != "none" and self.quick:
+            raise ValueError("--paper has no --quick; give fewer --examples, such as 100000")
+        if self.paper == "none" and self.examples != EXAMPLES:
+            raise ValueError("--examples belongs to --paper; to train on deformed digits: dbnvis train --examples")
+        clock = Clock()
+        written = self._model(clock) if self.paper == "none" else self._page(clock)
+        for path in written:
+            if path.suffix == ".png":
+                print(f"figure   {path}")
+        print("Beside each figure lie its settings (.json) and its arrays (.npz).\n")
+        print(clock)
 
-        def done(stage: str) -> None:
-            clock.append(time.perf_counter())
-            stages.append(f"{clock[-1] - clock[-2]:7.1f} s  {stage}")
-
+    def _model(self, clock: Clock) -> list[Path]:
+        """One DBN and everything about its units."""
         data = self.load()
         folder = self.out / data.name
         config = CDConfig()
@@ -38,18 +69,31 @@ class Reproduce(Options):
                 replace(config, epochs=6),
                 self.out / f"{data.name}-quick",
             )
-        done(f"data: {data.name}, {len(data.train_images)} training images")
+        clock.done(f"data: {data.name}, {len(data.train_images)} training images")
         model = train(self, data, HIDDEN, config, folder, self.resume)
-        done(f"training: {config.epochs} epochs a layer")
+        clock.done(f"training: {config.epochs} epochs a layer")
         study, history = load_study(self, str(model), data)
         study.out = folder / "figures"
         health = ("training health", lambda: training_health(study, history, data.test_images))
         for name, draw in [health, *figures.reproduction(study, history, quick=self.quick)]:
             draw()
-            done(name)
+            clock.done(name)
         print(f"\nmodel    {model}")
-        for path in study.written:
-            if path.suffix == ".png":
-                print(f"figure   {path}")
-        print("Beside each figure lie its settings (.json) and its arrays (.npz).\n")
-        print(*stages, f"{clock[-1] - clock[0]:7.1f} s  in all", sep="\n")
+        return study.written
+
+    def _page(self, clock: Clock) -> list[Path]:
+        """The page of a paper, stage by stage."""
+        with paper_page(self, self.examples, resume=self.resume) as page:
+            clock.done(f"data: {page.digits.name}, {page.patches.name}")
+            for stage in stages(page):
+                try:
+                    if self.resume and stage.done(page):
+                        clock.done(f"{stage.name} (kept)")
+                        continue
+                    stage.make()
+                except KeyboardInterrupt:
+                    say(f"stopped in {stage.name}; the same command with --resume goes on from there")
+                    raise
+                clock.done(stage.name)
+        print(f"\npage     {page.out / 'README.md'}")
+        return page.written

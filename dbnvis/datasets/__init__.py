@@ -60,6 +60,13 @@ DATASETS: dict[str, Spec] = {
         generate=patches.sample,
         from_folder=patches.from_folder,
         input_range=(-math.inf, math.inf),
+        whitened=True,
+    ),
+    "crops": Spec(
+        about="embedded: 1,100 crops, 70 x 70, of the two whitened photographs, for convolutional networks",
+        generate=patches.sample_crops,
+        input_range=(-math.inf, math.inf),
+        whitened=True,
     ),
 }
 

@@ -53,6 +53,8 @@ class Spec:
         one, `generate` does.
     input_range : (float, float)
         Of the pixels.
+    whitened : bool
+        The images are of photographs filtered by `whitening.whiten`; its `unwhiten` leads back.
     patience : float
         Seconds a mirror may take without delivering; see `MIN_RATE`.
     """
@@ -63,6 +65,7 @@ class Spec:
     generate: Callable[[], Arrays] | None = None
     from_folder: Callable[[Path], Arrays] | None = None
     input_range: tuple[float, float] = (0.0, 1.0)
+    whitened: bool = False
     patience: float = 5.0
 
 

@@ -14,7 +14,7 @@ images".
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,9 @@ from dbnvis.datasets.whitening import VARIANCE, whiten
 
 SIDE = 12
 N_TRAIN, N_TEST = 100_000, 10_000
+#: Of what convolutional machines see, large enough for several filters side by side (Lee et al. 2009).
+CROP_SIDE = 70
+N_TRAIN_CROPS, N_TEST_CROPS = 1_000, 100
 BLOCKS = 5
 SEED = 1996
 #: A patch is dropped if its variance is below this share of its photograph's.
@@ -42,10 +45,18 @@ Arrays = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 def sample() -> Arrays:
     """100,000 and 10,000 patches of scikit-learn's two sample photographs, the same at every call."""
+    return cut(_whitened_samples(), 2)
+
+
+def sample_crops() -> Arrays:
+    """1,000 and 100 crops of 70 x 70 pixels of scikit-learn's two sample photographs, cut as the patches are."""
+    return cut(_whitened_samples(), 2, crops=True)
+
+
+def _whitened_samples() -> Iterator[np.ndarray]:
     from sklearn.datasets import load_sample_images
 
-    photographs = load_sample_images().images
-    return cut((whiten(image @ LUMINANCE) for image in photographs), len(photographs))
+    return (whiten(image @ LUMINANCE) for image in load_sample_images().images)
 
 
 def from_folder(folder: Path) -> Arrays:
@@ -122,17 +133,21 @@ def check(image: np.ndarray) -> None:
         raise ValueError("of one grey")
 
 
-def cut(photographs: Iterable[np.ndarray], n: int) -> Arrays:
-    """Draw different patches of `n` whitened photographs (H, W), an equal share of each; fewer where they are few."""
+def cut(photographs: Iterable[np.ndarray], n: int, *, crops: bool = False) -> Arrays:
+    """Draw different patches (or `crops`) of `n` whitened photographs (H, W), an equal share of each.
+
+    They are fewer where a photograph has few.
+    """
+    side, n_train, n_test = (CROP_SIDE, N_TRAIN_CROPS, N_TEST_CROPS) if crops else (SIDE, N_TRAIN, N_TEST)
     rng = np.random.default_rng(SEED)
     train: list[np.ndarray] = []
     test: list[np.ndarray] = []
     for i, image in enumerate(photographs):
-        train_at, test_at = positions(image)
-        for parts, at, total in ((train, train_at, N_TRAIN), (test, test_at, N_TEST)):
+        train_at, test_at = positions(image, side)
+        for parts, at, total in ((train, train_at, n_train), (test, test_at, n_test)):
             share = min(total * (i + 1) // n - total * i // n, len(at))
             rows, columns = rng.choice(at, share, replace=False).T
-            parts.append(windows(image)[rows, columns])
+            parts.append(windows(image, side)[rows, columns])
     scale = np.sqrt(VARIANCE / np.concatenate(train).var())
     train_images, test_images = (
         (np.rint(np.concatenate(parts) * scale / GRAIN) * GRAIN).astype(np.float32) for parts in (train, test)
@@ -140,21 +155,21 @@ def cut(photographs: Iterable[np.ndarray], n: int) -> Arrays:
     return train_images, np.zeros(len(train_images), np.uint8), test_images, np.zeros(len(test_images), np.uint8)
 
 
-def windows(image: np.ndarray) -> np.ndarray:
-    """All patches of `image` (H, W): a view (H - 11, W - 11, 12, 12)."""
-    return np.lib.stride_tricks.sliding_window_view(image, (SIDE, SIDE))
+def windows(image: np.ndarray, side: int = SIDE) -> np.ndarray:
+    """All patches of `image` (H, W): a view (H - side + 1, W - side + 1, side, side)."""
+    return np.lib.stride_tricks.sliding_window_view(image, (side, side))
 
 
-def positions(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def positions(image: np.ndarray, side: int = SIDE) -> tuple[np.ndarray, np.ndarray]:
     """Upper left corners (N, 2) of the patches of a photograph for training, and of those for testing."""
     from scipy.ndimage import uniform_filter
 
     def mean(x: np.ndarray) -> np.ndarray:
         """Of the patch that begins at each pixel."""
-        return uniform_filter(x, SIDE, origin=-(SIDE // 2))[: 1 - SIDE, : 1 - SIDE]
+        return uniform_filter(x, side, origin=-(side // 2))[: 1 - side, : 1 - side]
 
     busy = mean(image**2) - mean(image) ** 2 > BLANK * image.var()
-    row, column = (np.arange(side) * BLOCKS // side for side in image.shape)  # of the block that each pixel is in
+    row, column = (np.arange(n) * BLOCKS // n for n in image.shape)  # of the block that each pixel is in
     share = mean(((2 * row[:, None] + column) % BLOCKS == 0).astype(float))  # of a patch's pixels that are for testing
     return np.argwhere(busy & (share < EDGE)), np.argwhere(busy & (share > 1 - EDGE))
 

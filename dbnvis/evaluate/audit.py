@@ -26,13 +26,17 @@ class UnitAudit:
 
 def unit_audit(mean_h: Array, W: Array) -> UnitAudit:
     """Audit units from their activation probabilities (B, H) over some images and their weights (V, H)."""
-    xp = array_module(mean_h, W)
-    directions = W / xp.maximum(xp.sqrt((W * W).sum(axis=0)), 1e-12)
     low, high = mean_h.min(axis=0), mean_h.max(axis=0)
     always_on = low > ON
-    earlier = xp.triu(directions.T @ directions, k=1)  # [i, j] with i < j
     return UnitAudit(
         dead=((high < OFF) | (high - low < STIRS)) & ~always_on,
         always_on=always_on,
-        duplicate=earlier.max(axis=0) > SAME,
+        duplicate=duplicate_units(W),
     )
+
+
+def duplicate_units(W: Array) -> Array:
+    """Whether the weights (V, H) of each unit have a cosine above 0.95 with those of an earlier one: (H,) of bool."""
+    xp = array_module(W)
+    directions = W / xp.maximum(xp.sqrt((W * W).sum(axis=0)), 1e-12)
+    return xp.triu(directions.T @ directions, k=1).max(axis=0) > SAME  # [i, j] with i < j

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..backend import Array, array_module
+from ..convnet import unit_number
 
 BATCH = 5000  # images passed up at once
+MAPS_BATCH = 500  # of networks with maps, which are larger
 
 
 def rescale(images: Array, norm: float, n_axes: int) -> Array:
@@ -25,16 +27,29 @@ def rescale(images: Array, norm: float, n_axes: int) -> Array:
 
 
 def pre_activations(model: Any, layer: str, images: Array, indices: Sequence[int] | None = None) -> Array:
-    """Pre-activations of the units `indices` (all if absent) of `layer` at images (N, *input_shape): (N, U)."""
-    xp = array_module(images)
+    """Pre-activations of units of `layer` at images (N, *input_shape): (N, U).
+
+    The units of the numbers `indices`; if absent all, of a convolutional layer all channels at their centre.
+    """
+    xp, shape = array_module(images), model.layer_shape(layer)
     network = model.network.upto(f"{layer}.pre")
-    columns = slice(None) if indices is None else xp.asarray(indices)
-    batches = (images[i : i + BATCH] for i in range(0, len(images), BATCH))
+    size, columns = BATCH, slice(None) if indices is None else xp.asarray(indices)
+    if hasattr(model, "receptive_field"):
+        size = MAPS_BATCH
+    if len(shape) > 1:
+        network = network.select(xp.asarray(central_units(shape)) if indices is None else columns)
+        columns = slice(None)
+    batches = (images[i : i + size] for i in range(0, len(images), size))
     return xp.concatenate([network.forward(batch)[0][:, columns] for batch in batches])
 
 
+def central_units(shape: Sequence[int]) -> list[int]:
+    """Numbers of the units of a layer of `shape` that are addressed without position."""
+    return [unit_number(shape, index) for index in range(shape[0])]
+
+
 def unit_scores(model: Any, layer: str, indices: Sequence[int], images: Array) -> Array:
-    """Score pictures of units: images (U, S, *input_shape) of units `indices` (U,) -> scores (U, S).
+    """Score pictures of units: images (U, S, *input_shape) of the units of numbers `indices` (U,) -> scores (U, S).
 
     Raises
     ------
@@ -43,8 +58,12 @@ def unit_scores(model: Any, layer: str, indices: Sequence[int], images: Array) -
     """
     xp = array_module(images)
     scaled = rescale(images, input_norm(model), len(model.input_shape))
+    network = model.network.upto(f"{layer}.pre")
     # One matrix product per unit (not one for all), so that a score does not depend on the company it is in.
-    pre = model.network.upto(f"{layer}.pre").forward(scaled)[0]  # (U, S, H)
+    if len(model.layer_shape(layer)) > 1:
+        units = (network.select(xp.asarray([number])) for number in indices)
+        return xp.stack([unit.forward(x)[0][:, 0] for unit, x in zip(units, scaled, strict=True)])
+    pre = network.forward(scaled)[0]  # (U, S, H)
     own = xp.broadcast_to(xp.asarray(indices).reshape(-1, 1, 1), (*pre.shape[:2], 1))
     return xp.take_along_axis(pre, own, axis=2)[..., 0]
 
@@ -67,10 +86,15 @@ class Responses:
     ----------
     by_layer : dict of array (Q, units)
         For each layer the quantiles of each unit's pre-activation over the images, ascending along axis 0:
-        all sorted responses, or a table of `Q` equally spaced quantiles.
+        all sorted responses, or a table of `Q` equally spaced quantiles. Of a convolutional layer first every
+        channel's at its centre, then every channel's mean.
+    model, images : optional
+        What other positions are measured with, when asked for.
     """
 
     by_layer: dict[str, Array]
+    model: Any = None
+    images: Array | None = None
 
     @classmethod
     def of(cls, model: Any, images: Array, n_quantiles: int | None = None) -> Responses:
@@ -79,18 +103,41 @@ class Responses:
         scaled = rescale(images, input_norm(model), len(model.input_shape))
         table = {}
         for layer in model.layer_names:
-            responses = xp.sort(pre_activations(model, layer, scaled), axis=0)
+            responses = xp.sort(pre_activations(model, layer, scaled, _tabled(model.layer_shape(layer))), axis=0)
             if n_quantiles is not None:
                 rows = xp.linspace(0, len(responses) - 1, n_quantiles).round().astype(int)
                 responses = responses[rows]
             table[layer] = responses
-        return cls(table)
+        return cls(table, model, images)
 
     def percentile(self, layer: str, indices: Sequence[int], scores: Array) -> Array:
-        """Share of the images below each score, in percent: scores (U, S) -> (U, S) in [0, 100]."""
-        xp = array_module(scores)
-        reference = self.by_layer[layer]
-        rows = [
-            xp.searchsorted(xp.ascontiguousarray(reference[:, j]), row) for j, row in zip(indices, scores, strict=True)
-        ]
-        return xp.stack(rows) * (100.0 / len(reference))
+        """Share of the images below each score, in percent: scores (U, S) -> (U, S) in [0, 100].
+
+        NaN for a position that is not in the table, where there are no images to measure it with.
+        """
+        xp, rows = array_module(scores), []
+        for number, row in zip(indices, scores, strict=True):
+            reference = self._responses(layer, number)
+            if reference is None:
+                rows.append(xp.full(row.shape, float("nan")))
+            else:
+                rows.append(xp.searchsorted(xp.ascontiguousarray(reference), row) * (100.0 / len(reference)))
+        return xp.stack(rows)
+
+    def _responses(self, layer: str, number: int) -> Array | None:
+        """Ascending responses of the unit of this number."""
+        tabled = None if self.model is None else _tabled(self.model.layer_shape(layer))
+        if tabled is None or number in tabled:
+            return self.by_layer[layer][:, number if tabled is None else tabled.index(number)]
+        if self.images is None:
+            return None
+        xp = array_module(self.images)
+        scaled = rescale(self.images, input_norm(self.model), len(self.model.input_shape))
+        return xp.sort(pre_activations(self.model, layer, scaled, [number])[:, 0])
+
+
+def _tabled(shape: Sequence[int]) -> list[int] | None:
+    """Numbers of the units of a layer of `shape` that `Responses` has a table of; None for all."""
+    if len(shape) == 1:
+        return None
+    return central_units(shape) + [unit_number(shape, index, "mean") for index in range(shape[0])]

@@ -5,6 +5,7 @@ largest |value|; samples and images in their pixel range, black to white; no axe
 carries a legend of its greys, colours and numbers. Colours are Okabe & Ito's, distinct to the colour-blind.
 """
 
+from .atlas import Places, places
 from .base import BLACK, BLUE, DPI, GREEN, ORANGE, save
 from .charts import Bands, HeatMap, bars, scatter
 from .dashboard import Chart, Histograms, Lines, Matrix, Tiles, dashboard
@@ -23,10 +24,12 @@ __all__ = [
     "Lines",
     "Matrix",
     "Panel",
+    "Places",
     "Tiles",
     "bars",
     "dashboard",
     "grid",
+    "places",
     "save",
     "scatter",
     "sheet",

@@ -15,6 +15,7 @@ from ..backend import Array
 from .base import MARGIN, ORANGE, blank, wrap
 
 TOP, BOTTOM = 0.16, 0.15  # inches above a tile for its number, below it for its caption
+ABSENT = (0.7, 0.85, 0.95, 1.0)  # light blue
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class Panel:
         Below each tile.
     frames : sequence of str, length N, optional
         Colour of a frame around each tile, "" for none.
+    absent : array (N, height, width) of bool, optional
+        Pixels that do not exist, such as those beyond an image's border: light blue.
     """
 
     tiles: Array
@@ -44,6 +47,7 @@ class Panel:
     labels: Sequence[str] | None = None
     captions: Sequence[str] | None = None
     frames: Sequence[str] | None = None
+    absent: Array | None = None
 
     @property
     def rows(self) -> int:
@@ -125,6 +129,10 @@ def draw_panel(axes: Any, panel: Panel, tile: float, width: float, height: float
                 extent=(x, x + tile, y + tile, y),
                 interpolation="nearest",
             )
+            if panel.absent is not None:
+                layer = np.zeros((*image.shape, 4))
+                layer[panel.absent[i]] = ABSENT
+                axes.imshow(layer, extent=(x, x + tile, y + tile, y), interpolation="nearest")
         else:
             axes.add_patch(
                 Rectangle((x, y), tile, tile, facecolor="white", edgecolor=ORANGE, hatch="xx", linewidth=0.6)

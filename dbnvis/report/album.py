@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..backend import Array
 from ..dbn import DBN
+from ..sdae import StackedDAE
 
 FILTERS = 10  # units whose filters are kept from epoch to epoch
 PARTICLES = 30  # negative-phase particles kept
 PREFIX = "album."  # of the arrays' names in a checkpoint
+
+
+def stack(model: DBN | StackedDAE) -> list[Any]:
+    """What each layer was trained as: an RBM or a DAE."""
+    return model.rbms if isinstance(model, DBN) else model.daes
 
 
 def shown_epoch(epoch: int) -> bool:
@@ -22,13 +30,14 @@ class Album:
         """Go on with an album whose arrays are among the `arrays` of a checkpoint, or begin one."""
         self.arrays = {name: x for name, x in (arrays or {}).items() if name.startswith(PREFIX)}
 
-    def add(self, model: DBN, layer: str, epoch: int, chains: Array) -> None:
-        """Keep the filters of some units after `epoch`, and the particles as they are now."""
-        rbm = model.rbms[model.depth(layer) - 1]
+    def add(self, model: DBN | StackedDAE, layer: str, epoch: int, chains: Array | None = None) -> None:
+        """Keep the filters of some units after `epoch`, and the particles, of which autoencoders have none, as now."""
+        part = stack(model)[model.depth(layer) - 1]
         if shown_epoch(epoch):
-            self.arrays[f"{PREFIX}{layer}.filters.{epoch}"] = rbm.W[:, :FILTERS].copy()
-        newest = chains if chains.ndim == 2 else chains[0]  # of tempered chains, those of the model itself
-        self.arrays[f"{PREFIX}{layer}.particles"] = newest[:PARTICLES].copy()
+            self.arrays[f"{PREFIX}{layer}.filters.{epoch}"] = part.W[:, :FILTERS].copy()
+        if chains is not None:
+            newest = chains if chains.ndim == 2 else chains[0]  # of tempered chains, those of the model itself
+            self.arrays[f"{PREFIX}{layer}.particles"] = newest[:PARTICLES].copy()
 
     def filters(self, layer: str) -> dict[int, Array]:
         """Kept weights (V, FILTERS) by epoch."""

@@ -30,7 +30,7 @@ from .evidence import AM, COMBINATION, GIBBS, METHODS, Measure, Pictures, row, t
 from .study import Study
 from .tables import FREE_CHAINS, free_scores
 
-DIFFER = "models differ"
+DIFFER, SEEDS = "models differ", "seeds differ"
 SAME = 0.8  # cosine from which two optima count as one
 STEADY = 0.05  # spread of the scores of several starts up to which they count as equal
 SHOWN = 36  # units of a layer in the paper's figures
@@ -239,7 +239,15 @@ def _references(x: Pictures) -> Iterator[Measure]:
         yield reference("variance of the training pixels", float(training_images(study).var()), "32: 0.1 within 0.01")
 
 
-def difference(best: dict[str, dict[str, Array]], seed: int) -> list[Measure]:
+def best_optima(study: Study, n: int | None = None) -> dict[str, Array]:
+    """The best optimum of each unit (U, *input_shape), or of the first `n`, by layer; of those that have one."""
+    found = {
+        layer: study.pictures(METHODS[AM], study.units(layer, n)).images[:, 0] for layer in study.model.layer_names
+    }
+    return {layer: x[np.isfinite(x).reshape(len(x), -1).all(axis=1)] for layer, x in found.items()}
+
+
+def difference(best: dict[str, dict[str, Array]], seed: int, control: dict[str, Array] | None = None) -> list[Measure]:
     """Energy distances between the optima of two models, layer by layer; as yardsticks, between layers of a model.
 
     Each is taken twice: between the pictures (scaled to norm 1), and between their log amplitude spectra, which do
@@ -250,6 +258,8 @@ def difference(best: dict[str, dict[str, Array]], seed: int) -> list[Measure]:
     best : dict of dict of array (U, H, W)
         By model, one or two, and layer: pictures of units.
     seed : int
+    control : dict of array (U, H, W), optional
+        By layer: pictures of the first model trained once more, from another seed.
     """
     rng = make_rng(np, seed, 14)
     compared = [
@@ -260,6 +270,9 @@ def difference(best: dict[str, dict[str, Array]], seed: int) -> list[Measure]:
     for (a, lower), (b, upper) in combinations(best.items(), 2):
         common = [layer for layer in lower if layer in upper]
         compared += [("", DIFFER, f"{a} and {b}", layer, lower[layer], upper[layer]) for layer in common]
+    if control is not None:
+        first, layers = next(iter(best.items()))
+        compared += [("", SEEDS, f"{first}, two seeds", layer, layers[layer], control[layer]) for layer in layers]
     rows: list[Measure] = []
     for name, claim, setting, layer, *pictures in compared:
         scaled = [unit_length(x.reshape(len(x), -1)) for x in pictures]

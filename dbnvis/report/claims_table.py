@@ -11,13 +11,13 @@ import numpy as np
 
 from .. import plot, results
 from ..plot import Bands, Chart, HeatMap
-from .claims import DEFORMATIONS, DRAWS, KS, SAME, STEADY, difference, measure
+from .claims import DEFORMATIONS, DRAWS, KS, SAME, STEADY, best_optima, difference, measure
 from .evidence import METHODS, TYPICAL, Measure
 from .study import Study
 from .verdicts import COMPLEXITY, Table, judge, judge_difference
 
 
-def claims(study: Study, other: Study | None = None, n: int | None = None) -> None:
+def claims(study: Study, other: Study | None = None, n: int | None = None, control: Study | None = None) -> None:
     """Table, sentences and figure of the claims about a model and, if given, another family's of the same data.
 
     Writes `tables/claims.csv`, `tables/claims.md` and `figures/claims.png` under the folder `study.out`.
@@ -28,20 +28,25 @@ def claims(study: Study, other: Study | None = None, n: int | None = None) -> No
     other : Study, optional
     n : int, optional
         Only the first n units of every layer.
+    control : Study, optional
+        The model of `study` trained again from another seed: how far apart chance alone sets two models.
 
     Raises
     ------
     ValueError
         If there are no training images, or the models are of other data sets.
     """
-    if other is not None and other.dataset != study.dataset:
-        raise ValueError(f"both models must be of one data set; got {study.dataset} and {other.dataset}")
+    for second in (other, control):
+        if second is not None and second.dataset != study.dataset:
+            raise ValueError(f"both models must be of one data set; got {study.dataset} and {second.dataset}")
     studies = {type(study.model).__name__: study}
     if other is not None:
         name = type(other.model).__name__
         studies[f"other {name}" if name in studies else name] = other
     measured = {name: measure(s, name, n) for name, s in studies.items()}
-    between = difference({name: best for name, (_, best) in measured.items()}, study.seed)
+    between = difference(
+        {name: best for name, (_, best) in measured.items()}, study.seed, best_optima(control, n) if control else None
+    )
     tables = {name: Table(rows) for name, (rows, _) in measured.items()}
     rows = [row for table in tables.values() for row in table.rows] + between
     settings: dict[str, Any] = {
@@ -54,6 +59,7 @@ def claims(study: Study, other: Study | None = None, n: int | None = None) -> No
         "draws": DRAWS,
         "k": KS,
         "other": other.provenance if other else None,
+        "control": control.provenance if control else None,
     }
     root = study.out
     study.out = root / "figures"

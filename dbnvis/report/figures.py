@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,8 @@ from ..visualize import (
     Unit,
     UnitImages,
 )
-from ..visualize.clamped_gibbs import MIXED
+from . import diagnosis
+from .evidence_samples import accepted, by_evidence
 from .health import training_curves
 from .study import Study, describe
 
@@ -39,18 +41,9 @@ EVIDENCE = (
     "single images). Strongest filters: number and link above, blue frame positive, orange negative."
 )
 
-DIAGNOSIS = (
-    "R: potential scale reduction (Gelman and Rubin 1992), 1 when all chains see the same distribution, above 1.2 they "
-    "have not mixed. tau: integrated autocorrelation time in sweeps (at least, where it nears the record's length); "
-    "draws: independent draws that the {draws} recorded states are worth. Starts: chains from data and from noise; "
-    "apart: total variation between their shares of 10 clusters of the training codes, p: how often chance does that, "
-    "clusters: share of them visited, by the chains shown and by the others. On: probability that the unit is on in "
-    "its free RBM, from free chains / by annealing its weights, with one standard error; prefer that of smaller error."
-)
 
-
-def _symmetric(method: Any) -> bool:
-    return bool(method.symmetric) and getattr(method, "constraint", "norm") == "norm"
+def _symmetric(study: Study, method: Any) -> bool:
+    return study.signed or (bool(method.symmetric) and getattr(method, "constraint", "norm") != "box")
 
 
 def all_units(study: Study, method: Any, name: str, n: int | None = None) -> None:
@@ -64,13 +57,16 @@ def all_units(study: Study, method: Any, name: str, n: int | None = None) -> Non
 def sheet(study: Study, method: Any, pictures: UnitImages, name: str) -> None:
     """Few units: a row each, with all that the method gives; many units: one picture each."""
     if pictures.images.shape[1] > 1 and len(pictures.units) <= MOST_ROWS:
+        if isinstance(method, ClampedGibbs):
+            samples_sheet(study, method, pictures, name)
+            return
         panels = [
-            _row(method, pictures, captions, i, f"{unit}")
+            _row(study, method, pictures, captions, i, f"{unit}")
             for i, (unit, captions) in enumerate(zip(pictures.units, study.captions(pictures), strict=True))
         ]
         figure = plot.sheet(
             panels,
-            heading=f"{study.dataset}, layer {pictures.layer}: {method.title}, {len(panels)} units",
+            heading=f"{study.heading}, layer {pictures.layer}: {method.title}, {len(panels)} units",
             legend=f"{EVIDENCE} {study.legend} Settings: {describe(method)}.",
             side_by_side=False,
         )
@@ -79,11 +75,9 @@ def sheet(study: Study, method: Any, pictures: UnitImages, name: str) -> None:
         units_sheet(study, method, pictures, name)
 
 
-def _row(
-    method: Any, pictures: UnitImages, captions: Sequence[str], i: int, title: str, *, noted: bool = True
-) -> Panel:
-    """All pictures of unit `i`, its own first in a blue frame; links with their signs."""
-    tiles, labels = pictures.images[i], None
+def _row(study: Study, method: Any, pictures: UnitImages, captions: Sequence[str], i: int, title: str) -> Panel:
+    """All pictures of unit `i`, its own first in a blue frame; links with their signs, what chains are worth."""
+    tiles, labels = study.drawn(pictures.images[i]), None
     frames = [BLUE, *[""] * (len(tiles) - 1)]
     if isinstance(method, StrongestConnections):
         links = pictures.extras["links"][i]
@@ -91,8 +85,10 @@ def _row(
         tiles = tiles[: len(links)]
         labels = [f"{j}: {w:+.2f}" for j, w in zip(pictures.extras["filters"][i], links, strict=False)]
         frames = [BLUE if w > 0 else ORANGE for w in links]
-    note = f"  [{pictures.notes[i]}]" if noted and pictures.notes[i] else ""
-    return Panel(tiles, _symmetric(method), len(tiles) or 1, f"{title}{note}", labels, captions, frames)
+    note = f"  [{pictures.notes[i]}]" if pictures.notes[i] else ""
+    if diagnosis.of_chains(pictures):
+        labels, note = diagnosis.labels(pictures, i), ""
+    return Panel(tiles, _symmetric(study, method), len(tiles) or 1, f"{title}{note}", labels, captions, frames)
 
 
 def units_sheet(study: Study, method: Any, pictures: UnitImages, name: str) -> None:
@@ -100,15 +96,15 @@ def units_sheet(study: Study, method: Any, pictures: UnitImages, name: str) -> N
     captions = [row[0] for row in study.captions(pictures)]
     noted = [i for i, note in enumerate(pictures.notes) if note]
     panel = Panel(
-        pictures.images[:, 0],
-        _symmetric(method),
+        study.drawn(pictures.images[:, 0]),
+        _symmetric(study, method),
         columns=min(25, len(pictures.units)),
         labels=[str(i) for i in pictures.indices],
         captions=captions,
     )
     figure = plot.sheet(
         [panel],
-        heading=f"{study.dataset}, layer {pictures.layer}: {method.title}, {len(captions)} units",
+        heading=f"{study.heading}, layer {pictures.layer}: {method.title}, {len(captions)} units",
         legend=f"Above a picture: the unit. {study.legend} Settings: {describe(method)}.{_notes(pictures, noted)}",
         tile=0.42,
     )
@@ -116,6 +112,8 @@ def units_sheet(study: Study, method: Any, pictures: UnitImages, name: str) -> N
 
 
 def _notes(pictures: UnitImages, noted: Sequence[int]) -> str:
+    if diagnosis.of_chains(pictures):
+        return f" {diagnosis.summary(pictures)}"
     if not noted:
         return ""
     first = ", ".join(f"{pictures.indices[i]}: {pictures.notes[i]}" for i in noted[:3])
@@ -134,10 +132,11 @@ def methods_side_by_side(study: Study, n: int = 36, methods: Sequence[Any] | Non
     methods = study.applicable(methods)
     for layer in study.model.layer_names:
         shown = {type(method).__name__: study.pictures(method, study.units(layer, n)) for method in methods}
+        chains = "".join(f" {diagnosis.summary(x)}" for x in shown.values() if diagnosis.of_chains(x))
         panels = [
             Panel(
-                pictures.images[:, 0],
-                _symmetric(method),
+                study.drawn(pictures.images[:, 0]),
+                _symmetric(study, method),
                 columns=6,
                 title=method.title,
                 labels=[str(i) for i in pictures.indices],
@@ -147,22 +146,11 @@ def methods_side_by_side(study: Study, n: int = 36, methods: Sequence[Any] | Non
         ]
         figure = plot.sheet(
             panels,
-            heading=f"{study.dataset}, layer {layer}: the same {len(panels[0].tiles)} units by {len(methods)} methods",
-            legend=f"Above a picture: the unit. {study.legend}{_mixing(shown)}",
+            heading=f"{study.heading}, layer {layer}: the same {len(panels[0].tiles)} units by {len(methods)} methods",
+            legend=f"Above a picture: the unit. {study.legend}{chains}",
             tile=0.46,
         )
         study.save(f"methods_{layer}", figure, shown)
-
-
-def _mixing(shown: dict[str, UnitImages]) -> str:
-    """A sentence on the chains among the pictures, if any."""
-    mixing = [pictures.extras["mixing"] for pictures in shown.values() if "mixing" in pictures.extras]
-    if not mixing:
-        return ""
-    return (
-        f" Chains of clamped Gibbs sampling: potential scale reduction R {np.median(mixing[0]):.1f} (median); "
-        f"{100 * np.mean(mixing[0] > MIXED):.0f} % of the units above {MIXED}, chains not mixed."
-    )
 
 
 def starts(study: Study, n: int = 4, n_starts: int = 9) -> None:
@@ -176,7 +164,7 @@ def starts(study: Study, n: int = 4, n_starts: int = 9) -> None:
     ]
     panels = [
         Panel(
-            pictures.images[i],
+            study.drawn(pictures.images[i]),
             True,
             columns=3,
             title=titles[i],
@@ -186,7 +174,7 @@ def starts(study: Study, n: int = 4, n_starts: int = 9) -> None:
     ]
     figure = plot.sheet(
         panels,
-        heading=f"{study.dataset}: {len(panels)} units of the top layer, each maximized from {n_starts} random starts",
+        heading=f"{study.heading}: {len(panels)} units of the top layer, each maximized from {n_starts} random starts",
         legend=(
             "Best start first. Variation of scores: standard deviation over mean. "
             f"{study.legend} Settings: {describe(method)}."
@@ -196,48 +184,44 @@ def starts(study: Study, n: int = 4, n_starts: int = 9) -> None:
     study.save("starts", figure, {"pictures": pictures})
 
 
-def samples(study: Study, n: int = 6, shown: int = 12) -> None:
-    """Rows of samples of units held on (Erhan et al. 2009, figure 3), for every layer above the first."""
-    method = ClampedGibbs(shown=shown, diagnose=study.images is not None)
-    for layer in study.model.layer_names[1:]:
-        pictures = study.pictures(method, study.units(layer, n))
-        rows = [
-            _row(method, pictures, captions, i, f"{unit} held on: {_diagnosis(pictures, i)}", noted=False)
-            for i, (unit, captions) in enumerate(zip(pictures.units, study.captions(pictures), strict=True))
-        ]
-        draws = method.chains * method.draws * method.thin
-        figure = plot.sheet(
-            rows,
-            heading=f"{study.dataset}: samples of layer {layer} with one unit held on, {len(rows)} units",
-            legend=(
-                "Framed: the mean over all chains and draws; then the last draw of single chains, as pixel "
-                f"probabilities. {DIAGNOSIS.format(draws=draws)}{_warning(pictures)} {study.legend} "
-                f"Settings: {describe(method)}, started from {pictures.settings['start']}."
-            ),
-            side_by_side=False,
-        )
-        study.save(f"samples_{layer}", figure, {"pictures": pictures})
+def samples(study: Study, n: int = 6, shown: int = 12, temperatures: int = 1) -> None:
+    """Rows of samples of the first `n` units of every layer (Erhan et al. 2009, figure 3).
+
+    Where chains fail, those of so many `temperatures`, if several, are drawn as well.
+    """
+    plain = diagnosis.diagnosed(study, replace(diagnosis.LONG_CHAINS, shown=shown))
+    tempered = replace(plain, temperatures=temperatures)
+    for layer in study.model.layer_names:
+        units = study.units(layer, n)
+        pictures = study.pictures(plain, units)
+        samples_sheet(study, plain, pictures, f"samples_{layer}")
+        if temperatures > 1 and any(pictures.notes):
+            samples_sheet(study, tempered, study.pictures(tempered, units), f"samples_{layer}_tempered")
 
 
-def _diagnosis(pictures: UnitImages, i: int) -> str:
-    """What the chains of unit `i` are worth, in one line."""
-    x = {name: values[i] for name, values in pictures.extras.items()}
-    said = [f"R {x['mixing']:.2f}, tau {x['tau']:.0f}, {x['ess']:.0f} draws"]
-    if "p_on" in x:
-        visited = "/".join(f"{100 * share:.0f}" for share in x["visited"])
-        said += [f"starts: apart {x['distance']:.2f}, p {x['start_p']:.2g}, clusters {visited} %"]
-        said += ["on " + " / ".join(f"{p:.2f}±{e:.2f}" for p, e in zip(x["p_on"], x["p_on_error"], strict=True))]
-    return "; ".join(said)
-
-
-def _warning(pictures: UnitImages) -> str:
-    """A sentence on units whose chains are not to be believed, if any."""
-    failed = [f"{unit}" for unit, note in zip(pictures.units, pictures.notes, strict=True) if note]
-    if not failed:
-        return ""
-    return (
-        f" WARNING: the chains of {', '.join(failed)} have not mixed: each shows its own neighbourhood, not the whole."
+def samples_sheet(study: Study, method: ClampedGibbs, pictures: UnitImages, name: str) -> None:
+    """Samples of few units, a row each, and what their chains are worth; chains not yet diagnosed run once more."""
+    if diagnosis.diagnosed(study, method) != method:
+        method = diagnosis.diagnosed(study, method)
+        pictures = study.pictures(method, pictures.units)
+    rows = [
+        _row(study, method, pictures, captions, i, diagnosis.title(pictures, i))
+        for i, captions in enumerate(study.captions(pictures))
+    ]
+    figure = plot.sheet(
+        rows,
+        heading=(
+            f"{study.heading}: samples of layer {pictures.layer} with one unit held on, {len(rows)} units"
+            f"{', tempered chains' if method.temperatures > 1 else ''}{diagnosis.warning(pictures)}"
+        ),
+        legend=(
+            "Framed: the mean over all chains and draws; then the last draw of single chains, as pixel "
+            f"probabilities. {diagnosis.legend(pictures)} {study.legend} "
+            f"Settings: {describe(method)}, started from {pictures.settings['start']}."
+        ),
+        side_by_side=False,
     )
+    study.save(name, figure, {"pictures": pictures})
 
 
 def fantasies(study: Study, n: int = 100, steps: int = 1000) -> None:
@@ -246,8 +230,8 @@ def fantasies(study: Study, n: int = 100, steps: int = 1000) -> None:
     rng = make_rng(study.model.xp, study.seed)
     tiles = to_numpy(study.model.sample(n, layer, steps, rng=rng))
     figure = plot.sheet(
-        [Panel(tiles, False, columns=20)],
-        heading=f"{study.dataset}: {n} fantasies of the whole model, {steps} Gibbs sweeps from noise in its top RBM",
+        [Panel(study.drawn(tiles), study.signed, columns=20)],
+        heading=f"{study.heading}: {n} fantasies of the whole model, {steps} Gibbs sweeps from noise in its top RBM",
         legend="Each tile is the end of its own chain: pixel probabilities after one directed pass down.",
         tile=0.42,
     )
@@ -256,21 +240,25 @@ def fantasies(study: Study, n: int = 100, steps: int = 1000) -> None:
 
 def compare(study: Study, unit: Unit) -> None:
     """One unit by every method: pictures, what they rest on, scores and settings."""
-    methods = study.applicable(cls() for cls in VISUALIZERS.values() if getattr(cls, "compared", True))
+    found = study.applicable(cls() for cls in VISUALIZERS.values() if getattr(cls, "compared", True))
+    methods = [diagnosis.diagnosed(study, method) for method in [*found, *by_evidence(study)]]
     shown = {type(method).__name__: study.pictures(method, [unit]) for method in methods}
     panels = [
-        _row(method, pictures, study.captions(pictures)[0], 0, f"{method.title}: {describe(method)}")
-        for method, pictures in zip(methods, shown.values(), strict=True)
+        _row(study, method, x, study.captions(x)[0], 0, f"{method.title}: {describe(method)}{accepted(x)}")
+        for method, x in zip(methods, shown.values(), strict=True)
     ]
+    chains = [pictures for pictures in shown.values() if diagnosis.of_chains(pictures)]
+    worth = "".join(f" {diagnosis.legend(pictures)}{diagnosis.odds(pictures, 0)}" for pictures in chains)
     missing = "" if study.images is not None else " Methods that need training images are left out: none at hand."
     figure = plot.sheet(
         panels,
-        heading=f"{study.dataset}: unit {unit} by {len(methods)} methods",
-        legend=f"{EVIDENCE} {study.legend}{missing}",
+        heading=f"{study.heading}: unit {unit} by {len(methods)} methods{''.join(map(diagnosis.warning, chains))}",
+        legend=f"{EVIDENCE}{worth} {study.legend}{missing}",
         tile=0.75,
         side_by_side=False,
     )
-    study.save(f"compare_{unit.layer}_{unit.index}", figure, shown, unit=str(unit))
+    at = f"_{unit.position}" if isinstance(unit.position, str) else "".join(f"_{p}" for p in unit.position or ())
+    study.save(f"compare_{unit.layer}_{unit.index}{at}", figure, shown, unit=str(unit))
 
 
 def reproduction(
@@ -278,7 +266,7 @@ def reproduction(
 ) -> list[tuple[str, Callable[[], None]]]:
     """The figures of `dbnvis reproduce`, in order: (what it draws, a function that draws it).
 
-    `quick` draws the first 100 units of a layer where the others draw all.
+    `quick` draws the first 100 units of a layer where the others draw all, and samples of fewer.
     """
     n = 100 if quick else None
     return [
@@ -289,5 +277,5 @@ def reproduction(
         ("every unit: clamped Gibbs sampling", lambda: all_units(study, SAMPLING, "gibbs", n)),
         ("methods side by side", lambda: methods_side_by_side(study)),
         ("one unit from nine starts", lambda: starts(study)),
-        ("samples of single units", lambda: samples(study)),
+        ("samples of single units", lambda: samples(study, n=2 if quick else 6)),
     ]

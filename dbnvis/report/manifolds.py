@@ -29,7 +29,9 @@ def film_strips(study: Study, n: int = 4, method: InvarianceManifold | None = No
         for direction in ("flattest", "steepest"):
             shown[direction] = study.pictures(replace(method, direction=direction), units)
         panels = [
-            _strip(shown[direction], i, f"{unit}, {direction}") for i, unit in enumerate(units) for direction in shown
+            _strip(shown[direction], i, f"{unit}, {direction if layer != study.model.layer_names[0] else 'random'}")
+            for i, unit in enumerate(units)
+            for direction in shown
         ]
         figure = plot.sheet(
             panels,

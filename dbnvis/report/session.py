@@ -139,8 +139,7 @@ def train(
             for stats in train_stack(model, images, configs, rng=train_rng, held_out=held_out, state=state):
                 history.append(stats)
                 running = _running(state).arrays
-                if isinstance(model, DBN):
-                    album.add(model, stats.layer, stats.epoch, running["chains"])
+                album.add(model, stats.layer, stats.epoch, running.get("chains"))
                 save(part, running | album.arrays)
                 on_epoch(stats, configs[model.depth(stats.layer) - 1])
     except TrainingDiverged as error:
@@ -184,12 +183,18 @@ def settings(hidden: Sequence[int], config: Config | Sequence[Config]) -> dict[s
     return {"hidden": list(hidden), **asdict(config)}
 
 
+def _full(settings: dict[str, Any]) -> dict[str, Any]:
+    """`settings` with those that the version which kept them did not have yet: they were at their defaults."""
+    if "layers" in settings:
+        return {**settings, "layers": [{**LATER, **layer} for layer in settings["layers"]]}
+    return {**LATER, **settings}
+
+
 def _same_run(
     saved: checkpoint.Checkpoint, kind: str, settings: dict[str, Any], seed: int, facts: dict[str, Any], path: Path
 ) -> None:
-    asked = {"model": kind, **settings, "seed": seed, **facts}
-    # A setting that the version which wrote the file did not have yet was at its default.
-    found = {**LATER, **saved.config, "model": type(saved.model).__name__, "seed": saved.seed, **saved.info}
+    asked = {"model": kind, **_full(settings), "seed": seed, **facts}
+    found = {**_full(saved.config), "model": type(saved.model).__name__, "seed": saved.seed, **saved.info}
     for name, value in asked.items():
         if found.get(name) != value:
             raise ValueError(
@@ -262,7 +267,8 @@ def open_study(
     if dataset is not None:
         same_data(model, saved, dataset)
     if all(layer in saved.arrays for layer in saved.model.layer_names):
-        responses = Responses({layer: saved.arrays[layer].astype("float32") for layer in saved.model.layer_names})
+        table = {layer: saved.arrays[layer].astype("float32") for layer in saved.model.layer_names}
+        responses = Responses(table, saved.model, None if dataset is None else move(dataset.test_images, xp))
     elif dataset is not None:
         responses = Responses.of(saved.model, move(dataset.test_images, xp))
     else:
@@ -283,5 +289,6 @@ def open_study(
         },
         progress=progress,
         album=Album(saved.arrays),
+        data=dataset,
     )
     return study, [EpochStats(**stats) for stats in saved.info.get("history", [])]

@@ -8,10 +8,13 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from .. import plot, results
+from .. import datasets, plot, results
 from ..backend import Array, make_rng, to_numpy
+from ..datasets import Dataset
+from ..datasets.whitening import unwhiten
 from ..evaluate.scores import Responses
-from ..visualize import Unit, UnitImages
+from ..visualize import Unit, UnitImages, as_units
+from ..visualize.filter_combination import combined_inputs
 from .album import Album
 
 CHUNK = 96  # units between two steps of the progress bar
@@ -46,6 +49,16 @@ class Study:
     progress : callable
     album : Album
         What training left behind.
+    unwhiten : bool
+        Draw pictures of units that look at whitened photographs as the photographs' luminance, through the inverse of
+        the whitening filter. Scores, and the arrays beside a figure, remain those of the whitened pictures.
+    data : Dataset, optional
+        The data set, with test images and labels, for the views of images.
+
+    Raises
+    ------
+    ValueError
+        If the images are to be unwhitened and the data set is none of whitened ones.
     """
 
     model: Any
@@ -57,8 +70,17 @@ class Study:
     provenance: dict[str, Any] = field(default_factory=dict)
     progress: Progress = silent
     album: Album = field(default_factory=Album)
+    unwhiten: bool = False
+    data: Dataset | None = None
     written: list[Path] = field(default_factory=list)
     _started: float = field(default_factory=time.perf_counter)
+
+    def __post_init__(self) -> None:
+        if self.unwhiten and not self.whitened:
+            raise ValueError(
+                f"the images of {self.dataset} are not whitened, so there is no way back to luminance; "
+                "leave unwhiten out: pictures show pixels as they are"
+            )
 
     def pictures(self, method: Any, units: Sequence[Unit]) -> UnitImages:
         """Run `method` on units of one layer, some at a time behind a progress bar.
@@ -76,18 +98,20 @@ class Study:
 
     def applicable(self, methods: Iterable[Any]) -> list[Any]:
         """Those of `methods` that this model and the images at hand allow, fitted."""
-        can_sample = hasattr(self.model, "sample_decode")
+        can_sample, has_maps = hasattr(self.model, "sample_decode"), hasattr(self.model, "receptive_field")
         return [
             self.fitted(method)
             for method in methods
-            if (self.images is not None or not method.needs_images) and (can_sample or not method.needs_sampling)
+            if (self.images is not None or not method.needs_images)
+            and (can_sample or not method.needs_sampling)
+            and not (has_maps and getattr(method, "needs_dense", False))
         ]
 
     def fitted(self, method: Any) -> Any:
         """`method` with its `k` reduced to what the narrowest combined layer of a small model allows."""
         if method.needs_images or getattr(method, "k", None) is None:
             return method
-        return replace(method, k=min(method.k, *(self.model.sizes[1:-1] or self.model.sizes[1:])))
+        return replace(method, k=min(method.k, *combined_inputs(self.model)))
 
     def units(self, layer: str, n: int | None = None) -> list[Unit]:
         """The first `n` units of `layer`, or all."""
@@ -97,26 +121,55 @@ class Study:
     def captions(self, pictures: UnitImages) -> list[list[str]]:
         """Under every picture (U, S): its score and percentile, such as "12.3 99%"; 100% is above every image."""
         xp = self.model.xp
-        percentiles = to_numpy(self.responses.percentile(pictures.layer, pictures.indices, xp.asarray(pictures.scores)))
+        layer, numbers = as_units(self.model, pictures.units)
+        percentiles = to_numpy(self.responses.percentile(layer, numbers, xp.asarray(pictures.scores)))
         return [
-            [f"{score:.1f} {int(percent)}%" if score == score else "" for score, percent in zip(*row, strict=True)]
+            [_caption(score, percent) for score, percent in zip(*row, strict=True)]
             for row in zip(pictures.scores, percentiles, strict=True)
         ]
 
     @property
+    def whitened(self) -> bool:
+        """Whether the data set's images are whitened photographs."""
+        return self.dataset in datasets.DATASETS and datasets.DATASETS[self.dataset].whitened
+
+    @property
+    def signed(self) -> bool:
+        """Whether pixels have both signs, so that zero is mid-grey."""
+        return bool(self.model.input_range[0] < 0)
+
+    def drawn(self, images: Array) -> Array:
+        """Pictures (..., H, W) in the space that the figures show."""
+        return unwhiten(images) if self.unwhiten else images
+
+    @property
+    def heading(self) -> str:
+        """What headings begin with."""
+        return f"{self.dataset}, unwhitened" if self.unwhiten else self.dataset
+
+    @property
     def legend(self) -> str:
-        """What captions mean."""
+        """What captions mean, and in which space the pictures of a whitened data set are."""
+        if self.unwhiten:
+            space = (
+                " Pictures: luminance less its mean, through the inverse of the whitening filter; scores: of the "
+                "whitened ones."
+            )
+        else:
+            space = " Pictures: whitened, as the network sees them." if self.whitened else ""
         return (
             f"Under a picture: the unit's pre-activation at the picture rescaled to norm {self.model.input_norm:.2f}, "
             f"the mean norm of the training images, and the percentage of {self.dataset} test images, at the same "
-            "norm, that excite the unit less."
+            f"norm, that excite the unit less.{space}"
         )
 
     def save(self, name: str, figure: Any, shown: dict[str, UnitImages] | dict[str, Array], **settings: Any) -> None:
-        """Write `figure` as `<out>/<name>.png` with its manifest and arrays.
+        """Write `figure` as `<out>/<name>.png`, an unwhitened one as `<name>_unwhitened.png`, with manifest and arrays.
 
         `shown` is what the figure shows: pictures of units, whose settings go into the manifest, or arrays.
         """
+        if self.unwhiten:
+            name, settings = f"{name}_unwhitened", {"unwhiten": True, **settings}
         arrays: dict[str, Array] = {}
         for key, value in shown.items():
             if isinstance(value, UnitImages):
@@ -146,10 +199,17 @@ class Study:
         self._started = time.perf_counter()
 
 
+def _caption(score: float, percent: float) -> str:
+    """Score and percentile, or what there is of them."""
+    if score != score:
+        return ""
+    return f"{score:.1f}" if percent != percent else f"{score:.1f} {int(percent)}%"
+
+
 def describe(method: Any) -> str:
     """Settings of a method in words: "starts 9, constraint norm, ..."."""
     return ", ".join(
         f"{f.name.replace('_', ' ')} {getattr(method, f.name)}"
         for f in fields(method)
-        if getattr(method, f.name) is not None
+        if f.repr and getattr(method, f.name) is not None
     )

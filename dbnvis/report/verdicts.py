@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import isnan
 
-from .claims import DEFORMATIONS, DIFFER, SAME, STEADY
+from .claims import DEFORMATIONS, DIFFER, SAME, SEEDS, STEADY
 from .evidence import AM, COMBINATION, Measure
 
 COMPLEXITY = ("novelty", "extent", "spectral entropy")
@@ -187,20 +187,35 @@ def _more_invariant(t: Table) -> Claim:
 
 def judge_difference(rows: Sequence[Measure]) -> Claim:
     """The claim about two models, from the rows of `difference`."""
-    tests = [(row, p) for row, p in pairwise(rows) if row.claim == DIFFER and p.quantity.startswith("p-value")]
-    said = [
-        f"{row.layer}, {row.quantity}: {row.value:.3f} (mixed up {row.null:.3f}, p = {p.value:.3f})" for row, p in tests
-    ]
+
+    def tests(claim: str) -> dict[tuple[str, str], tuple[Measure, float]]:
+        """By layer and quantity: the distance and its p-value."""
+        found = [(row, p) for row, p in pairwise(rows) if row.claim == claim and p.quantity.startswith("p-value")]
+        return {(row.layer, row.quantity): (row, p.value) for row, p in found}
+
+    def told(found: dict[tuple[str, str], tuple[Measure, float]]) -> str:
+        return "; ".join(
+            f"{layer}, {quantity}: {row.value:.3f} (mixed up {row.null:.3f}, p = {p:.3f})"
+            for (layer, quantity), (row, p) in found.items()
+        )
+
+    between, seeds = tests(DIFFER), tests(SEEDS)
+    conditions = {f"{layer}: {quantity}": p <= LEVEL for (layer, quantity), (_, p) in between.items()}
+    for key in between.keys() & seeds.keys():
+        conditions[f"{key[0]}: {key[1]}, above that of two seeds"] = between[key][0].value > seeds[key][0].value
     within = [
         f"{row.model} {row.setting}, {row.quantity} {row.value:.3f}"
         for row in rows
-        if row.claim != DIFFER and row.quantity.startswith("energy")
+        if row.claim not in (DIFFER, SEEDS) and row.quantity.startswith("energy")
     ]
+    names = next(iter(between.values()))[0].setting if between else "DBN and SDAE"
     return Claim(
-        f"{tests[0][0].setting if tests else 'DBN and SDAE'} learn different filters",
+        f"{names} learn different filters",
         f"In every layer both energy distances between the models' optima, of pictures and of log spectra, have "
-        f"p at most {LEVEL} under permutation.",
-        {f"{row.layer}: {row.quantity}": p.value <= LEVEL for row, p in tests},
-        f"{'; '.join(said) or 'There was no second model'}. Yardstick, between layers of one model: "
-        f"{'; '.join(within) or 'one layer only'}",
+        f"p at most {LEVEL} under permutation and, where the first model was trained twice, exceed those of its two "
+        "seeds.",
+        conditions,
+        f"{told(between) or 'There was no second model'}. "
+        + (f"Control, the first model from two seeds: {told(seeds)}. " if seeds else "")
+        + f"Yardstick, between layers of one model: {'; '.join(within) or 'one layer only'}",
     )

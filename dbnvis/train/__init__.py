@@ -3,6 +3,7 @@
 from .backprop import BackpropConfig, BackpropState, BackpropStats, train_backprop
 from .cd import CDState, train_rbm
 from .config import CDConfig
+from .convolutional import ConvCDConfig, ConvState, train_conv_dbn, train_crbm
 from .denoising import DAEState, SDAEState, train_dae, train_sdae
 from .greedy import DBNState, train_dbn
 from .monitor import EpochStats, TrainingDiverged
@@ -14,6 +15,8 @@ __all__ = [
     "BackpropStats",
     "CDConfig",
     "CDState",
+    "ConvCDConfig",
+    "ConvState",
     "DAEState",
     "DBNState",
     "DenoisingConfig",
@@ -21,6 +24,8 @@ __all__ = [
     "SDAEState",
     "TrainingDiverged",
     "train_backprop",
+    "train_conv_dbn",
+    "train_crbm",
     "train_dae",
     "train_dbn",
     "train_rbm",

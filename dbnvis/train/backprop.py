@@ -1,4 +1,4 @@
-"""Fine-tuning by backpropagation: minibatch descent on a network's loss.
+"""Backpropagation: minibatch descent on a network's loss, from random weights or to fine-tune others.
 
 References
 ----------
@@ -16,13 +16,16 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ..backend import Array, array_module, child_seeds, make_rng
-from ..layers import Dropout, Layer, Network
+from ..layers import Dense, Dropout, Layer, Network
 from . import optim
 from .config import check_count
+from .greedy import mean_norm
 from .losses import LOSSES, Loss
 from .monitor import TrainingDiverged
+from .shifts import shifted
 
 BATCH = 5000  # images passed up at once when a loss is measured
+MAPS_BATCH = 500  # of networks with maps, which are larger
 
 
 @dataclass(frozen=True)
@@ -64,9 +67,29 @@ class BackpropConfig:
                 raise ValueError(f"{name} must be {' or '.join(choices)}, got {getattr(self, name)!r}")
 
 
+@dataclass(frozen=True)
+class ConvNetConfig(BackpropConfig):
+    """How a convolutional classifier is trained; settled on the last 10,000 of MNIST's training images, held out."""
+
+    epochs: int = 18
+    """Passes over the data."""
+    learning_rate: float = 2e-3
+    """At the start; it falls linearly to zero at the end. About 2e-3 for adam, 0.1 for sgd."""
+    weight_decay: float = 0.3
+    """L2 penalty on the weights, outside the optimizer: without it kernels keep the noise that they started from."""
+    dropout: float = 0.3
+    """Share of the hidden dense units left out at every presentation, the others scaled up (Srivastava et al. 2014)."""
+    shift: int = 2
+    """Every presentation moves the image by up to so many pixels, in rows and in columns; 0: not at all."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_count("shift", self.shift, 0)
+
+
 @dataclass
 class BackpropState:
-    """All that fine-tuning carries from epoch to epoch beside the network; saving both makes it resumable."""
+    """All that training carries from epoch to epoch beside the network; saving both makes it resumable."""
 
     epoch: int = 0
     """Epochs done."""
@@ -100,11 +123,13 @@ def train_backprop(
     held_out: tuple[Array, Array] | None = None,
     state: BackpropState | None = None,
 ) -> Iterator[BackpropStats]:
-    """Fine-tune the parameters of `model` in place, one epoch per step of the iterator.
+    """Descend by the parameters of `model`, in place, one epoch per step of the iterator.
+
+    Sets `model.input_norm`, where not known, to the images' mean norm.
 
     Parameters
     ----------
-    model : MLP
+    model : MLP or ConvNet
         Or another with `network`, `layer_names` and `input_shape`, whose parameters are contiguous arrays.
     data : array (N, *input_shape) or (N, V)
         Left unchanged; a last incomplete batch of an epoch is left out.
@@ -135,6 +160,8 @@ def train_backprop(
     xp = array_module(*params.values(), data, targets)
     data, targets = checked(model, data, targets, config, "data")
     held_out = None if held_out is None else checked(model, *held_out, config, "held-out data")
+    if model.input_norm is None:
+        model.input_norm = mean_norm(data.reshape(len(data), -1))
     state = BackpropState() if state is None else state
     seeds = child_seeds(rng, config.epochs)
     if state.epoch == 0:
@@ -150,7 +177,9 @@ def train_backprop(
         total = 0.0
         for i, rows in enumerate(_batches(order, n_batches, config.batch_size)):
             rate = config.learning_rate * (1 - (epoch + i / n_batches) / config.epochs)
-            total += step(data[rows], targets[rows], rate, epoch * n_batches + i + 1, n_batches)
+            move = config.shift if isinstance(config, ConvNetConfig) else 0
+            x = shifted(data[rows], move, rng=epoch_rng) if move else data[rows]
+            total += step(x, targets[rows], rate, epoch * n_batches + i + 1, n_batches)
         mean_loss, seconds = float(total) / n_batches, time.perf_counter() - started
         if not (math.isfinite(mean_loss) and all(bool(xp.isfinite(x).all()) for x in params.values())):
             raise TrainingDiverged(
@@ -168,10 +197,11 @@ def measure(model: Any, data: Array, targets: Array, config: BackpropConfig) -> 
     network = _trained_part(model, loss)
     data, targets = checked(model, data, targets, config, "data")
     losses, errors = 0.0, 0.0
-    for i in range(0, len(data), BATCH):
-        y, _ = network.forward(data[i : i + BATCH])
-        losses += float(loss.value(y, targets[i : i + BATCH])[0].sum())
-        errors += float(loss.error(y, targets[i : i + BATCH]).sum())
+    size = MAPS_BATCH if hasattr(model, "receptive_field") else BATCH
+    for i in range(0, len(data), size):
+        y, _ = network.forward(data[i : i + size])
+        losses += float(loss.value(y, targets[i : i + size])[0].sum())
+        errors += float(loss.error(y, targets[i : i + size]).sum())
     return losses / len(data), errors / len(data) * (100 if loss.labels else 1)
 
 
@@ -206,9 +236,9 @@ def checked(model: Any, data: Array, targets: Array, config: BackpropConfig, nam
 
 
 def with_dropout(network: Network, config: BackpropConfig, *, rng: Any) -> Network:
-    """`network` with dropout behind its input and its hidden layers' activations."""
+    """`network` with dropout behind its input and its hidden dense layers' activations."""
     first, *_, last = network.layers
-    hidden = [address for address in network.layers if address.endswith(".pre")]
+    hidden = [address for address, layer in network.layers.items() if isinstance(layer, Dense)]
     layers: dict[str, Layer] = {}
     for address, layer in network.layers.items():
         layers[address] = layer
@@ -222,14 +252,15 @@ class _Step:
     """One update of the parameters from one minibatch, gradients in arrays made once."""
 
     def __init__(self, network: Network, loss: Loss, config: BackpropConfig, state: BackpropState):
-        self.network, self.loss, self.config, self.state = network, loss, config, state
+        self.loss, self.config, self.state = loss, config, state
+        self.reusing = Network({name: _for_training(layer) for name, layer in network.layers.items()})
         self.params = network.params()
         self.gradients = {name: array_module(x).empty_like(x) for name, x in self.params.items()}
         self.top = next(name.rpartition(".")[0] for name in reversed(self.params))
 
     def begin(self, epoch: int, rng: Any) -> None:
         """Draw the epoch's dropout from `rng`, and say which parameters learn in it."""
-        self.learner = with_dropout(self.network, self.config, rng=rng)
+        self.learner = with_dropout(self.reusing, self.config, rng=rng)
         all_learn = epoch >= self.config.top_epochs
         self.wanted = {name: x for name, x in self.gradients.items() if all_learn or name.startswith(f"{self.top}.")}
 
@@ -250,6 +281,11 @@ class _Step:
             if config.weight_decay and w.ndim > 1:
                 w *= 1 - rate * config.weight_decay
         return losses.mean()
+
+
+def _for_training(layer: Any) -> Layer:
+    """`layer`, with memory of its own where it can use some."""
+    return layer.for_training() if hasattr(layer, "for_training") else layer
 
 
 def _batches(order: Array, n: int, size: int) -> Iterator[Array]:

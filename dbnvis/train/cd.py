@@ -256,12 +256,19 @@ class _Step:
             logistic_mean(out, self.rbm.vbias, out=out)
 
     def _update(self, momentum: float) -> None:
-        """Ascend the difference of the statistics of data and model."""
+        """Ascend the difference of the statistics of data and model.
+
+        It estimates the gradient of the log-likelihood; Gaussian visible biases move by variance times theirs, as far
+        as the mean of the pixels is off, whatever the variance.
+        """
         config, rate, h_mean = self.config, self.rate, self.arrays["h_mean"]
         if config.centered or config.sparsity_target is not None:
             remember(h_mean, self.h[: self.batch_size], MEMORY)
         offsets = (self.v_mean, h_mean) if config.centered else None
         dv, dh = contrast(self.v, self.h, self.sign, rate, offsets=offsets, out=self.gradient)
+        if config.centered and isinstance(self.rbm, GaussianRBM):
+            # vbias is a mean, so what W changes at the mean of h moves it by variance * W h_mean, not by W h_mean
+            dv += (1 - self.rbm.variance) * matmul(self.gradient, h_mean)
         if config.sparsity_target is not None:
             attract(dh, h_mean, rate=rate, strength=config.sparsity_cost, target=config.sparsity_target)
         ascend(

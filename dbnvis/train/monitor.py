@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from ..backend import Array, array_module, to_numpy
-from ..evaluate.audit import unit_audit
+from ..evaluate.audit import UnitAudit, unit_audit
 from ..rbm import RBM
 
 MONITOR = 2000  # images that the monitoring of an epoch looks at, of training and of held-out data each
@@ -47,16 +47,40 @@ def monitor(
     xp = array_module(rbm.W)
     v = data[:MONITOR]
     mean_h = rbm.mean_h_given_v(v)
-    audit = unit_audit(mean_h, rbm.W)
-    numbers = [
-        rbm.free_energy(v).mean(),
-        rbm.free_energy(v if held_out is None else held_out[:MONITOR]).mean(),
-        ((v - rbm.mean_v_given_h(mean_h)) ** 2).sum(axis=1).mean(),
-        xp.sqrt((rbm.W**2).sum(axis=0)).mean(),
-        *(flags.sum() for flags in (audit.dead, audit.always_on, audit.duplicate)),
+    numbers = {
+        "free_energy": rbm.free_energy(v).mean(),
+        "held_out_energy": rbm.free_energy(v if held_out is None else held_out[:MONITOR]).mean(),
+        "error": ((v - rbm.mean_v_given_h(mean_h)) ** 2).sum(axis=1).mean(),
+        "norm": xp.sqrt((rbm.W**2).sum(axis=0)).mean(),
+    }
+    return read(numbers, unit_audit(mean_h, rbm.W), held_out is not None, layer, epoch, rate, seconds)
+
+
+def read(
+    numbers: dict[str, Array], audit: UnitAudit, held_out: bool, layer: str, epoch: int, rate: float, seconds: float
+) -> EpochStats:
+    """What was measured on the device, as an epoch's statistics; TrainingDiverged if it is no longer finite.
+
+    Parameters
+    ----------
+    numbers : dict of array ()
+        free_energy and held_out_energy, means over images in nats; error, norm.
+    audit : UnitAudit
+    held_out : bool
+        Whether there are held-out images.
+    layer : str
+    epoch : int
+        From 1.
+    rate, seconds : float
+    """
+    flags = (audit.dead, audit.always_on, audit.duplicate)
+    measured = [
+        *(numbers[name] for name in ("free_energy", "held_out_energy", "error", "norm")),
+        *(x.sum() for x in flags),
     ]
-    numbers = to_numpy(xp.stack([x.astype("float64") for x in numbers])).tolist()  # one look at the device
-    free_energy, held_out_energy, error, norm, dead, always_on, duplicates = numbers
+    xp = array_module(measured[0])
+    host = to_numpy(xp.stack([x.astype("float64") for x in measured])).tolist()  # one look at the device
+    free_energy, held_out_energy, error, norm, dead, always_on, duplicates = host
     if not all(abs(x) < float("inf") for x in (free_energy, error, norm)):
         raise TrainingDiverged(
             f"layer {layer}: parameters are no longer finite after epoch {epoch}; "
@@ -66,7 +90,7 @@ def monitor(
         layer=layer,
         epoch=epoch,
         reconstruction_error=error,
-        free_energy_gap=float("nan") if held_out is None else free_energy - held_out_energy,
+        free_energy_gap=free_energy - held_out_energy if held_out else math.nan,
         dead=int(dead),
         always_on=int(always_on),
         duplicates=int(duplicates),

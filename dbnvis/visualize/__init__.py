@@ -1,10 +1,15 @@
 """One file per method; a new one is a file and a line in `VISUALIZERS`."""
 
+from typing import Any
+
 from .activation_maximization import ActivationMaximization
 from .base import Unit, UnitImages, Visualizer, as_units
 from .clamped_gibbs import ClampedGibbs
+from .evidence_sampling import EvidenceSampling
 from .filter_combination import FilterCombination
 from .invariance_manifold import InvarianceManifold
+from .recipes import RECIPES
+from .regularized import RegularizedOptimization
 from .strongest_connections import StrongestConnections
 from .top_images import TopImages
 
@@ -16,14 +21,22 @@ VISUALIZERS: dict[str, type[Visualizer]] = {
     "top-images": TopImages,
     "connections": StrongestConnections,
     "invariance": InvarianceManifold,
+    "regularized": RegularizedOptimization,
 }
 
+#: Settings by the name that `--method` takes: the defaults of every method, and recipes.
+METHODS: dict[str, Any] = {**{name: cls() for name, cls in VISUALIZERS.items()}, **RECIPES}
+
 __all__ = [
+    "METHODS",
+    "RECIPES",
     "VISUALIZERS",
     "ActivationMaximization",
     "ClampedGibbs",
+    "EvidenceSampling",
     "FilterCombination",
     "InvarianceManifold",
+    "RegularizedOptimization",
     "StrongestConnections",
     "TopImages",
     "Unit",

@@ -13,12 +13,13 @@ from typing import Any, ClassVar, Literal
 
 from ..backend import Array, child_seeds
 from ..evaluate.scores import input_norm, rescale
-from .base import Unit, UnitImages, as_units, check_choices, unit_images, unit_rngs
+from .base import Unit, UnitImages, as_units, check_choices, neighbours, unit_at, unit_images, unit_rngs
 
 # Neighbours climb together, whether asked for or not: a matrix product's last bits depend on all of its rows, and
 # a unit's picture must not depend on its company. Enough rows for a fast product, few enough for the cache.
 BLOCK = 32
 GROW, SHRINK = 1.5, 0.5  # of a row's step after a success, after a failure
+MOST = 1e16  # norms that a step has: so far away the picture is the gradient's direction, and float32 does not overflow
 PATIENCE = 10  # steps over which progress is judged
 
 
@@ -26,8 +27,9 @@ PATIENCE = 10  # steps over which progress is judged
 class ActivationMaximization:
     """Gradient ascent on the unit's pre-activation from several random starts.
 
-    Every start is uniform noise in [0, 1]. Each row keeps its own step, which grows while the activation
-    rises and shrinks when it would fall, so the trace never decreases, and stops when it makes no progress.
+    Every start is uniform noise in [0, 1], zero where the unit does not look. Each row keeps its own step, which
+    grows while the activation rises and shrinks when it would fall, so the trace never decreases, and stops when it
+    makes no progress.
 
     Returns the starts best first; `extras["trace"]` (U, S, max_steps + 1) is the activation after every step.
     """
@@ -70,10 +72,13 @@ class ActivationMaximization:
             raise ValueError(f"norm must be positive, got {norm}")
         (seed,) = child_seeds(rng, 1)
         parts, climbed = [], []
-        for first in sorted({i - i % BLOCK for i in indices}):
-            block = list(range(first, min(first + BLOCK, model.layer_shape(layer)[0])))
+        # A pass through maps costs so much that units there climb alone.
+        size = 1 if hasattr(model, "receptive_field") else BLOCK
+        for members in sorted({neighbours(model, layer, i, size) for i in indices}, key=lambda members: members.start):
+            block = list(members)
             rngs = unit_rngs(model, layer, block, seed=seed)
             starts = model.xp.stack([g.random((self.starts, *model.input_shape), dtype=model.dtype) for g in rngs])
+            _darken_unseen(model, unit_at(model, layer, block[0]), starts)
             parts.append(self._ascend(model, layer, block, starts, norm))
             climbed += block
         rows = model.xp.asarray([climbed.index(i) for i in indices])
@@ -117,7 +122,7 @@ class ActivationMaximization:
             new_value, new_grad = value_and_grad(proposal, own)
             better = new_value > value
             x, grad = (xp.where(per_row(better), *pair) for pair in ((proposal, x), (new_grad, grad)))
-            value, step = xp.where(better, new_value, value), xp.where(better, step * GROW, step * SHRINK)
+            value, step = xp.where(better, new_value, value), xp.where(better, step * GROW, step * SHRINK).clip(0, MOST)
             optimum[rows], slope[rows] = x, length(grad)
             trace[rows, i:] = value[:, None]
             if i >= PATIENCE:
@@ -128,3 +133,12 @@ class ActivationMaximization:
                     break
         per_unit = (n_units, n_starts)
         return optimum.reshape(*per_unit, *model.input_shape), trace.reshape(*per_unit, -1), slope.reshape(per_unit)
+
+
+def _darken_unseen(model: Any, unit: Unit, images: Array) -> None:
+    """Set pixels of `images` (..., H, W) outside the receptive field of a convolutional `unit` to zero, in place."""
+    if len(model.layer_shape(unit.layer)) > 1:
+        rows, columns = model.receptive_field(unit.layer, unit.position).slices
+        seen = images[..., rows, columns].copy()
+        images[...] = 0
+        images[..., rows, columns] = seen

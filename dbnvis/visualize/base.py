@@ -6,31 +6,53 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
+from functools import total_ordering
 from typing import Any, ClassVar, Literal, Protocol, get_args, get_origin, get_type_hints
 
 from ..backend import Array, array_module, make_rng, to_numpy
+from ..convnet import Position, centre, unit_number, unit_place
 from ..evaluate.scores import unit_scores
 
 MEMORY = 256 * 2**20  # bytes that the arrays of a chunk of units may take
 
 
-@dataclass(frozen=True, order=True)
+@total_ordering
+@dataclass(frozen=True)
 class Unit:
-    """One hidden unit, written `h3:17`: layer `h3`, index 17 (from 0)."""
+    """One hidden unit, written `h3:17`: layer `h3`, index 17 (from 0).
+
+    Of a convolutional layer the index is the channel, and `position` says where: `conv2:5` at the centre of its map,
+    `conv2:5@3,4` in row 3, column 4, `conv2:5@mean` over the map. `output:3` is a class's score before softmax.
+    """
 
     layer: str
     index: int
+    position: Position = None
 
     def __str__(self) -> str:
-        return f"{self.layer}:{self.index}"
+        position = ",".join(map(str, self.position)) if isinstance(self.position, tuple) else self.position
+        return f"{self.layer}:{self.index}{'' if position is None else f'@{position}'}"
+
+    def __lt__(self, other: Unit) -> bool:
+        return self._order() < other._order()
+
+    def _order(self) -> tuple[Any, ...]:
+        at = self.position if isinstance(self.position, tuple) else ()
+        return self.layer, self.index, self.position == "mean", at
 
     @classmethod
     def parse(cls, text: str) -> Unit:
-        """Read `h3:17`; ValueError for anything else."""
-        match = re.fullmatch(r"\s*(\w+):(\d+)\s*", text)
+        """Read `h3:17`, `conv2:5@3,4` or `conv2:5@mean`; ValueError for anything else."""
+        match = re.fullmatch(r"\s*(\w+):(\d+)(?:@(mean|(\d+),(\d+)))?\s*", text)
         if match is None:
-            raise ValueError(f"a unit is written LAYER:INDEX, such as h3:17; got {text!r}")
-        return cls(match[1], int(match[2]))
+            raise ValueError(
+                f"a unit is written LAYER:INDEX, such as h3:17; got {text!r} (a channel of a convolutional layer may "
+                "have a position, conv2:5@3,4, or @mean)"
+            )
+        layer, index, position, row, column = match.groups()
+        if row is None:
+            return cls(layer, int(index), "mean" if position else None)
+        return cls(layer, int(index), (int(row), int(column)))
 
 
 @dataclass(frozen=True)
@@ -101,13 +123,15 @@ class Visualizer(Protocol):
 
 
 def as_units(model: Any, units: Sequence[Unit | str]) -> tuple[str, list[int]]:
-    """Check `units` against `model`: their common layer and their indices.
+    """Check `units` against `model`: their common layer and their numbers in it.
+
+    A dense unit's number is its index; that of a channel at a position is in `convnet`.
 
     Raises
     ------
     ValueError
-        If there are none, they lie in several layers, or an index is beyond the layer; the message lists
-        what exists.
+        If there are none, they lie in several layers, or an index or position is beyond the layer; the message
+        lists what exists.
     KeyError
         If the layer does not exist.
     """
@@ -120,11 +144,43 @@ def as_units(model: Any, units: Sequence[Unit | str]) -> tuple[str, list[int]]:
         nearest = get_close_matches(layer, model.layer_names, n=1, cutoff=0)
         others = [name for name in model.layer_names if name not in nearest]
         raise KeyError(f"no layer {layer!r}; the model has {', '.join(nearest + others)}")
-    size = model.layer_shape(layer)[0]
+    size, *maps = shape = model.layer_shape(layer)
     for unit in parsed:
         if not 0 <= unit.index < size:
             raise ValueError(f"no unit {unit}; layer {layer} has units {layer}:0 to {layer}:{size - 1}")
-    return layer, [unit.index for unit in parsed]
+        if unit.position is not None and not maps:
+            raise ValueError(f"no unit {unit}; the units of layer {layer} are dense and have no positions")
+        if isinstance(unit.position, tuple) and not all(0 <= p < n for p, n in zip(unit.position, maps, strict=True)):
+            raise ValueError(f"no unit {unit}; layer {layer} has positions 0,0 to {maps[0] - 1},{maps[1] - 1}")
+    return layer, [unit_number(shape, unit.index, unit.position) for unit in parsed]
+
+
+def unit_at(model: Any, layer: str, number: int) -> Unit:
+    """The unit of `layer` with this number; at the centre of its map it is written without position."""
+    return Unit(layer, *unit_place(model.layer_shape(layer), number))
+
+
+def one_hot(model: Any, layer: str, number: int) -> Array:
+    """1 at the unit of this number, 0 elsewhere: *layer_shape; a channel's mean is spread evenly over its map."""
+    shape = model.layer_shape(layer)
+    index, position = unit_place(shape, number)
+    y = model.xp.zeros(shape, dtype=model.dtype)
+    if len(shape) == 1:
+        y[index] = 1
+    elif position == "mean":
+        y[index] = 1 / (shape[1] * shape[2])
+    else:
+        row, column = position or centre(shape)
+        y[index, row, column] = 1
+    return y
+
+
+def neighbours(model: Any, layer: str, number: int, size: int) -> range:
+    """Numbers of the block of at most `size` units, at the same position, that unit `number` belongs to."""
+    channels = model.layer_shape(layer)[0]
+    index = number % channels
+    first, end = number - index % size, number - index + channels
+    return range(first, min(first + size, end))
 
 
 def check_choices(method: Any) -> None:
@@ -148,7 +204,7 @@ def unit_images(
     """Score `images` (U, S, *input_shape) on the model's device and bring everything to the host."""
     settings = {"method": type(method).__name__, **asdict(method), **resolved}
     return UnitImages(
-        units=tuple(Unit(layer, int(index)) for index in indices),
+        units=tuple(unit_at(model, layer, int(index)) for index in indices),
         images=to_numpy(images),
         scores=to_numpy(unit_scores(model, layer, indices, images)),
         settings=settings,

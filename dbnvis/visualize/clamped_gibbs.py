@@ -14,16 +14,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from ..backend import Array, UnitStreams, array_module, bernoulli, child_seeds, make_rng, move, to_numpy
+from ..backend import Array, UnitStreams, array_module, bernoulli, child_seeds, make_rng
+from ..backend.clusters import cluster_centres
 from ..evaluate import activity, chains
 from ..evaluate.chains import LEVEL, MIXED
-from ..rbm import RBM, GaussianRBM, clamp, gibbs
+from ..rbm import RBM, clamp, gibbs
 from ..tempering import Tempered, base_rates
-from .base import Unit, UnitImages, as_units, check_choices, chunks, unit_images, unit_rngs
+from .base import MEMORY, Unit, UnitImages, as_units, check_choices, chunks, unit_images, unit_rngs
 
 STARTS = 10_000  # training images at the most from which chains start
 SKETCH = 32  # random directions of the hidden layer along which chains are recorded
-MODES = 10  # clusters of the training codes that count as modes
+MODES = 10  # clusters of training codes that count as modes
+CLUSTERED = 2_000  # training codes at the most that are clustered
 
 States = Iterator[tuple[Array, Array]]  # v (U, C, V) and h (U, C, H) after every sweep
 
@@ -42,10 +44,10 @@ class ClampedGibbs:
     chains together, pooled over 32 random directions of the hidden layer.
 
     With `diagnose` the extras also hold, from as many chains of the other start, whose states enter no picture:
-    `start_mixing` (U,), the scale reduction between the starts; `occupancy` (U, 2, M), the share of states nearest to
-    each of 10 clusters of the training codes, from `start` and from the other; `distance` and `start_p` (U,), their
-    total variation and its p-value (noted below 0.01); `visited` (U, 2), the share of clusters visited; and `p_on`
-    and `p_on_error` (U, 2), the probability that the unit is on and its standard error, from free chains and by
+    `start_mixing` (U,), the scale reduction between the starts, noted above 1.2; `occupancy` (U, 2, M), the share of
+    states nearest to each of 10 clusters of training codes, from `start` and from the other; `distance` and `start_p`
+    (U,), their total variation and its p-value, noted below 0.01; `visited` (U, 2), the share of clusters visited; and
+    `p_on` and `p_on_error` (U, 2), the probability that the unit is on and its standard error, from free chains and by
     annealing the unit's weights (`evaluate.activity`).
     """
 
@@ -102,7 +104,12 @@ class ClampedGibbs:
         if self.diagnose and images is None:
             raise ValueError("diagnose compares two starts and needs images; pass images=...")
         rbm = model.rbms[model.depth(layer) - 1]
-        codes = None if images is None else _codes_below(model, layer, images[:STARTS])
+        if not isinstance(rbm, RBM) and (self.temperatures > 1 or self.diagnose):
+            raise TypeError(
+                f"tempered chains and diagnose are written for fully connected RBMs, {type(model).__name__} has others"
+                "; leave both settings out"
+            )
+        codes = None if images is None else model.visible(images[:STARTS], layer)
         sampler = _Sampler(self, model, layer, codes, child_seeds(rng, 4))
         row = 2 * rbm.n_visible + 3 * rbm.n_hidden + 2 * model.rbms[0].n_visible + self.draws * self.thin * SKETCH
         parts = [
@@ -116,12 +123,14 @@ class ClampedGibbs:
 
 def _notes(extras: dict[str, Array]) -> list[str]:
     """A word on each unit whose chains are not to be believed."""
-    notes = [f"chains have not mixed (R = {r:.1f})" if r > MIXED else "" for r in extras["mixing"].tolist()]
+    notes = [[f"chains have not mixed (R = {r:.1f})"] if r > MIXED else [] for r in extras["mixing"].tolist()]
     if "start_p" in extras:
-        apart = zip(notes, extras["start_p"].tolist(), extras["distance"].tolist(), strict=True)
-        starts = "data- and noise-started chains visit other modes"
-        notes = ["; ".join(filter(None, (n, p < LEVEL and f"{starts} (distance {d:.2f})"))) for n, p, d in apart]
-    return notes
+        starts = (extras[name].tolist() for name in ("start_p", "distance", "start_mixing"))
+        for note, p, distance, r in zip(notes, *starts, strict=True):
+            if p < LEVEL or r > MIXED:
+                seen = f"distance {distance:.2f}, R = {r:.1f}"
+                note.append(f"data- and noise-started chains visit other modes ({seen})")
+    return ["; ".join(note) for note in notes]
 
 
 class _Sampler:
@@ -134,7 +143,10 @@ class _Sampler:
         self.seed, self.other_seed, self.annealing_seed, self.shared_seed = seeds
         coins = make_rng(model.xp, self.shared_seed).random((self.rbm.n_hidden, SKETCH))
         self.sketch = model.xp.where(coins < 0.5, -1.0, 1.0).astype(model.dtype)
-        self.modes = _clusters(codes) if method.diagnose else None
+        self.modes = None
+        if method.diagnose:
+            clustered = codes[:CLUSTERED]
+            self.modes = cluster_centres(clustered, min(MODES, len(clustered)))
 
     def __call__(self, indices: list[int], start: str) -> tuple[Array, dict[str, Array]]:
         """Pictures (U, 1 + shown, *shape) and what `extras` holds."""
@@ -192,12 +204,10 @@ class _Sampler:
 
     def _gibbs(self, indices: list[int], start: str, rng: UnitStreams) -> States:
         """Block Gibbs sampling of all units at once."""
-        # That unit in all chains: (U, C) of (U, C, H).
-        clamped = self.model.xp.arange(len(indices)), slice(None), self.model.xp.asarray(indices)
         v = self._start(indices, start, rng)
         while True:
             h = self.rbm.sample_h_given_v(v, rng=rng)
-            h[clamped] = 1
+            self.rbm.hold(h, indices)
             yield v, h
             v = self.rbm.sample_v_given_h(h, rng=rng)
 
@@ -242,30 +252,16 @@ def _replicas(path: Tempered, v: Array, betas: Array, rng: Any) -> States:
         yield all_v[0], h[0]
 
 
-def _clusters(codes: Array) -> Array:
-    """Centres (M, V) of at the most `MODES` clusters of `codes` (N, V), by k-means on the host."""
-    from sklearn.cluster import KMeans
-
-    host = to_numpy(codes)
-    centres = KMeans(min(MODES, len(host)), n_init=1, random_state=0).fit(host).cluster_centers_
-    return move(centres.astype(host.dtype), array_module(codes))
-
-
-def _codes_below(model: Any, layer: str, images: Array) -> Array:
-    """Means of the layer below `layer` at `images`: (N, V) of the RBM under `layer`."""
-    depth = model.depth(layer)
-    return images.reshape(len(images), -1) if depth == 1 else model.encode(images, model.layer_names[depth - 2])
-
-
 def _drawn(rbm: RBM, means: Array, rng: Any) -> Array:
     """States of the visible units from their means; Gaussian units start at the means themselves."""
-    return means if isinstance(rbm, GaussianRBM) else bernoulli(means, rng=rng)
+    return bernoulli(means, rng=rng) if rbm.binary else means
 
 
 def _rows_that_excite(rbm: RBM, indices: list[int], codes: Array, n: int, rng: UnitStreams) -> Array:
     """For each unit draw `n` rows of `codes` in proportion to p(unit on | row): (U, n)."""
     xp = array_module(codes)
-    on = rbm.mean_h_given_v(codes)[:, xp.asarray(indices)]
+    size, units = max(1, MEMORY // (codes.dtype.itemsize * rbm.n_hidden)), xp.asarray(indices)
+    on = xp.concatenate([rbm.mean_h_given_v(codes[i : i + size])[:, units] for i in range(0, len(codes), size)])
     cumulative = xp.cumsum(on.T, axis=1, dtype="float64")  # (U, N)
     targets = rng.random((len(indices), n)) * cumulative[:, -1:]
     rows = xp.stack([xp.searchsorted(*pair) for pair in zip(cumulative, targets, strict=True)])

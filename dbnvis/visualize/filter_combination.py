@@ -13,8 +13,13 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 from ..backend import Array, array_module
-from ..layers import Network
-from .base import Unit, UnitImages, as_units, check_choices, unit_images
+from .base import Unit, UnitImages, as_units, check_choices, one_hot, unit_images
+
+
+def combined_inputs(model: Any) -> list[int]:
+    """Inputs of a unit of every layer whose strongest weights are combined, or of the only layer's outputs."""
+    _, *uppers = weights = [layer.W for layer in model.network.layers.values() if hasattr(layer, "W")]
+    return [W[0].size if W.ndim > 2 else len(W) for W in uppers] or [weights[0].shape[-1]]
 
 
 @dataclass(frozen=True)
@@ -22,7 +27,9 @@ class FilterCombination:
     """Draw a unit as the sum of the pictures of the k lower units it is most strongly linked to.
 
     The picture of a first-layer unit is its filter; that of a unit above is the sum, over its k strongest
-    incoming weights, of weight times picture, layer by layer. Non-linearities and biases are ignored.
+    incoming weights, of weight times picture, layer by layer. Non-linearities and biases are ignored. In a
+    convolutional network the lower units of a channel are the weights of its kernel, each at its place, and what is
+    drawn below max-pooling is spread evenly over the window; the unit's receptive field stands where it is.
     """
 
     title: ClassVar[str] = "linear combination of filters"
@@ -55,17 +62,20 @@ class FilterCombination:
             for name in weighted[1:]  # the first layer's filters are drawn whole
         }
         xp = model.xp
-        one_hot = (xp.arange(model.layer_shape(layer)[0]) == xp.asarray(indices)[:, None]).astype(model.dtype)
+        outputs = xp.stack([one_hot(model, layer, number) for number in indices])  # (U, *layer_shape)
         # One matrix product per unit, so that a picture does not depend on the company it is in.
-        pictures = Network({**network.layers, **strongest}).transpose(one_hot[:, None])[:, 0]
+        drawing = replace(network, layers={**network.layers, **strongest})
+        pictures = drawing.transpose(outputs[:, None])[:, 0]
         empty = (pictures == 0).all(axis=tuple(range(1, pictures.ndim)))
         pictures[empty] = float("nan")
         notes = ["dead: no weight to combine" if e else "" for e in empty.tolist()]
         return unit_images(self, model, layer, indices, pictures[:, None], notes=notes)
 
     def _strongest(self, W: Array, name: str) -> Array:
-        """`W` (n_in, n_out) with all but the k strongest weights of each column set to zero."""
+        """`W`, (n_in, n_out) or kernels (O, I, kh, kw), with all but each unit's k strongest weights set to zero."""
         xp = array_module(W)
+        if W.ndim > 2:
+            return self._strongest(W.reshape(len(W), -1).T, name).T.reshape(W.shape)
         k = len(W) if self.k is None else self.k
         if not 1 <= k <= len(W):
             raise ValueError(f"k must lie between 1 and {len(W)}, the inputs of {name.removesuffix('.pre')}; got {k}")

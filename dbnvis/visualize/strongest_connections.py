@@ -28,6 +28,7 @@ class StrongestConnections:
     title: ClassVar[str] = "strongest first-layer filters"
     needs_images: ClassVar[bool] = False
     needs_sampling: ClassVar[bool] = False
+    needs_dense: ClassVar[bool] = True
     symmetric: ClassVar[bool] = True
 
     k: int = 9
@@ -40,10 +41,17 @@ class StrongestConnections:
 
         Raises
         ------
+        TypeError
+            If the model has convolutional layers.
         ValueError
             If k is not between 1 and the size of the first layer, or a unit does not exist.
         """
         layer, indices = as_units(model, units)
+        if any(len(model.layer_shape(name)) > 1 for name in model.layer_names):
+            raise TypeError(
+                "StrongestConnections multiplies the weight matrices of dense layers, and this model has convolutional "
+                "ones; use FilterCombination"
+            )
         xp = model.xp
         first, *uppers = [
             layer_.W for layer_ in model.network.upto(f"{layer}.pre").layers.values() if hasattr(layer_, "W")

@@ -1,0 +1,45 @@
+"""The command that explains an image."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from ..datasets.pictures import read_picture
+from ..report.explain import explain, read_test_image
+from ..visualize import Unit
+from .options import Options, load_study
+
+
+@dataclass(frozen=True)
+class Explain(Options):
+    """Draw one image through all views, on one sheet: activations, occlusion, gradient views, nearest units."""
+
+    image: tyro.conf.Positional[str] = "test:0"
+    """Any image file, of any size and mode; or test:17, a test image of the data set."""
+    model: str = "convnet"
+    """A checkpoint (model.npz of a training), or convnet: the convolutional network shipped with the package."""
+    unit: tuple[str, ...] = ()
+    """Units to show beside the two likeliest classes, written conv2:5 (where the channel responds most),
+    conv2:5@3,4 or output:3; the strongest channel of each layer if absent."""
+    invert: bool = False
+    """Exchange black and white of an image file: dark ink on light paper becomes light on dark, as in MNIST."""
+
+    def run(self) -> None:
+        study, _ = load_study(self, self.model)
+        number = re.fullmatch(r"test:(\d+)", self.image)
+        if number is not None:
+            if self.invert:
+                raise ValueError("--invert is for image files; test images are as the network knows them")
+            image, steps = read_test_image(study, int(number[1]))
+            name = f"test{number[1]}"
+        else:
+            shape, within = study.model.input_shape, study.model.input_range
+            image, steps = read_picture(self.image, shape, within, invert=self.invert)
+            name = re.sub(r"[^\w.-]", "_", Path(self.image).stem)
+        study.out = self.out / study.dataset / "sheets"
+        explain(study, image, steps, f"explain_{name}", [Unit.parse(unit) for unit in self.unit])
+        print(*study.written, sep="\n")

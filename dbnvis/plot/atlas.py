@@ -1,0 +1,97 @@
+"""Pictures at places in the plane."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+
+from ..backend import Array
+from .base import MARGIN, blank, wrap
+from .charts import CLASSES
+
+SIDE = 6.2  # inches of a panel
+TITLE = 0.22  # inches above it
+CANVAS = 1800  # pixels of a panel's side
+
+
+@dataclass(frozen=True)
+class Places:
+    """Pictures drawn where their points lie.
+
+    Parameters
+    ----------
+    title : str
+    points : array (N, 2)
+    tiles : array (N, height, width)
+        Pixels in [0, 1]: how strongly a tile's colour covers the white ground.
+    labels : array (N,) of int
+        The class of each point, from 0.
+    size : float
+        Height of a tile as a share of the panel.
+    """
+
+    title: str
+    points: Array
+    tiles: Array
+    labels: Array
+    size: float = 0.02
+
+
+def places(panels: Sequence[Places], names: Sequence[str], *, heading: str, legend: str, columns: int = 2) -> Figure:
+    """Draw panels on a grid; a class's name stands at the median of its points.
+
+    Parameters
+    ----------
+    panels : sequence of Places
+    names : sequence of str
+        Of the classes, at most ten.
+    heading, legend : str
+    columns : int
+        Panels in a row, at the most.
+    """
+    columns = min(columns, len(panels))
+    rows = -(-len(panels) // columns)
+    width = SIDE * columns + MARGIN * (columns + 1)
+    heading, legend = wrap(heading, width, 9), wrap(legend, width, 7)
+    head, foot = 0.1 + 0.16 * (heading.count("\n") + 1), 0.5 + 0.125 * (legend.count("\n") + 1)
+    height = rows * (SIDE + TITLE) + head + foot
+    figure = blank(width, height)
+    figure.text(MARGIN / width, 1 - 0.06 / height, heading, fontsize=9, weight="bold", va="top")
+    figure.text(MARGIN / width, 0.06 / height, legend, fontsize=7, va="bottom", linespacing=1.2)
+    for i, panel in enumerate(panels):
+        x, y = MARGIN + i % columns * (SIDE + MARGIN), foot + (rows - 1 - i // columns) * (SIDE + TITLE)
+        axes = figure.add_axes((x / width, y / height, SIDE / width, SIDE / height))
+        canvas, at = _canvas(panel)
+        axes.imshow(canvas, interpolation="antialiased")
+        for c in np.unique(panel.labels):
+            column, row = np.median(at[panel.labels == c], axis=0)
+            box = {"boxstyle": "round,pad=0.2", "facecolor": "white", "edgecolor": CLASSES[c], "alpha": 0.85}
+            axes.text(column, row, names[c], fontsize=8, weight="bold", ha="center", va="center", bbox=box)
+        axes.set_xticks([])
+        axes.set_yticks([])
+        axes.set_title(panel.title, fontsize=8, loc="left", pad=3)
+    for c in np.unique(np.concatenate([panel.labels for panel in panels])):
+        axes.scatter([], [], color=CLASSES[c], label=names[c])
+    corner = (0, (foot - 0.42) / height)
+    figure.legend(ncols=10, fontsize=8, frameon=False, loc="lower left", handletextpad=0, bbox_to_anchor=corner)
+    return figure
+
+
+def _canvas(panel: Places) -> tuple[Array, Array]:
+    """The panel's pixels (CANVAS, CANVAS, 3), and the column and row of each tile's centre (N, 2)."""
+    side = max(4, round(panel.size * CANVAS))
+    low, high = panel.points.min(axis=0), panel.points.max(axis=0)
+    scale = (CANVAS - 2 * side) / max(float((high - low).max()), 1e-12)
+    middle = (low + high) / 2
+    at = CANVAS / 2 + (panel.points - middle) * scale * [1, -1]
+    canvas = np.ones((CANVAS, CANVAS, 3))
+    rows, columns = (np.arange(side) * n // side for n in panel.tiles.shape[1:])
+    for (column, row), tile, c in zip(at.astype(int), panel.tiles, panel.labels, strict=True):
+        cover = np.clip(tile[rows][:, columns], 0, 1)[..., None]
+        part = canvas[row - side // 2 :, column - side // 2 :][:side, :side]
+        part += cover * (np.array(to_rgb(CLASSES[c])) - part)
+    return canvas, at

@@ -1,0 +1,39 @@
+"""A sheet of digits and their deformations, by index (Loosli, Canu & Bottou 2007)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from .. import plot, results
+from ..datasets import Dataset, infinite
+
+COLUMNS, SHOWN = 6, 36  # tiles of a digit: itself and 35 deformations
+LEGEND = """Framed: a training image as it is. Then 35 of its 134 deformations: two of 1,522 smooth fields displace it
+along both axes, to first order, and most are shifted by a pixel, too. Which, is the published function of the index
+(Loosli, Canu & Bottou 2007); the fields are rebuilt, sigma {sigma:g} and alpha {alpha:g} (Simard et al. 2003)."""
+
+
+def deformations(data: Dataset, path: Path, classes: tuple[int, ...] = (2, 4, 5, 8)) -> list[Path]:
+    """Draw the first digit of each of `classes` and 35 of its deformations; return what was written.
+
+    Raises
+    ------
+    ValueError
+        If the data set's pixels are not in [0, 1].
+    """
+    digits = infinite.InfiniteDigits(data)
+    index = digits.n_test + np.array([np.flatnonzero(data.train_labels == c)[0] for c in classes])
+    index = index[:, None] + digits.n_train * np.arange(SHOWN)  # (classes, 36)
+    images = digits.images(index.ravel()).reshape(*index.shape, *digits.shape)
+    frames = [plot.ORANGE] + [""] * (SHOWN - 1)
+    panels = [
+        plot.Panel(tiles, False, COLUMNS, title=f"indices {row[0]} + {digits.n_train} n", frames=frames)
+        for tiles, row in zip(images, index, strict=True)
+    ]
+    fields = {"sigma": infinite.SIGMA, "alpha": infinite.ALPHA}
+    figure = plot.sheet(panels, heading=f"{data.name}, deformed without end", legend=LEGEND.format(**fields))
+    facts = {"indices": index.tolist(), "fields": {**fields, "seed": infinite.SEED}, "data_sha256": digits.sha256}
+    manifest = {"artefact": path.name, "dataset": data.name, **facts, "versions": results.versions("numpy")}
+    return results.save_artefact(path, lambda p: plot.save(figure, p), manifest=manifest, arrays={"images": images})

@@ -1,0 +1,140 @@
+"""The whole page of Erhan et al. 2009 in stages: models, figures, tables, and the page that shows them.
+
+References
+----------
+Erhan, Bengio, Courville, Vincent (2009), "Visualizing higher-layer features of a deep network", TR 1341.
+Erhan, Courville, Bengio (2010), "Understanding representations learned in deep architectures", TR 1355.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from .. import results
+from . import manifolds
+from .claims_table import claims
+from .deformations import deformations
+from .erhan import FIGURES, SUBJECTS
+from .gabors import gabors
+from .page import AGAIN, Page
+from .page_text import page_text
+from .study import Study
+
+STRIPS, TRACED = 3, 30  # units of every layer in film strips, and whose invariance is measured
+
+Model = tuple[str, str]
+"""Family and subject."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of the page.
+
+    Parameters
+    ----------
+    name : str
+    file : Path
+        What the step writes last.
+    models : sequence of (family, subject)
+        What it shows.
+    make : callable
+    """
+
+    name: str
+    file: Path
+    models: Sequence[Model]
+    make: Callable[[], object]
+
+    def done(self, page: Page) -> bool:
+        """Is there a file that is no older than the models?"""
+        files = [page.model_file(*model) for model in self.models]
+        if not all(file.exists() for file in [self.file, *files]):
+            return False
+        return all(self.file.stat().st_mtime >= file.stat().st_mtime for file in files)
+
+
+def stages(page: Page) -> list[Stage]:
+    """All steps in their order; the last writes `README.md`."""
+    dbns: list[Model] = [("DBN", subject) for subject in SUBJECTS]
+    models = [(family, subject) for family in ("DBN", "SDAE", AGAIN) for subject in SUBJECTS]
+    steps = [
+        Stage(
+            f"training: {family} of {subject}",
+            page.model_file(family, subject),
+            [],
+            partial(page.study, family, subject),
+        )
+        for family, subject in models
+    ]
+    of: dict[str, tuple[str, list[Model]]] = {
+        "figure_1": ("figure_1", [("DBN", "digits"), ("SDAE", "digits")]),
+        "figure_2": ("figure_2", [("DBN", "patches"), ("SDAE", "patches")]),
+        "figure_3": ("figure_3", dbns),
+        "figure_4": ("figure_4_patches", dbns),
+        "lee_2008": ("lee_2008", [("DBN", "patches")]),
+    }
+    steps += [
+        Stage(name, page.out / f"{file}.md", shown, partial(FIGURES[name], page)) for name, (file, shown) in of.items()
+    ]
+    steps.append(
+        Stage("Gabor fits", _table(page, "patches", "gabor_summary"), [("DBN", "patches")], lambda: _gabors(page))
+    )
+    steps += [
+        Stage(
+            f"claims: {subject}",
+            _table(page, subject, "claims", ".md"),
+            [(family, subject) for family in ("DBN", "SDAE", AGAIN)],
+            partial(_claims, page, subject),
+        )
+        for subject in SUBJECTS
+    ]
+    steps += [
+        Stage("invariance", _table(page, "digits", "invariance"), [("DBN", "digits")], lambda: _invariance(page)),
+        Stage("infinite digits", page.root("digits") / "figures" / "infinite.json", [], lambda: _infinite(page)),
+        Stage("page", page.out / "README.md", models, lambda: write_page(page)),
+    ]
+    return steps
+
+
+def write_page(page: Page) -> None:
+    """Write `README.md` of what the other stages have left."""
+    page.written += results.save_text(page.out / "README.md", page_text(page))
+
+
+def _table(page: Page, subject: str, name: str, suffix: str = ".csv") -> Path:
+    return page.root(subject) / "tables" / f"{name}{suffix}"
+
+
+def _at(page: Page, study: Study, folder: str) -> Study:
+    study.out = page.out / study.dataset / folder
+    return study
+
+
+def _gabors(page: Page) -> None:
+    study = page.study("DBN", "patches")
+    rows, summary = gabors(_at(page, study, "figures"))
+    _at(page, study, "tables").save_table("gabor", rows)
+    study.save_table("gabor_summary", [summary])
+    page.collect(study)
+
+
+def _claims(page: Page, subject: str) -> None:
+    study, other, control = (page.study(family, subject) for family in ("DBN", "SDAE", AGAIN))
+    claims(_at(page, study, ""), other, control=control)
+    page.collect(study)
+
+
+def _invariance(page: Page) -> None:
+    study = page.study("DBN", "digits")
+    manifolds.film_strips(_at(page, study, "figures"), n=STRIPS)
+    rows = manifolds.invariance(study, n=TRACED)
+    facts = {"units": TRACED, "share": manifolds.SHARE, "bootstraps": manifolds.BOOTSTRAPS}
+    _at(page, study, "tables").save_table("invariance", rows, **facts)
+    page.collect(study)
+
+
+def _infinite(page: Page) -> None:
+    page.written += deformations(page.digits, page.root("digits") / "figures" / "infinite.png")

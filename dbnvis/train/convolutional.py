@@ -1,0 +1,299 @@
+"""Contrastive divergence for convolutional RBMs, and greedy layer-wise training of a stack of them.
+
+References
+----------
+Hinton (2002), "Training products of experts by minimizing contrastive divergence".
+Tieleman (2008), "Training restricted Boltzmann machines using approximations to the likelihood gradient".
+Lee, Ekanadham, Ng (2008), "Sparse deep belief net model for visual area V2".
+Lee, Grosse, Ranganath, Ng (2009), "Convolutional deep belief networks for scalable unsupervised learning of
+hierarchical representations".
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..backend import Array, array_module, ascend, attract, child_seeds, make_rng, synchronize
+from ..crbm import ConvDBN, ConvRBM
+from ..evaluate.audit import unit_audit
+from ..numerics import log_odds
+from .config import check_count
+from .greedy import mean_norm, per_layer, rows
+from .monitor import EpochStats, read
+
+WATCHED = 500  # images that the statistics of an epoch look at, of training and of held-out data each
+BATCH = 100  # of them at once
+
+
+@dataclass(frozen=True)
+class ConvCDConfig:
+    """How one convolutional RBM is trained.
+
+    Rates and costs are of gradients divided by the number of places of the filters (for the visible biases, of the
+    pixels), so that they do not depend on the size of the images.
+    """
+
+    epochs: int = 10
+    """Passes over the data."""
+    batch_size: int = 20
+    """Images per update, and persistent chains; all images where there are fewer."""
+    learning_rate: float = 0.2
+    """At the start; it falls linearly to zero at the end."""
+    momentum: float = 0.5
+    """In the first epoch."""
+    final_momentum: float = 0.5
+    """In the later epochs; 0.9 is usual with CD (Hinton 2010), too fast for persistent chains."""
+    k: int = 1
+    """Gibbs steps per update."""
+    persistent: bool = True
+    """Chains go on from update to update (PCD, Tieleman 2008); otherwise they restart at the data (CD, Hinton 2002)."""
+    weight_decay: float = 1e-4
+    """L2 penalty on the weights: each update shrinks them by rate * weight_decay, outside the momentum."""
+    l1_decay: float = 0.0
+    """L1 penalty on the weights."""
+    sparsity_target: float | None = 0.01
+    """Wanted mean probability of a detection unit: K groups give a K-fold overcomplete code, which is of use only where
+    few are on (Lee et al. 2009). None: no such wish. Hidden biases start at it."""
+    sparsity_cost: float = 1.0
+    """Pull of the hidden biases towards the target (Lee et al. 2008: biases only)."""
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "k"):
+            check_count(name, getattr(self, name), 1)
+        for name in ("learning_rate", "weight_decay", "l1_decay", "sparsity_cost"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must be a finite number of at least 0, got {getattr(self, name)}")
+        for name in ("momentum", "final_momentum"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} must lie in [0, 1), got {getattr(self, name)}")
+        if self.sparsity_target is not None and not 0 < self.sparsity_target < 1:
+            raise ValueError(f"sparsity_target must lie between 0 and 1, got {self.sparsity_target}")
+
+    def rate(self, epoch: float) -> float:
+        """Learning rate after so many epochs, a fraction included."""
+        return self.learning_rate * (1 - epoch / self.epochs)
+
+
+@dataclass
+class ConvState:
+    """Where the training of a stack stands; saving it with the stack makes training resumable."""
+
+    layers_done: int = 0
+    epoch: int = 0
+    """Epochs done of the layer in training."""
+    arrays: dict[str, Array] = field(default_factory=dict)
+    """W, vbias, hbias: the updates' velocities; chains (B, K, rows, columns): hidden states, of persistent chains."""
+
+
+def train_crbm(
+    crbm: ConvRBM,
+    data: Array,
+    config: ConvCDConfig,
+    *,
+    rng: Any,
+    held_out: Array | None = None,
+    state: ConvState | None = None,
+    layer: str = "h1",
+) -> Iterator[EpochStats]:
+    """Train `crbm` in place, one epoch per step of the iterator.
+
+    Parameters
+    ----------
+    crbm : ConvRBM or GaussianConvRBM
+        Its weights are where training starts; its biases are set from the data and the sparsity target.
+    data : array (N, C, H, W)
+        In [0, 1] for binary units, which see them as fresh draws with these probabilities.
+    config : ConvCDConfig
+    rng : numpy or cupy Generator
+        Every epoch draws from a generator of its own, seeded from this one.
+    held_out : array (M, C, H, W), optional
+        For the free-energy gap.
+    state : ConvState, optional
+        Where to go on; updated in place, current after every epoch.
+    layer : str
+        Name in the statistics.
+
+    Yields
+    ------
+    EpochStats
+        `dead` and so on count groups; the reconstruction error is summed over the pixels of an image.
+
+    Raises
+    ------
+    ValueError
+        If the data do not fit the machine or are empty, not finite or out of range, or the sparsity target is more
+        than a block allows.
+    TrainingDiverged
+        If the parameters are no longer finite after an epoch.
+    """
+    xp = array_module(crbm.W)
+    data = _checked(crbm, data, "data")
+    held_out = None if held_out is None else _checked(crbm, held_out, "held-out data")
+    state = ConvState() if state is None else state
+    size = min(config.batch_size, len(data))
+    seeds = child_seeds(rng, config.epochs + 1)
+    if state.epoch == 0:
+        _start(crbm, data, config, state, make_rng(xp, seeds[-1]))
+    for epoch in range(state.epoch, config.epochs):
+        begun = time.perf_counter()
+        epoch_rng = make_rng(xp, seeds[epoch])
+        order = epoch_rng.random(len(data)).argsort()
+        n_batches = len(data) // size
+        for i in range(n_batches):
+            v = crbm.sample_v(data[order[i * size : (i + 1) * size]], rng=epoch_rng)
+            _update(crbm, v, config, state, config.rate(epoch + i / n_batches), epoch, epoch_rng)
+        synchronize(xp)
+        state.epoch = epoch + 1
+        seconds = time.perf_counter() - begun
+        yield _watch(crbm, data, held_out, layer, state.epoch, config.rate(epoch + 1 - 1 / n_batches), seconds)
+
+
+def _checked(crbm: ConvRBM, data: Array, name: str) -> Array:
+    """`data` in the machine's type; ValueError where they do not fit it."""
+    xp = array_module(crbm.W, data)
+    if data.ndim != 4 or len(data) == 0:
+        raise ValueError(f"expected {name} (N, {crbm.n_channels}, rows, columns) with N > 0, got {data.shape}")
+    crbm.hidden_shape(data.shape[1:])
+    low, high = float(data.min()), float(data.max())
+    if not bool(xp.isfinite(xp.asarray([low, high])).all()):
+        raise ValueError(f"the {name} contain NaN or infinite values")
+    if crbm.binary and (low < 0 or high > 1):
+        raise ValueError(
+            f"binary visible units need {name} in [0, 1], got {low:g} to {high:g}; "
+            "rescale them or use a GaussianConvRBM"
+        )
+    return data.astype(crbm.W.dtype, copy=False)
+
+
+def _start(crbm: ConvRBM, data: Array, config: ConvCDConfig, state: ConvState, rng: Any) -> None:
+    """Set the biases and begin the state."""
+    xp = array_module(crbm.W)
+    pixels = data.mean(axis=(0, 2, 3))
+    crbm.vbias[...] = log_odds(xp.clip(pixels, 1e-3, 1 - 1e-3)) if crbm.binary else pixels
+    if config.sparsity_target is not None:
+        p, n = config.sparsity_target, crbm.pool**2
+        if p * n >= 1:
+            raise ValueError(
+                f"one of the {n} detection units of a block is on at the most, so sparsity_target must lie "
+                f"below {1 / n:g}, got {p}"
+            )
+        crbm.hbias[...] = math.log(p / (1 - n * p))  # exp(b) / (1 + n exp(b)) = p
+    state.arrays = {name: xp.zeros_like(value) for name, value in crbm.params().items()}
+    if config.persistent:
+        chains = crbm.sample_v(data[: config.batch_size], rng=rng)
+        state.arrays["chains"] = crbm.sample_h_given_v(chains, rng=rng)
+
+
+def _update(crbm: ConvRBM, v: Array, config: ConvCDConfig, state: ConvState, rate: float, epoch: int, rng: Any) -> None:
+    """One update of the parameters from one batch `v` (B, C, H, W)."""
+    xp = array_module(v)
+    h = crbm.mean_h_given_v(v)
+    states = state.arrays["chains"] if config.persistent else crbm.sample_h(h, rng=rng)
+    for step in range(config.k):
+        model_v = crbm.sample_v_given_h(states, rng=rng)
+        model_h = crbm.mean_h_given_v(model_v)
+        if step + 1 < config.k or config.persistent:
+            states = crbm.sample_h(model_h, rng=rng)
+    if config.persistent:
+        state.arrays["chains"] = states
+    data_side, model_side = crbm.energy_grad(v, h), crbm.energy_grad(model_v, model_h)
+    places, pixels = math.prod(h.shape[2:]), math.prod(v.shape[2:])
+    # Gaussian visible biases are means, and move by what the mean of the pixels is off, whatever the variance.
+    per = {"W": places, "vbias": pixels / getattr(crbm, "variance", 1.0), "hbias": places}
+    step_size = xp.full(1, rate, dtype=v.dtype)
+    changes = {name: xp.ascontiguousarray((model_side[name] - data_side[name]) * (rate / per[name])) for name in per}
+    if config.sparsity_target is not None:
+        activity = h.mean(axis=(0, 2, 3))
+        attract(
+            changes["hbias"], activity, rate=step_size, strength=config.sparsity_cost, target=config.sparsity_target
+        )
+    ascend(
+        crbm.params(),
+        state.arrays,
+        changes,
+        rate=step_size,
+        momentum=config.final_momentum if epoch else config.momentum,
+        weight_decay=config.weight_decay,
+        l1_decay=config.l1_decay,
+    )
+
+
+def _watch(
+    crbm: ConvRBM, data: Array, held_out: Array | None, layer: str, epoch: int, rate: float, seconds: float
+) -> EpochStats:
+    """Look at the first images of training and held-out data; TrainingDiverged if the machine is no longer finite."""
+    xp = array_module(crbm.W)
+    peaks, errors = [], []
+    for i in range(0, min(len(data), WATCHED), BATCH):
+        v = data[i : i + BATCH]
+        h = crbm.mean_h_given_v(v)
+        peaks.append(h.max(axis=(2, 3)))
+        errors.append(((v - crbm.mean_v_given_h(h)) ** 2).sum(axis=(1, 2, 3)))
+    filters = crbm.W.reshape(crbm.n_groups, -1).T
+    numbers = {
+        "free_energy": _mean_free_energy(crbm, data),
+        "held_out_energy": _mean_free_energy(crbm, data if held_out is None else held_out),
+        "error": xp.concatenate(errors).mean(),
+        "norm": xp.sqrt((filters * filters).sum(axis=0)).mean(),
+    }
+    audit = unit_audit(xp.concatenate(peaks), filters)
+    return read(numbers, audit, held_out is not None, layer, epoch, rate, seconds)
+
+
+def _mean_free_energy(crbm: ConvRBM, images: Array) -> Array:
+    """Of the first `images`, ()."""
+    n = min(len(images), WATCHED)
+    return (
+        array_module(images).concatenate([crbm.free_energy(images[i : i + BATCH]) for i in range(0, n, BATCH)]).mean()
+    )
+
+
+def train_conv_dbn(
+    dbn: ConvDBN,
+    data: Array,
+    config: ConvCDConfig | Sequence[ConvCDConfig],
+    *,
+    rng: Any,
+    held_out: Array | None = None,
+    state: ConvState | None = None,
+) -> Iterator[EpochStats]:
+    """Train the machines of `dbn` in place from the bottom up, one epoch per step of the iterator.
+
+    Each learns from the probabilities of the pooling units below, drawn as binary states at every presentation. Sets
+    `dbn.input_norm` to the mean norm of the images.
+
+    Parameters
+    ----------
+    dbn : ConvDBN
+    data : array (N, *input_shape)
+    config : ConvCDConfig, or one per layer
+    rng : numpy or cupy Generator
+    held_out : array like data, optional
+        For the free-energy gap.
+    state : ConvState, optional
+        Where to go on; updated in place, current after every epoch.
+
+    Yields
+    ------
+    EpochStats
+
+    Raises
+    ------
+    ValueError
+        If the number of configurations is not that of the layers, or as `train_crbm`.
+    """
+    configs = per_layer(config, len(dbn.crbms))
+    state = ConvState() if state is None else state
+    dbn.input_norm = mean_norm(rows(data))
+    seeds = child_seeds(rng, len(dbn.crbms))
+    for i in range(state.layers_done, len(dbn.crbms)):
+        name, rbm = dbn.layer_names[i], dbn.rbms[i]
+        seen, held = dbn.maps(data, name), None if held_out is None else dbn.maps(held_out, name)
+        yield from train_crbm(
+            rbm.crbm, seen, configs[i], rng=make_rng(dbn.xp, seeds[i]), held_out=held, state=state, layer=name
+        )
+        state.layers_done, state.epoch, state.arrays = i + 1, 0, {}

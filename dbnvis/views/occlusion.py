@@ -1,0 +1,119 @@
+"""Which parts of an image a unit needs: its response while a patch of the image is covered.
+
+References
+----------
+Zeiler, Fergus (2014), "Visualizing and understanding convolutional networks", section 4.2 and figure 7: the score of
+the class, and the total activation of the map that responds most to the image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..backend import Array, array_module
+from ..visualize.base import Unit, as_units, one_hot
+from .responses import passes
+
+
+@dataclass(frozen=True)
+class Occlusion:
+    """How an image is covered: a square centred at every `stride`-th pixel, cut at the border."""
+
+    patch: int = 5
+    """Side of the square, pixels; of an even one the centre is below and to the right of the middle."""
+    stride: int = 1
+    """Pixels between two places."""
+    fill: float = 0.0
+    """Pixel value of the square."""
+
+    def __post_init__(self) -> None:
+        for name in ("patch", "stride"):
+            if getattr(self, name) != int(getattr(self, name)) or getattr(self, name) < 1:
+                raise ValueError(f"{name} must be an integer of at least 1, got {getattr(self, name)}")
+        if not abs(self.fill) < float("inf"):
+            raise ValueError(f"fill must be a finite pixel value, got {self.fill}")
+
+    def covered(self, image: Array) -> Array:
+        """Copies of image (..., height, width), one per place: (rows, columns, ..., height, width).
+
+        Raises
+        ------
+        ValueError
+            If the square is larger than the image, or the stride passes over it.
+        """
+        xp, (height, width) = array_module(image), image.shape[-2:]
+        if self.patch > min(height, width):
+            raise ValueError(f"the patch of {self.patch} x {self.patch} is larger than the image, {height} x {width}")
+        if self.stride >= min(height, width):
+            raise ValueError(f"the stride must be smaller than the image, {height} x {width}; got {self.stride}")
+        tops, lefts = (range(-(self.patch // 2), n - self.patch // 2, self.stride) for n in (height, width))
+        copies = xp.tile(image, (len(tops), len(lefts), *(1,) * image.ndim))
+        for i, top in enumerate(tops):
+            for j, left in enumerate(lefts):
+                rows, columns = (slice(max(start, 0), start + self.patch) for start in (top, left))
+                copies[i, j, ..., rows, columns] = self.fill
+        return copies
+
+    def __call__(self, model: Any, image: Array, units: Sequence[Unit | str]) -> OcclusionMaps:
+        """Cover `image` (*input_shape) and read `units`, of any layers, at their pre-activations.
+
+        See `located` for the position at which a channel responds most to the whole image.
+        """
+        parsed = tuple(unit if isinstance(unit, Unit) else Unit.parse(unit) for unit in units)
+        readers = [(f"{unit.layer}.pre", one_hot(model, *_number(model, unit))) for unit in parsed]
+
+        def readings(found: dict[str, Array]) -> Array:
+            products = [found[address] * own for address, own in readers]
+            return array_module(image).stack([x.reshape(len(x), -1).sum(axis=1) for x in products], axis=1)
+
+        return self._measured(model, image, parsed, [address for address, _ in readers], readings)
+
+    def top_channel(self, model: Any, image: Array, layer: str) -> OcclusionMaps:
+        """Cover `image` and sum the activation of the channel of `layer` that responds most to the whole image."""
+        whole = next(passes(model, image[None], [layer]))[layer]
+        totals = whole.reshape(*whole.shape[:2], -1).sum(axis=-1)[0]
+        top = int(totals.argmax())
+
+        def readings(found: dict[str, Array]) -> Array:
+            return found[layer][:, top].reshape(len(found[layer]), -1).sum(axis=1)[:, None]
+
+        return self._measured(model, image, (Unit(layer, top),), [layer], readings)
+
+    def _measured(
+        self, model: Any, image: Array, units: tuple[Unit, ...], addresses: Sequence[str], readings: Any
+    ) -> OcclusionMaps:
+        xp, copies = array_module(image), self.covered(image)
+        places = copies.shape[:2]
+        every = xp.concatenate([image[None], copies.reshape(-1, *image.shape)])
+        values = xp.concatenate([readings(found) for found in passes(model, every, addresses)])  # (1 + places, U)
+        return OcclusionMaps(units, values[0], xp.moveaxis(values[1:].reshape(*places, -1), -1, 0))
+
+
+def _number(model: Any, unit: Unit) -> tuple[str, int]:
+    layer, numbers = as_units(model, [unit])
+    return layer, numbers[0]
+
+
+@dataclass(frozen=True)
+class OcclusionMaps:
+    """What covering did.
+
+    Parameters
+    ----------
+    units : tuple of Unit, length U
+    whole : array (U,)
+        Responses to the whole image.
+    covered : array (U, rows, columns)
+        Responses while the square stands at each place.
+    """
+
+    units: tuple[Unit, ...]
+    whole: Array
+    covered: Array
+
+    @property
+    def drops(self) -> Array:
+        """How much the response falls, (U, rows, columns): positive where the unit needs what was covered."""
+        return self.whole[:, None, None] - self.covered

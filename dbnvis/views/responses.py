@@ -1,0 +1,88 @@
+"""What images do to units: pre-activations layer by layer, and where a channel has its peak.
+
+A view reads a unit at its pre-activation, which neither saturates nor goes silent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ..backend import Array, array_module
+from ..visualize.base import Unit, as_units
+
+BATCH = 250  # images passed up at once: a convolutional layer's maps are large
+
+
+def passes(model: Any, images: Array, addresses: Sequence[str]) -> Iterator[dict[str, Array]]:
+    """Run images (N, *input_shape) up, some at a time; what stands at each of `addresses`, by address.
+
+    Raises
+    ------
+    ValueError
+        If the images have another shape than the model's input.
+    KeyError
+        If there is no such address; the message lists those that exist.
+    """
+    check_shape(model, images)
+    layers = model.network.layers
+    last = max((model.network.upto(address) for address in addresses), key=lambda part: len(part.layers))
+    for start in range(0, len(images), BATCH):
+        x, found = images[start : start + BATCH], {}
+        for address in last.layers:
+            x, _ = layers[address].forward(x)
+            if address in addresses:
+                found[address] = x
+        yield found
+
+
+def check_shape(model: Any, images: Array) -> None:
+    """ValueError unless `images` is (N, *input_shape) of `model`, N at least 1."""
+    if tuple(images.shape[1:]) != tuple(model.input_shape) or not len(images):
+        raise ValueError(f"expected images of shape (N, {', '.join(map(str, model.input_shape))}), got {images.shape}")
+
+
+def peaks(pre: Array) -> tuple[Array, Array]:
+    """Highest pre-activation of each channel and where it is: pre (B, C, *map) -> (B, C), (B, C) of flat positions.
+
+    Of equal ones the first; a dense unit (`pre` (B, H)) has one position, 0.
+    """
+    xp = array_module(pre)
+    flat = pre.reshape(*pre.shape[:2], -1)
+    where = flat.argmax(axis=-1)
+    return xp.take_along_axis(flat, where[..., None], axis=-1)[..., 0], where
+
+
+def peaks_of(model: Any, images: Array, layers: Sequence[str]) -> dict[str, tuple[Array, Array]]:
+    """`peaks` of every channel of `layers` over images (N, *input_shape), by layer: values (N, C), positions (N, C)."""
+    xp, found = array_module(images), {layer: ([], []) for layer in layers}  # type: ignore[var-annotated]
+    for batch in passes(model, images, [f"{layer}.pre" for layer in layers]):
+        for layer, parts in found.items():
+            for part, x in zip(parts, peaks(batch[f"{layer}.pre"]), strict=True):
+                part.append(x)
+    return {layer: tuple(map(xp.concatenate, parts)) for layer, parts in found.items()}
+
+
+def at(model: Any, layer: str, index: int, flat: int) -> Unit:
+    """The unit of channel `index` at the flat position `flat` of its map; a dense unit has none."""
+    shape = model.layer_shape(layer)
+    return Unit(layer, index) if len(shape) == 1 else Unit(layer, index, divmod(flat, shape[-1]))
+
+
+def located(model: Any, image: Array, units: Sequence[Unit | str]) -> list[Unit]:
+    """`units`, of any layers; a channel without a position is moved to where it responds most to image (*input_shape).
+
+    Raises
+    ------
+    ValueError, KeyError
+        If a unit does not exist (`visualize.as_units`), or the image does not fit the model.
+    """
+    found = []
+    for text in units:
+        unit = text if isinstance(text, Unit) else Unit.parse(text)
+        as_units(model, [unit])
+        if unit.position is None and len(model.layer_shape(unit.layer)) > 1:
+            _, where = peaks_of(model, image[None], [unit.layer])[unit.layer]
+            unit = at(model, unit.layer, unit.index, int(where[0, unit.index]))
+        found.append(unit)
+    return found

@@ -1,0 +1,289 @@
+"""Regularized optimization: ascent on a unit's pre-activation that is kept close to natural images after every step.
+
+References
+----------
+Yosinski, Clune, Nguyen, Fuchs, Lipson (2015), "Understanding neural networks through deep visualization", and the
+authors' code (deep-visualization-toolbox, optimize/gradient_optimizer.py), whose order of operations is kept.
+Simonyan, Vedaldi, Zisserman (2014), "Deep inside convolutional networks", for the penalty.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from ..backend import Array, UnitStreams, array_module, child_seeds
+from ..layers import Network
+from .activation_maximization import _darken_unseen
+from .base import Unit, UnitImages, as_units, check_choices, neighbours, unit_at, unit_images, unit_rngs
+
+BLOCK = 10  # neighbours that climb together, asked for or not, as in `activation_maximization`; all classes of digits
+RESTARTS = 10  # fresh images, at the most, for a start whose gradient is zero
+TRUNCATE = 4.0  # standard deviations at which the Gaussian ends, as SciPy's does
+
+
+@dataclass(frozen=True)
+class RegularizedOptimization:
+    """Gradient ascent on the unit's pre-activation, every step followed by regularizers that act on the image.
+
+    A step clips the image to the input range, measures it, adds the gradient, and then decays, blurs, and sets pixels
+    of small norm and of small contribution to zero, in this order; the last one only clips and measures. A start whose
+    gradient is exactly zero begins again from uniform noise. `visualize.recipes` has settings by name; the defaults
+    suit digits of 28 x 28 pixels.
+
+    Returns the image of every start that was measured highest, best first; `extras["trace"]` (U, S, steps) is what
+    was measured, `extras["best"]` (U, S) the step that was best, from 0, and `extras["restarts"]` (U, S) how often a
+    start began again.
+    """
+
+    title: ClassVar[str] = "regularized optimization"
+    needs_images: ClassVar[bool] = False
+    needs_sampling: ClassVar[bool] = False
+    symmetric: ClassVar[bool] = True
+
+    starts: int = 9
+    """Random starts per unit."""
+    steps: int = 200
+    """Steps; nothing stops them earlier, as in the authors' code."""
+    length: float | None = 2.0
+    """Every step moves the image by this Euclidean distance, in the model's pixels: suits units of any scale."""
+    gain: float | None = None
+    """Without `length`: the step that would raise the activation by this much if it were linear."""
+    rate: float = 1.0
+    """Without `length`: times the gradient as it is, the step; the most that it may be where `gain` chooses."""
+    decay: float = 0.0
+    """L2 decay: the share of every pixel lost after each step."""
+    blur_width: float = 0.7
+    """Standard deviation of a Gaussian blur, pixels; 0: none."""
+    blur_every: int = 4
+    """Blur after the first step and then every so many; 0: never."""
+    norm_percentile: float = 80.0
+    """Pixels whose norm over the colours is below this percentile of the image's become zero."""
+    contribution_percentile: float = 0.0
+    """Pixels become zero whose contribution, |gradient x pixel| summed over the colours, is below this percentile."""
+    penalty: float = 0.0
+    """Maximize the activation less this times the squared norm of the image (Simonyan et al. 2014)."""
+    jitter: int = 2
+    """Measure the image moved by up to so many pixels at random, in rows and in columns; what leaves comes in again."""
+    noise: float = 0.03
+    """Standard deviation of the normal noise around zero that starts are."""
+    pixels: float = 1.0
+    """Width of the pixels' range that `rate`, `penalty` and `noise` are meant for: 255 for bytes. Where the model's
+    pixels are unbounded they are meant as they are, and the box has no walls."""
+    constraint: Literal["box", "none"] = "box"
+    """box: pixels stay in the input range; none: they are free (Simonyan et al. 2014)."""
+
+    def __call__(self, model: Any, units: Sequence[Unit | str], *, rng: Any, images: Array | None = None) -> UnitImages:
+        """Maximize `units` of one layer; see `UnitImages`.
+
+        Raises
+        ------
+        ValueError
+            If a setting makes no sense, also for images of one axis, or a unit does not exist.
+        """
+        self._check(model)
+        layer, indices = as_units(model, units)
+        (seed,) = child_seeds(rng, 1)
+        parts: list[tuple[Array, ...]] = []
+        climbed: list[int] = []
+        for members in sorted({neighbours(model, layer, i, BLOCK) for i in indices}, key=lambda members: members.start):
+            parts.append(self._ascend(model, layer, list(members), seed))
+            climbed += members
+        rows, xp = model.xp.asarray([climbed.index(i) for i in indices]), model.xp
+        x, trace, highest, best, restarts, alive = (xp.concatenate(a)[rows] for a in zip(*parts, strict=True))
+
+        order = xp.where(alive, -highest, math.inf).argsort(axis=1, kind="stable")  # (U, S)
+        x[~alive] = float("nan")  # no step ever had a direction
+        notes = [_note(lived, begun) for lived, begun in zip(alive.tolist(), restarts.tolist(), strict=True)]
+        per_start = {"trace": trace, "best": best, "restarts": restarts}
+        extras = {name: _reordered(a, order) for name, a in per_start.items()}
+        return unit_images(self, model, layer, indices, _reordered(x, order), notes=notes, extras=extras)
+
+    def _check(self, model: Any) -> None:
+        check_choices(self)
+        if self.starts < 1 or self.steps < 1 or not self.rate > 0 or not self.pixels > 0:
+            raise ValueError(
+                "starts, steps, rate and pixels must be positive, got "
+                f"{self.starts}, {self.steps}, {self.rate}, {self.pixels}"
+            )
+        for name in ("length", "gain"):
+            if getattr(self, name) is not None and not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must be absent or a positive number, got {getattr(self, name)}")
+        if self.length is not None and self.gain is not None:
+            raise ValueError(f"length and gain both choose the step; leave one out, got {self.length} and {self.gain}")
+        if not 0 <= self.decay < 1:
+            raise ValueError(f"decay must lie in [0, 1), got {self.decay}")
+        for name in ("blur_width", "blur_every", "penalty", "jitter", "noise"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must be a finite number of at least 0, got {getattr(self, name)}")
+        for name in ("norm_percentile", "contribution_percentile"):
+            if not 0 <= getattr(self, name) <= 100:
+                raise ValueError(f"{name} must lie in [0, 100], got {getattr(self, name)}")
+        if len(model.input_shape) < 2 and ((self.blur_width and self.blur_every) or self.jitter):
+            raise ValueError(
+                f"images of shape {tuple(model.input_shape)} have no rows and columns to blur or move; set blur_width "
+                "and jitter to 0, or give the model an input_shape of two axes"
+            )
+
+    def _ascend(self, model: Any, layer: str, indices: list[int], seed: int) -> tuple[Array, ...]:
+        """Climb for these units: best images (U, S, *shape), traces (U, S, steps), and (U, S) of each start: the
+        highest value, its step, how often it began again, and whether its gradient was ever other than zero."""
+        xp, shape, low_high = model.xp, tuple(model.input_shape), model.input_range
+        streams = UnitStreams(unit_rngs(model, layer, indices, seed=seed))
+        per_unit, n_rows = (len(indices), self.starts), len(indices) * self.starts
+        network = _reusing(model.network.upto(f"{layer}.pre").select(xp.asarray(indices)))
+        own = xp.repeat(xp.eye(len(indices), dtype=model.dtype), self.starts, axis=0)  # (R, U), R = U S rows
+        width = low_high[1] - low_high[0]
+        unit = self.pixels / width if math.isfinite(width) else 1.0  # the settings' pixel values in one of the model's
+        rate, penalty = self.rate / unit**2, self.penalty * unit**2
+
+        x = streams.standard_normal((*per_unit, *shape), dtype=model.dtype) * (self.noise / unit)
+        first = unit_at(model, layer, indices[0])
+        _darken_unseen(model, first, x)
+        x = x.reshape(n_rows, *shape)
+        image, highest = xp.zeros_like(x), xp.full(n_rows, -math.inf, dtype=x.dtype)
+        trace = xp.empty((n_rows, self.steps), dtype=x.dtype)
+        best, restarts = xp.zeros(n_rows, dtype="int64"), xp.zeros(n_rows, dtype="int64")
+        alive = xp.zeros(n_rows, dtype=bool)
+        for i in range(self.steps):
+            if self.constraint == "box":
+                x = xp.clip(x, *low_high)
+            shifts = self._shifts(streams, per_unit)
+            pre, pullback = network.forward(x if shifts is None else rolled(x, shifts))
+            value, grad = (pre * own).sum(axis=1), pullback(own)
+            if shifts is not None:
+                grad = rolled(grad, -shifts)
+            if penalty:
+                value = value - penalty * _per_row(x * x).sum(axis=1)
+            better = value > highest
+            image, highest = xp.where(_like(better, x), x, image), xp.where(better, value, highest)
+            trace[:, i], best = value, xp.where(better, i, best)
+            flat = ~_per_row(grad != 0).any(axis=1)
+            alive |= ~flat
+            if i == self.steps - 1:
+                break
+            x = self._regularized(*self._step(x, grad, rate, penalty), i)
+            again = flat & (restarts < RESTARTS)
+            if bool(again.any()):
+                fresh = _noise(model, streams, again.reshape(per_unit))
+                _darken_unseen(model, first, fresh)
+                x = xp.where(_like(again, x), fresh.reshape(x.shape), x)
+                restarts = restarts + again
+        found = trace, highest, best, restarts, alive
+        return image.reshape(*per_unit, *shape), *(a.reshape(*per_unit, *a.shape[1:]) for a in found)
+
+    def _shifts(self, streams: UnitStreams, per_unit: tuple[int, int]) -> Array | None:
+        """Random shifts in rows and columns (R, 2), if there are any."""
+        if not self.jitter:
+            return None
+        uniform = streams.random((*per_unit, 2)).reshape(-1, 2)
+        return array_module(uniform).floor(uniform * (2 * self.jitter + 1)).astype("int64") - self.jitter
+
+    def _step(self, x: Array, grad: Array, rate: float, penalty: float) -> tuple[Array, Array]:
+        """x (R, *shape) after the step, and the gradient of all that is maximized, at x before it."""
+        xp = array_module(x)
+        if penalty:
+            grad = grad - 2 * penalty * x
+        if self.length is None and self.gain is None:
+            return x + rate * grad, grad
+        square = _per_row(grad * grad).sum(axis=1)
+        if self.length is None:
+            rates = 1 / xp.maximum(square / self.gain, 1 / rate)  # min(gain / square, rate)
+        else:
+            rates = self.length / xp.sqrt(xp.where(square > 0, square, 1))
+        return x + _like(rates.astype(x.dtype), x) * grad, grad
+
+    def _regularized(self, x: Array, grad: Array, i: int) -> Array:
+        """What step `i` does to x (R, *shape) after the gradient was added."""
+        xp = array_module(x)
+        if self.decay:
+            x = x * (1 - self.decay)
+        if self.blur_width and self.blur_every and i % self.blur_every == 0:
+            x = gaussian_blur(x, self.blur_width)
+        if self.norm_percentile:
+            colours = _colours(x)
+            x = without_small(x, xp.sqrt((colours * colours).sum(axis=1)), self.norm_percentile)
+        if self.contribution_percentile:
+            x = without_small(x, xp.abs(_colours(-grad * x).sum(axis=1)), self.contribution_percentile)
+        return x
+
+
+def gaussian_blur(x: Array, sigma: float) -> Array:
+    """Blur images (..., H, W) with a Gaussian of `sigma` pixels, mirrored at borders, cut at 4 sigma as in SciPy."""
+    rows, columns = (_blur_matrix(x, n, sigma) for n in x.shape[-2:])
+    return rows @ x @ columns.T
+
+
+def _blur_matrix(x: Array, n: int, sigma: float) -> Array:
+    """The blur of n pixels in a line as a matrix (n, n), of the library and type of `x`."""
+    xp, radius = array_module(x), int(TRUNCATE * sigma + 0.5)
+    offsets = xp.arange(-radius, radius + 1)
+    weights = xp.exp(-0.5 * (offsets / sigma) ** 2)
+    seen = (xp.arange(n)[:, None] + offsets) % (2 * n)  # edge pixels are mirrored too: 1 0 | 0 1 2 ... n-1 | n-1 n-2
+    seen = xp.where(seen < n, seen, 2 * n - 1 - seen)
+    matrix = ((seen[..., None] == xp.arange(n)) * (weights / weights.sum())[:, None]).sum(axis=1)
+    return matrix.astype(x.dtype)
+
+
+def without_small(x: Array, size: Array, percentile: float) -> Array:
+    """Images x (R, ..., H, W) with zeros where `size` (R, pixels) is below that percentile of its row.
+
+    Pixels at the percentile stay: where more than so many share the smallest size, all stay.
+    """
+    xp, n = array_module(x), size.shape[1]
+    # Of two neighbours in order, the pixels below a number between them are those below the greater.
+    limit = xp.sort(size, axis=1)[:, math.ceil(percentile / 100 * (n - 1))]
+    return xp.where((size < limit[:, None])[:, None], 0, _colours(x)).reshape(x.shape)
+
+
+def rolled(x: Array, shifts: Array) -> Array:
+    """Move each of images x (R, ..., H, W) by its own rows and columns (R, 2); what leaves comes in again."""
+    xp, (H, W) = array_module(x, shifts), x.shape[-2:]
+    row, column = shifts.T[:, :, None]
+    pixels = ((xp.arange(H) - row) % H)[:, :, None] * W + ((xp.arange(W) - column) % W)[:, None]  # (R, H, W)
+    return xp.take_along_axis(_colours(x), pixels.reshape(len(x), 1, -1), axis=2).reshape(x.shape)
+
+
+def _colours(x: Array) -> Array:
+    """Images (R, H, W), or (R, C, H, W), as (R, C, pixels); vectors as images of one colour."""
+    return x.reshape(len(x), -1, math.prod(x.shape[1:][-2:]))
+
+
+def _per_row(x: Array) -> Array:
+    return x.reshape(len(x), -1)
+
+
+def _like(a: Array, x: Array) -> Array:
+    """A number per row, (R,), that broadcasts against x (R, ...)."""
+    return a.reshape(-1, *(1,) * (x.ndim - 1))
+
+
+def _noise(model: Any, streams: UnitStreams, wanted: Array) -> Array:
+    """Uniform noise over the input range (U, S, *shape); only units that want some, by (U, S), draw numbers."""
+    xp, (low, high) = model.xp, model.input_range
+    shape = (wanted.shape[1], *model.input_shape)
+    drawn = [
+        generator.random(shape, dtype=model.dtype) if any(row) else xp.zeros(shape, dtype=model.dtype)
+        for generator, row in zip(streams.generators, wanted.tolist(), strict=True)
+    ]
+    return low + (high - low) * xp.stack(drawn)
+
+
+def _reusing(network: Network) -> Network:
+    """`network` with layers that write into their own arrays again: every step is of the same shape."""
+    layers = network.layers.items()
+    return Network({name: layer.for_training() if hasattr(layer, "for_training") else layer for name, layer in layers})
+
+
+def _reordered(a: Array, order: Array) -> Array:
+    """a (U, S, ...) with the starts of each unit in `order` (U, S)."""
+    return array_module(a).take_along_axis(a, order.reshape(*order.shape, *(1,) * (a.ndim - 2)), axis=1)
+
+
+def _note(alive: list[bool], restarts: list[int]) -> str:
+    if not any(alive):
+        return f"dead: zero gradient at every start, begun again {max(restarts)} times"
+    begun = sum(n > 0 for n in restarts)
+    return f"zero gradient: {begun} of {len(restarts)} starts began again" if begun else ""

@@ -1,0 +1,26 @@
+"""Convolutional DBNs of digits and of photographs: first-layer filters and second-layer units (Lee et al. 2009)."""
+
+import sys
+from contextlib import closing
+
+from dbnvis import datasets
+from dbnvis.backend import device_module
+from dbnvis.cli import run_script
+from dbnvis.commands import Options
+from dbnvis.console import EpochBars
+from dbnvis.report import crbm
+
+
+class Figure(Options):
+    def run(self) -> None:
+        out, xp = self.out / "mnist" / "convnet", device_module(self.device)
+        for data in (self.load(), datasets.load("crops")):
+            recipe = crbm.recipe_of(data)
+            with closing(EpochBars()) as bars:
+                path = out.parent / "models" / f"crbm-{data.name}.npz"
+                model = crbm.open_model(data, recipe, path, seed=self.seed, xp=xp, on_epoch=bars)
+            print(*crbm.figure(model, data, recipe, out, seed=self.seed, xp=xp), sep="\n")
+
+
+if __name__ == "__main__":
+    sys.exit(run_script(__doc__, Figure))

@@ -1,0 +1,24 @@
+"""Debugging with pictures: a planted mark, a learning rate that is too high, noisy filters; prints the evidence."""
+
+import sys
+
+from dbnvis.backend import device_module
+from dbnvis.cli import run_script
+from dbnvis.commands import Options
+from dbnvis.report import debugging
+from dbnvis.report.planted_mark import planted_mark
+
+
+class Figures(Options):
+    def run(self) -> None:
+        data = self.load()
+        out, xp = self.out / data.name / "convnet", device_module(self.device)
+        lesson = debugging.Lesson(data, out, self.seed, xp)
+        for learn in (planted_mark, debugging.learning_rates, debugging.noisy_filters):
+            for row in learn(lesson):
+                print("; ".join(f"{name} {value}" for name, value in row.items()))
+        print(*lesson.written, sep="\n")
+
+
+if __name__ == "__main__":
+    sys.exit(run_script(__doc__, Figures))

@@ -1,0 +1,148 @@
+"""The page of Erhan et al. 2009: its stages in miniature, what is kept, and what the text takes from the tables."""
+
+import csv
+import os
+
+import numpy as np
+import pytest
+
+from dbnvis.datasets import Dataset
+from dbnvis.report import page, page_text, reproduction
+from dbnvis.report.page import AGAIN, CAPTIONS, open_page
+from dbnvis.train import CDConfig, DenoisingConfig
+
+SIDE, SIZES, EXAMPLES = 12, (12, 11, 10), 300
+
+
+def dataset(name, kind):
+    rng = np.random.default_rng(3)
+    blobs = rng.random((240, SIDE, SIDE)).astype(np.float32)
+    x = blobs.round() if kind == "digits" else ((blobs - 0.5) * 1.1).astype(np.float32)
+    labels = np.arange(240) % 10
+    return Dataset(
+        name, x[:200], labels[:200], x[200:], labels[200:], "", (0.0, 1.0) if kind == "digits" else (-np.inf, np.inf)
+    )
+
+
+@pytest.fixture(scope="module")
+def recipes():
+    cd, dae = CDConfig(epochs=1, batch_size=20), DenoisingConfig(epochs=1, batch_size=20)
+    real = CDConfig(epochs=1, batch_size=20, centered=False, variance=0.1)
+    return {
+        ("DBN", "digits"): (SIZES, cd),
+        ("SDAE", "digits"): (SIZES, dae),
+        ("DBN", "patches"): (SIZES, (real, cd, cd)),
+        ("SDAE", "patches"): (SIZES, dae),
+    }
+
+
+def opened(out, recipes, resume=True):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(page, "RECIPES", recipes)
+        return open_page(
+            dataset("mnist", "digits"),
+            dataset("patches", "patches"),
+            examples=EXAMPLES,
+            out=out,
+            seed=0,
+            xp=np,
+            on_epoch=lambda stats, config: None,
+            resume=resume,
+        )
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory, recipes):
+    """The whole page, and the stages in the order they were made."""
+    out = tmp_path_factory.mktemp("page")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(page, "RECIPES", recipes)
+        patch.setattr(reproduction, "TRACED", 2)
+        patch.setattr(reproduction, "STRIPS", 1)
+        result = opened(out, recipes)
+        stages = reproduction.stages(result)
+        for stage in stages:
+            assert not stage.done(result), stage.name
+            stage.make()
+    return result, stages
+
+
+def test_every_stage_leaves_its_file_and_is_done(made):
+    result, stages = made
+    assert [stage.name for stage in stages if not stage.done(result)] == []
+    assert all(stage.file.exists() for stage in stages)
+
+
+def test_what_is_older_than_its_models_is_made_again(made):
+    result, stages = made
+    model = result.model_file("SDAE", "digits")
+    before = model.stat()
+    try:
+        os.utime(model, (before.st_atime, before.st_mtime + 1e6))
+        undone = {stage.name for stage in stages if not stage.done(result)}
+    finally:
+        os.utime(model, (before.st_atime, before.st_mtime))
+    assert undone == {"figure_1", "claims: digits", "page"}
+
+
+def test_models_are_of_their_families_and_the_control_is_of_another_seed(made):
+    result, _ = made
+    first, again = (result.study(family, "digits") for family in ("DBN", AGAIN))
+    assert (first.provenance["training"]["seed"], again.provenance["training"]["seed"]) == (0, 1)
+    assert first.provenance["model_sha256"] != again.provenance["model_sha256"]
+    assert type(result.study("SDAE", "patches").model).__name__ == "StackedDAE"
+
+
+def test_the_page_shows_every_figure_with_its_caption(made):
+    result, _ = made
+    text = (result.out / "README.md").read_text()
+    for name, (caption, look_for) in CAPTIONS.items():
+        assert caption in text
+        assert look_for in text
+        assert any(f"({file.name})" in text for file in result.out.glob(f"{name}*.png"))
+    assert f"{EXAMPLES:,}, each shown once" in text
+
+
+def test_links_of_the_page_lead_to_files(made):
+    result, _ = made
+    text = (result.out / "README.md").read_text()
+    links = [part.split(")")[0] for part in text.split("](")[1:]]
+    assert len(links) > 20
+    assert [link for link in links if not (result.out / link).exists()] == []
+
+
+def test_reference_rows_are_those_of_the_tables(made):
+    result, _ = made
+    with (result.root("patches") / "tables" / "claims.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["target"]]
+    (variance,) = (row for row in rows if row["target"].startswith("32") and row["model"] == "DBN")
+    assert float(variance["value"]) == pytest.approx(result.patches.train_images.var(), rel=1e-3)
+    text = page_text.page_text(result)
+    assert f"| 32 | patches | DBN | {variance['quantity']} | {variance['value']} |  |  | 0.1 within 0.01 |" in text
+
+
+def test_verdicts_are_those_of_the_tables(made):
+    result, _ = made
+    file = result.root("digits") / "tables" / "claims.md"
+    kept = file.read_text()
+    said = "## DBN\n\n**Methods agree: holds in part** (3 of 4 conditions). More.\n\n## Between models\n\n"
+    try:
+        file.write_text(said + "**A and B differ: holds** (2 of 2 conditions). More.\n")
+        text = page_text.page_text(result)
+    finally:
+        file.write_text(kept)
+    (row,) = (line for line in text.splitlines() if line.startswith("| Methods agree"))
+    assert row.split(" | ")[1] == "holds in part (3 of 4)"
+    assert "A and B differ: mnist: holds (2 of 2)" in text
+
+
+def test_models_are_kept_only_when_asked(made, recipes):
+    result, _ = made
+    file = result.model_file("DBN", "patches")
+    before = file.stat().st_mtime_ns
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(page, "RECIPES", recipes)
+        opened(result.out, recipes).study("DBN", "patches")
+        assert file.stat().st_mtime_ns == before
+        opened(result.out, recipes, resume=False).study("DBN", "patches")
+    assert file.stat().st_mtime_ns > before

@@ -1,0 +1,226 @@
+"""The figures of views, `dbnvis explain`, and what they refuse; on a small network and images of bars."""
+
+import csv
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dbnvis import DBN, checkpoint, datasets, plot
+from dbnvis.cli import main
+from dbnvis.convnet import ConvNet
+from dbnvis.datasets import Dataset
+from dbnvis.evaluate.scores import Responses
+from dbnvis.report import Study, attributions, explain, views
+
+SIDE = 16
+
+
+def bars(n):
+    rng = np.random.default_rng(0)
+    images, labels = np.zeros((n, SIDE, SIDE), dtype=np.float32), np.arange(n) % 3
+    for image, label in zip(images, labels, strict=True):
+        at = rng.integers(4, 12)
+        image[(at, slice(3, 13)) if label == 0 else (slice(3, 13), at) if label == 1 else slice(at - 2, at + 2)] = 1
+        image += 0.2 * rng.random((SIDE, SIDE), dtype=np.float32)
+    return np.clip(images, 0, 1), labels
+
+
+def some_data():
+    (train, labels), (tests, classes) = bars(60), bars(150)
+    return Dataset("digits", train, labels, tests, classes, "hash")
+
+
+@pytest.fixture(autouse=True)
+def coarse(monkeypatch):
+    """Drawn figures are looked at elsewhere; here they are small."""
+    monkeypatch.setattr(plot.base, "DPI", 20)
+    monkeypatch.setattr("dbnvis.plot.atlas.CANVAS", 200)
+
+
+@pytest.fixture(scope="module")
+def model():
+    """A network whose top layer is fitted to the classes, by least squares on what is below."""
+    made = ConvNet.random((SIDE, SIDE), (4, 5), (12,), 3, rng=np.random.default_rng(1), kernel=3)
+    made.input_norm = 3.0
+    images, labels = bars(150)
+    code = made.encode(images, "dense1")
+    output = made.network.layers["output.pre"]
+    design = np.hstack([code, np.ones((150, 1))])
+    fit, *_ = np.linalg.lstsq(design, 5.0 * np.eye(3)[labels], rcond=None)
+    output.W[...], output.bias[...] = fit[:-1], fit[-1]
+    return made
+
+
+@pytest.fixture
+def study(model, tmp_path):
+    data = some_data()
+    return Study(model, "digits", Responses({}), tmp_path, images=data.train_images, data=data)
+
+
+def arrays(study, name):
+    with np.load(study.out / f"{name}.npz") as archive:
+        return dict(archive)
+
+
+def manifest(study, name):
+    return json.loads((study.out / f"{name}.json").read_text())
+
+
+def test_the_figure_of_activations_shows_one_image_per_class_that_is_recognized(study):
+    views.activations_figure(study)
+    found = arrays(study, "activations")
+    assert found["images"].shape == (3, SIDE, SIDE)
+    for label, image in enumerate(found["images"]):
+        x = study.model.network.upto("conv2").forward(image[None])[0]
+        np.testing.assert_allclose(found[f"{label}.conv2"], x[0], atol=1e-5)
+        assert study.model.encode(image[None], "output").argmax() == label
+
+
+def test_figures_of_patches_weights_and_faults(study):
+    views.patches_figures(study, k=4)
+    found = arrays(study, "patches_conv2")
+    assert found["patches"].shape == (5, 4, *found["deconvolutions"].shape[2:])
+    np.testing.assert_allclose(found["rechecked"], found["scores"], atol=1e-4)
+    assert (np.diff(found["scores"], axis=1) <= 0).all()
+    views.weights_figure(study)
+    np.testing.assert_array_equal(arrays(study, "weights")["conv1"], study.model.network.layers["conv1.pre"].W[:, 0])
+    views.audit_tables(study)
+    with (study.out / "audit.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["layer"] for row in rows] == ["conv1", "conv2", "dense1"]
+    with (study.out / "audit_units.csv").open() as file:
+        units = list(csv.DictReader(file))
+    assert sum(int(row[kind]) for row in rows for kind in ("dead", "always on", "duplicate")) == len(
+        [row for row in units if row["unit"] != "none"]
+    )
+
+
+def test_figures_of_codes(study):
+    views.tsne_figures(study, n=40, perplexity=5)
+    found = arrays(study, "tsne_images")
+    assert {"input", "conv1", "conv2", "dense1"} <= set(found) and found["conv2"].shape == (40, 2)
+    views.tsne_units_figure(study, n=40, perplexity=3)
+    assert arrays(study, "tsne_units")["xy"].shape[1] == 2
+    with pytest.raises(ValueError, match="perplexity"):
+        views.tsne_units_figure(study, n=40, perplexity=30)
+
+
+def test_figures_of_attributions(study):
+    attributions.gradients_figure(study)
+    found = arrays(study, "gradients_class")
+    np.testing.assert_allclose(found["saliency"], np.abs(found["gradient"]))
+    assert manifest(study, "gradients_class")["settings"]["units"] == ["output:0", "output:1", "output:2"]
+    attributions.occlusion_figure(study)
+    assert arrays(study, "occlusion")["class.3.0.0"].shape == (3, SIDE, SIDE)
+    attributions.randomized_figure(study, n=5)
+    with (study.out / "randomized_table.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["trained"]) for row in rows] == pytest.approx([1] * len(rows))
+    assert len(rows) == 12 and float(rows[0]["randomized to conv1"]) < 0.9
+
+
+def test_explain_shows_what_was_asked_for_and_what_it_rests_on(study):
+    image, steps = explain.read_test_image(study, 7)
+    units = [explain.Unit("conv2", 1), explain.Unit("conv1", 2, (0, 3)), explain.Unit("dense1", 5)]
+    explain.explain(study, image, steps, "x", units)
+    found, settings = arrays(study, "x"), manifest(study, "x")["settings"]
+    np.testing.assert_array_equal(found["image"], study.data.test_images[7])
+    np.testing.assert_allclose(found["probabilities"], study.model.encode(image[None], "output")[0], atol=1e-6)
+    place = study.model.network.upto("conv2.pre").forward(image[None])[0][0, 1]
+    row, column = np.unravel_index(place.argmax(), place.shape)
+    assert settings["units"][2:] == [f"conv2:1@{row},{column}", "conv1:2@0,3", "dense1:5"]
+    assert settings["units"][:2] == [f"output:{c}" for c in np.argsort(-found["probabilities"])[:2]]
+    assert settings["image"] == ["test image 7 of digits, a 1"]
+    pre = study.model.network.upto("dense1.pre").forward(study.data.test_images)[0]
+    own = study.model.network.upto("dense1.pre").forward(image[None])[0][0]
+    standard = (own - pre.mean(axis=0)) / pre.std(axis=0)
+    np.testing.assert_allclose(found["dense1.standard"], standard, rtol=1e-3, atol=1e-3)
+    active = [j for j in np.argsort(-standard) if own[j] > 0]
+    assert len(active) < len(own) and found["dense1.nearest"].tolist() == active[:3]
+
+
+def test_explain_without_data_compares_with_none(study):
+    study.data = None
+    explain.explain(study, bars(1)[0][0], ["an image"], "x")
+    assert "dense1.standard" not in arrays(study, "x")
+    with pytest.raises(ValueError, match="needs digits test images and none are at hand"):
+        explain.read_test_image(study, 0)
+
+
+def test_explain_advises_to_invert_an_image_with_the_wrong_ground(study):
+    image = bars(1)[0][0]
+    assert explain._advice(study, image) == ""
+    assert "border is bright, that of digits is not: --invert?" in explain._advice(study, 1 - image)
+
+
+# --- the command
+
+
+@pytest.fixture
+def saved(model, tmp_path, monkeypatch):
+    (train, labels), (tests, classes) = bars(60), bars(150)
+    spec = replace(datasets.DATASETS["digits"], generate=lambda: (train, labels, tests, classes))
+    monkeypatch.setitem(datasets.DATASETS, "digits", spec)
+    path = tmp_path / "model.npz"
+    checkpoint.save(path, model, config={}, seed=0, info={"dataset": "digits"})
+    return path
+
+
+def refused(capsys, *args):
+    capsys.readouterr()
+    assert main([str(arg) for arg in args]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.count("\n") == 1
+    return err
+
+
+def test_the_command_explains_test_images_and_files(capsys, saved, tmp_path):
+    out = tmp_path / "out"
+    args = ["--model", str(saved), "--out", str(out), "--device", "cpu"]
+    assert main(["explain", "test:3", *args, "--unit", "conv2:0", "dense1:2"]) == 0
+    assert capsys.readouterr().out.split()[0] == str(out / "digits" / "sheets" / "explain_test3.png")
+    Image.new("RGBA", (40, 30), (0, 0, 0, 0)).save(tmp_path / "my drawing.png")
+    assert main(["explain", str(tmp_path / "my drawing.png"), "--invert", *args]) == 0
+    settings = json.loads((out / "digits" / "sheets" / "explain_my_drawing.json").read_text())["settings"]
+    assert settings["image"] == [
+        "my drawing.png, 40 x 30, mode RGBA",
+        "on white",
+        "grey",
+        "inverted",
+        "resized to 16 x 12",
+        "centred on the median of its border",
+    ]
+    with np.load(out / "digits" / "sheets" / "explain_my_drawing.npz") as archive:
+        np.testing.assert_array_equal(archive["image"], 0)  # white paper, inverted
+
+
+def test_the_command_refuses_what_it_cannot_show(capsys, saved, tmp_path):
+    args = ("--model", saved, "--out", tmp_path / "out", "--device", "cpu")
+    (tmp_path / "text.png").write_text("no image")
+    for image, said in (
+        ("test:150", "no test image 150; digits has test:0 to test:149"),
+        ("none.png", "no image file none.png"),
+        (tmp_path / "text.png", "is no image that Pillow can read"),
+    ):
+        assert said in refused(capsys, "explain", image, *args)
+    for unit, said in (
+        ("conv2:9", "no unit conv2:9; layer conv2 has units conv2:0 to conv2:4"),
+        ("conv2:1@40,0", "layer conv2 has positions 0,0 to"),
+        ("output:3", "no unit output:3"),
+        ("conv9:0", "no layer 'conv9'"),
+        ("conv2", "a unit is written LAYER:INDEX"),
+    ):
+        assert said in refused(capsys, "explain", "test:0", "--unit", unit, *args)
+    assert "--invert is for image files" in refused(capsys, "explain", "test:0", "--invert", *args)
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_command_needs_a_convolutional_classifier(capsys, saved, tmp_path):
+    dbn = DBN.random((SIDE**2, 4), (SIDE, SIDE), rng=np.random.default_rng(0))
+    dbn.input_norm = 3.0
+    checkpoint.save(tmp_path / "dbn.npz", dbn, config={}, seed=0, info={"dataset": "digits"})
+    said = refused(capsys, "explain", "test:0", "--model", tmp_path / "dbn.npz", "--out", tmp_path, "--device", "cpu")
+    assert "explain needs a convolutional network with a layer output, such as --model convnet" in said
