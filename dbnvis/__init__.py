@@ -1,11 +1,14 @@
 """What has each hidden unit of a deep network learned?
 
-Deep belief networks and stacked denoising autoencoders from scratch, and every unit through every classical method.
+Deep belief networks, denoising autoencoders and small convnets from scratch, and every unit through every classical
+method.
 Importing the package is light: no CuPy, no matplotlib, no scikit-learn.
 """
 
 __version__ = "0.1.0"
 
+from .convnet import ConvNet
+from .crbm import ConvDBN, ConvRBM, GaussianConvRBM
 from .dbn import DBN
 from .rbm import RBM, GaussianRBM, clamp, gibbs
 from .sdae import DAE, StackedDAE
@@ -32,10 +35,14 @@ __all__ = [
     "ActivationMaximization",
     "CDConfig",
     "ClampedGibbs",
+    "ConvDBN",
+    "ConvNet",
+    "ConvRBM",
     "DenoisingConfig",
     "EpochStats",
     "EvidenceSampling",
     "FilterCombination",
+    "GaussianConvRBM",
     "GaussianRBM",
     "InvarianceManifold",
     "RegularizedOptimization",

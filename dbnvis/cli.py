@@ -16,11 +16,11 @@ from . import report
 from .backend import device_module
 from .blas import use_best_kernels
 from .commands import COMMANDS, Options, PageOptions, Visualize, load_study
+from .commands.look import METHODS
 from .console import EpochBars, one_line, option, progress, run_command
 from .report.page import Page
 from .report.workshop import Workshop
 from .train import EpochStats
-from .visualize import METHODS
 
 
 def _parse(args: Sequence[str]) -> Options:

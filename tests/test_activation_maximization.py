@@ -1,6 +1,7 @@
 """Activation maximization against what the maximum is known to be."""
 
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,7 +9,9 @@ from planted import N_UNITS, cosines, planted
 
 from dbnvis import DBN, RBM, ActivationMaximization, Unit
 from dbnvis.backend import child_seeds, make_rng, move, to_numpy
+from dbnvis.convolution import ReLU
 from dbnvis.evaluate.scores import pre_activations, rescale
+from dbnvis.layers import Dense, Flatten, Network
 from dbnvis.visualize.base import unit_rngs
 
 RHO = 3.0
@@ -277,3 +280,65 @@ def test_asks_for_the_norm_where_the_model_does_not_know_it():
     model.input_norm = None
     with pytest.raises(ValueError, match=r"set model\.input_norm"):
         maximize(model, "h1")
+
+
+# --- starts without a gradient
+
+
+def relu_net(W, bias, w):
+    """Two pixels, a layer h1 of ReLUs, and a unit h2:0 of weights `w` above it, norm 1."""
+    layers = {
+        "input": Flatten((2,)),
+        "h1.pre": Dense(np.array(W), np.array(bias)),
+        "h1": ReLU(),
+        "h2.pre": Dense(np.array(w)[:, None], np.zeros(1)),
+        "h2": ReLU(),
+    }
+    return SimpleNamespace(
+        network=Network(layers),
+        xp=np,
+        dtype=np.dtype("float64"),
+        input_shape=(2,),
+        input_range=(0.0, 1.0),
+        input_norm=1.0,
+        layer_names=["h1", "h2"],
+        layer_shape={"h1": (len(bias),), "h2": (1,)}.get,
+    )
+
+
+def gated(bias):
+    """One ReLU, on where 100 (x0 - x1) + bias > 0, and the unit that reads it."""
+    return relu_net([[100.0], [-100.0]], [bias], [1.0])
+
+
+def test_starts_without_a_gradient_begin_again_and_live():
+    """The ReLU is on where 100 (x0 - x1) > 50: for less than half of all starts, so 11 draws nearly always find it."""
+    model = gated(-50.0)
+    (rng,) = unit_rngs(model, "h2", [0], seed=child_seeds(make_rng(np, 0), 1)[0])
+    first = rescale(rng.random((9, 2)), 1.0, 1)
+    dead = first @ [100, -100] < 50
+    assert 0 < dead.sum() < 9  # otherwise this tests nothing
+    out = maximize(model, "h2")
+    assert out.notes == ("",) and np.isfinite(out.images).all()
+    np.testing.assert_allclose(out.images[0], np.tile([0.5**0.5, -(0.5**0.5)], (9, 1)), atol=1e-2)
+
+
+def test_starts_that_stay_without_a_gradient_are_left_out_and_counted():
+    """It is on where 100 (x0 - x1) > 97, for one start in fifty."""
+    model = gated(-97.0)
+    out = maximize(model, "h2")
+    dead = np.isnan(out.images[0]).all(axis=1)
+    assert 0 < dead.sum() < 9
+    assert out.notes == (f"zero gradient: {dead.sum()} of 9 starts",)
+    assert not dead[: 9 - dead.sum()].any()  # they come last
+    np.testing.assert_array_equal(np.isnan(out.scores[0]), dead)
+    assert (out.extras["trace"][0, ~dead, -1] > 0).all()
+
+
+def test_a_unit_that_climbs_to_a_plateau_is_not_dead():
+    """-max(0, x1 - x0 / 2), as starts of gradient zero are drawn again, climbs to zero, where there is no gradient."""
+    out = maximize(relu_net([[-0.5], [1.0]], [0.0], [-1.0]), "h2")
+    trace = out.extras["trace"][0]
+    assert (trace[:, 0] < 0).all()
+    np.testing.assert_array_equal(trace[:, -1], 0)
+    assert out.notes == ("",) and np.isfinite(out.images).all()

@@ -15,9 +15,9 @@ from dbnvis.evaluate.agreement import shuffled
 from dbnvis.evaluate.scores import Responses, unit_scores
 from dbnvis.plot import Bands, HeatMap, dashboard
 from dbnvis.report import claims_table
-from dbnvis.report.claims import DIFFER, _kept_gain, difference
+from dbnvis.report.claims import DIFFER, SEEDS, _kept_gain, difference
 from dbnvis.report.evidence import AM, COMBINATION, GIBBS, METHODS, TOP, Measure, Pictures, row
-from dbnvis.report.verdicts import Claim, Table, judge, judge_difference
+from dbnvis.report.verdicts import Claim, Table, _one_optimum, judge, judge_difference
 from dbnvis.sdae import StackedDAE
 
 
@@ -42,9 +42,22 @@ def written(plant, tmp_path_factory):
         return list(csv.DictReader(file)), folder
 
 
+LAYERS = ("h1", "h2", "h3")
+
+
 def find(rows, **facts):
     (found,) = [r for r in rows if all(r[key] == value for key, value in facts.items())]
     return found
+
+
+def measures_of(rows, model):
+    """The rows of one model, as they were before they were printed."""
+    numbers = {"value", "low", "high", "null", "random_weights"}
+    return [
+        Measure(**{k: (float(x) if x else math.nan) if k in numbers else x for k, x in r.items()})
+        for r in rows
+        if r["model"] == model and not r["claim"].startswith("layers")
+    ]
 
 
 # --- what is written
@@ -128,6 +141,91 @@ def test_every_sentence_has_its_verdict_and_rule(written):
     assert len(sentences) == 5 + 5 + 1
     assert text.count("*Rule.*") == len(sentences)
     assert "nan" not in text
+
+
+def test_what_was_measured_of_every_unit_is_kept_beside_the_figure(written):
+    rows, folder = written
+    with np.load(folder / "figures" / "claims.npz") as file:
+        kept = dict(file)
+    for model in ("DBN", "StackedDAE"):
+        for layer in ("h1", "h2", "h3"):
+            facts, of = {"model": model, "layer": layer}, f"{model}.{layer}"
+            counts, spread = kept[f"{of}.distinct optima"], kept[f"{of}.spread of scores"]
+            measured = find(rows, quantity="units measured", **facts)
+            assert len(kept[f"{of}.unit"]) == len(counts) == float(measured["value"])
+            for quantity, value in (
+                ("distinct optima", counts.mean()),
+                ("share of units with equal scores", (spread <= 0.05).mean()),
+                ("cosine of starts", np.median(kept[f"{of}.cosine of starts"])),
+            ):
+                assert float(find(rows, quantity=quantity, **facts)["value"]) == pytest.approx(value, rel=1e-3)
+            for r in rows:
+                if (r["model"], r["layer"], r["quantity"]) == (model, layer, "cosine"):
+                    cosine, rank = (kept[f"{of}.{what}, {r['setting']}"] for what in ("cosine", "rank"))
+                    first = find(rows, quantity="own unit first", setting=r["setting"], **facts)
+                    assert float(r["value"]) == pytest.approx(cosine.mean(), rel=1e-3, abs=1e-6)
+                    assert float(first["value"]) == pytest.approx((rank == 1).mean(), rel=1e-3)
+
+
+def optima_of(layer, units, counts):
+    arrays = {"unit": np.array(units), "distinct optima": np.array(counts)}
+    return Measure("m", "one optimum", layer, "units measured", value=len(units), arrays=arrays)
+
+
+def test_units_of_several_optima_are_named(written):
+    _, folder = written
+    said = re.findall(r"^Several optima: (.+)\.$", (folder / "tables" / "claims.md").read_text(), re.M)
+    with np.load(folder / "figures" / "claims.npz") as file:
+        for model, line in zip(("DBN", "StackedDAE"), said, strict=True):
+            of = {layer: (file[f"{model}.{layer}.unit"], file[f"{model}.{layer}.distinct optima"]) for layer in LAYERS}
+            named = [f"{layer}:{u}" for layer, (units, counts) in of.items() for u in units[counts > 1]]
+            assert line == (", ".join(named) or "none")
+    few = Table([optima_of("h1", [3, 7], [1, 2]), optima_of("h2", [0, 9], [9, 1])])
+    assert claims_table._several(few) == "h1:7, h2:0"
+    assert claims_table._several(Table([optima_of("h1", [3, 7], [1, 1])])) == "none"
+    many = claims_table._several(Table([optima_of("h1", range(43), [2] * 43)]))
+    assert many.startswith("h1:0, ") and many.endswith("h1:39, and 3 more")
+
+
+#: What the targets ask for, by row: whether a value reaches it, in the first layer and above.
+TARGETS = {
+    "20": lambda x, layer: layer == "h1" or x >= 0.8,
+    "21": lambda x, layer: layer == "h1" or x > 0.5,
+    "22": lambda x, layer: x >= 0.95,
+    "23": lambda x, layer: x >= 0.9,
+    "24": lambda x, layer: x <= 5,
+}
+
+
+def test_missed_targets_are_marked(written):
+    rows, folder = written
+    text = (folder / "tables" / "claims.md").read_text()
+    marks = set()
+    for r in rows:
+        number, _, target = r["target"].partition(": ")
+        if not number:
+            assert r["missed"] == ""
+            continue
+        met = (
+            TARGETS[number](float(r["value"]), r["layer"]) if number in TARGETS else float(r["value"]) == float(target)
+        )
+        assert r["missed"] == ("" if met else "missed"), r
+        mark = " (missed)" if r["missed"] else ""
+        assert f"| {number} | {r['layer']} | {r['quantity']} | {r['value']}{mark} | {target} |" in text
+        marks.add(mark)
+    assert marks == {"", " (missed)"}
+
+
+def test_cells_of_the_method_tables_have_their_intervals(written):
+    rows, _ = written
+    changes = {
+        "cosine": {"value": 0.57, "low": 0.46, "high": 0.7, "random_weights": 0.2},
+        "own unit first": {"value": 0.85, "low": 0.81, "high": 0.87, "random_weights": 0.12},
+    }
+    measures = [replace(m, **changes.get(m.quantity, {})) for m in measures_of(rows, "DBN")]
+    chart = claims_table._method_table("DBN", Table(measures), "h2")
+    assert (chart.texts[0][1], chart.texts[1][0]) == ("0.57\n±0.12 (0.20)", "85%\n±3% (12%)")
+    assert chart.texts[0][0] == "" and "half the 95 % interval" in chart.note
 
 
 def test_no_images_and_other_data_are_refused(plant, tmp_path):
@@ -215,12 +313,7 @@ def test_a_quantity_rises_where_intervals_do_not_meet():
 
 def test_methods_that_agree_no_more_than_on_random_weights_do_not_agree(plant, written):
     rows, _ = written
-    numbers = {"value", "low", "high", "null", "random_weights"}
-    measures = [
-        Measure(**{k: (float(x) if x else math.nan) if k in numbers else x for k, x in r.items()})
-        for r in rows
-        if r["model"] == "DBN" and not r["claim"].startswith("layers")
-    ]
+    measures = measures_of(rows, "DBN")
 
     def verdict(first, **cosine):
         changes = {"cosine": cosine, "own unit first": {"value": first}}
@@ -231,6 +324,37 @@ def test_methods_that_agree_no_more_than_on_random_weights_do_not_agree(plant, w
     assert verdict(0.4, low=0.5, null=0.1, random_weights=0.4) == "holds in part"
     assert verdict(0.4, low=0.5, null=0.1, random_weights=0.6) == "does not hold here"
     assert verdict(0.4, low=0.5, null=0.6, random_weights=0.1) == "does not hold here"
+
+
+def test_one_optimum_is_set_against_random_weights():
+    share = "share of units with one optimum"
+    quantities = ("share of units with equal scores", "share of units with like starts", share)
+
+    def said(**random):
+        rows = [
+            Measure("m", "one optimum", layer, quantity, "", 0.9, 0.8, 1.0, random_weights=null)
+            for layer, null in random.items()
+            for quantity in quantities
+        ]
+        (found,) = _one_optimum(Table(rows)).told()[:1]
+        return found.partition("]. ")[2]
+
+    do_as_well = "random weights do as well: one optimum says nothing of learning there."
+    assert said(h1=0.84, h2=0.2, h3=0.1) == ""
+    assert said(h1=0.86, h2=0.2, h3=0.1) == f"In h1 {do_as_well}"
+    assert said(h1=1.0, h2=0.9, h3=0.1) == f"In h1 and h2 {do_as_well}"
+    assert said(h1=1.0, h2=0.9, h3=0.9) == f"In h1, h2 and h3 {do_as_well}"
+
+
+def test_distances_of_two_seeds_are_compared_as_points(plant):
+    rng = np.random.default_rng(0)
+    first, again = (rng.standard_normal((20, 5, 5)) for _ in range(2))
+    rows = difference({"a": {"h1": first}, "b": {"h1": first + 1}}, seed=0, control={"h1": again})
+    claim = judge_difference(rows)
+    (seeds,) = (r for r in rows if (r.claim, r.quantity) == (SEEDS, "energy distance of pictures"))
+    (apart,) = (r for r in rows if (r.claim, r.quantity) == (DIFFER, "energy distance of pictures"))
+    assert claim.conditions["h1: energy distance of pictures, above that of two seeds"] == (apart.value > seeds.value)
+    assert "point values without a test" in claim.rule
 
 
 def test_units_of_a_shuffled_network_are_not_recognised(plant):

@@ -18,6 +18,7 @@ from dbnvis.cli import main
 from dbnvis.commands import COMMANDS
 from dbnvis.console import parse_indices
 from dbnvis.convnet import ConvNet
+from dbnvis.mlp import classifier
 from dbnvis.report.reproduction import Stage
 from dbnvis.results import model_hash
 from dbnvis.visualize import VISUALIZERS
@@ -414,6 +415,7 @@ def test_a_folder_that_cannot_be_written_is_refused(capsys, trained, tmp_path, c
         (["reproduce", "--paper", "erhan2009", "--quick"], "--paper has no --quick"),
         (["reproduce", "--examples", "500"], "dbnvis train --examples"),
         (["train", "--dataset", "digits", "--examples", "10801"], "to 10800 examples, got 10801"),
+        (["train", "--dataset", "digits", "--examples", "0"], "from 1 (a chunk) to 10800 examples, got 0"),
         ([], "reproduce"),
     ],
 )
@@ -474,7 +476,12 @@ def test_the_page_of_a_paper_is_made_by_stages_and_resumed(capsys, tmp_path, mon
                 raise KeyboardInterrupt
             (tmp_path / name).write_text("done")
 
-        return [Stage(name, tmp_path / name, [], lambda name=name: make(name)) for name in ("one", "two")]
+        model = page.model_file("DBN", "digits")
+        if not model.exists():
+            model.parent.mkdir(parents=True)
+            model.write_text("a model")
+        shown = [("DBN", "digits")]
+        return [Stage(name, tmp_path / name, shown, lambda name=name: make(name)) for name in ("one", "two")]
 
     monkeypatch.setattr("dbnvis.commands.reproduce.stages", stages)
     load = datasets.load
@@ -565,6 +572,20 @@ def test_autoencoders_are_trained_resumed_and_looked_at_in_a_folder_of_their_own
     assert "has no likelihood" in refused(capsys, "evaluate", model)
 
 
+def test_an_untied_stack_is_one_option_away_and_resumes(capsys, tmp_path):
+    args = ["train", "--dataset", "digits", "--out", str(tmp_path), *SDAE]
+    assert main([*args, "--sdae.no-tied"]) == 0
+    path = tmp_path / "digits-sdae" / "model.npz"
+    saved = checkpoint.load(path, xp=np)
+    assert saved.config["tied"] is False
+    for dae in saved.model.daes:
+        assert not dae.tied and not np.array_equal(dae.decoder, dae.W.T)
+    stamp = path.stat().st_mtime_ns
+    assert "its tied is False, this run's is True" in refused(capsys, *args, "--resume")
+    assert main([*args, "--resume", "--sdae.no-tied"]) == 0
+    assert path.stat().st_mtime_ns == stamp
+
+
 def test_a_convnet_is_trained_and_looked_at_in_a_folder_of_its_own(capsys, tmp_path, monkeypatch):
     args = ["train", "--family", "convnet", "--dataset", "digits", "--out", str(tmp_path), "--device", "cpu"]
     assert "do not fit maps of shape" in refused(capsys, *args)  # digits of so few pixels
@@ -590,6 +611,39 @@ def test_the_shipped_convnet_works_without_data(capsys, tmp_path):
     assert "methods that need training images were left out" in capsys.readouterr().err
     assert "no unit conv2:32; layer conv2 has units" in refused(capsys, "compare", "conv2:32", "--model", "convnet")
     assert "conv2:5@3,4, or @mean" in refused(capsys, "compare", "conv2:5@3", "--model", "convnet")
+    assert "no p(v | h)" in refused(capsys, "visualize", "--method", "gibbs", "--model", "convnet")
+
+
+@pytest.mark.parametrize(
+    ("method", "settings"),
+    [
+        ("invariance", ("--layer", "conv1", "--starts", "2", "--max-angle", "20", "--shown", "2")),
+        ("evidence", ("--layer", "output", "--chains", "3", "--burn-in", "1", "--draws", "2", "--shown", "2")),
+    ],
+)
+def test_the_shipped_convnet_by_one_method(tmp_path, method, settings):
+    args = ["visualize", "--method", method, "--model", "convnet", "--units", "0-1", *settings]
+    assert main([*args, "--out", str(tmp_path)]) == 0
+    (name,) = (path for path in written(tmp_path) if path.endswith(".json"))
+    assert json.loads((tmp_path / name).read_text())["dataset"] == "mnist"
+    with np.load((tmp_path / name).with_suffix(".npz")) as arrays:
+        (pictures,) = (arrays[key] for key in arrays.files if key.endswith(".images"))
+    assert pictures.shape[0] == 2 and pictures.shape[2:] == (28, 28) and np.isfinite(pictures).all()
+
+
+def test_sampling_by_evidence_takes_a_dbn_of_the_same_data_and_no_prior_from_the_user(capsys, trained, tmp_path):
+    args = ["visualize", "--method", "evidence", "--units", "0-1", "--chains", "3", "--draws", "2", "--burn-in", "1"]
+    assert main([*args, "--model", str(trained), "--out", str(tmp_path)]) == 0  # a DBN is its own
+    capsys.readouterr()
+    with pytest.raises(SystemExit):
+        main([*args, "--help"])
+    said = capsys.readouterr().out
+    assert "--beta" in said and "--prior" not in said
+    model = classifier(checkpoint.load(trained, xp=np).model, 10, rng=np.random.default_rng(0))
+    info = {"dataset": "digits"}
+    checkpoint.save(tmp_path / "mlp.npz", model, config={}, seed=0, info=info)
+    err = refused(capsys, *args, "--model", tmp_path / "mlp.npz")
+    assert "was trained on mnist, this network on digits" in err
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ tests; standardized means are bounded by `Z`, which chance exceeds with probabil
 """
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import oracles
@@ -18,7 +19,7 @@ from dbnvis.convnet import ConvNet
 from dbnvis.evaluate.scores import Responses
 from dbnvis.layers import Dense, Flatten, Network, Softmax
 from dbnvis.mlp import MLP
-from dbnvis.report import Study, evidence_samples
+from dbnvis.report import Study, evidence_samples, figures
 from dbnvis.visualize.evidence_sampling import Target
 
 LEVEL, Z = 1e-3, 4.5
@@ -348,3 +349,27 @@ def test_the_sheets_prior_is_the_shipped_dbn_of_the_same_data(monkeypatch, tmp_p
     study.dataset = "fashion-mnist"
     with pytest.raises(ValueError, match="trained on mnist, this network on fashion-mnist; train one"):
         evidence_samples.evidence_samples(study)
+
+
+@pytest.mark.parametrize(("unit", "beta"), [("output:1", 1.0), ("conv1:0", 4.0), ("dense1:0", 4.0)])
+def test_on_a_sheet_of_all_methods_evidence_is_sharper_below_the_classes(monkeypatch, tmp_path, unit, beta):
+    rng = np.random.default_rng(0)
+    net, prior = ConvNet.random((8, 8), (3,), (5,), 4, rng=rng, kernel=3), DBN.random((64, 6, 5), (8, 8), rng=rng)
+    net.input_norm = prior.input_norm = 3.0
+    monkeypatch.setattr(evidence_samples, "finished", lambda model, xp: (Checkpoint(prior, {}, 0), "mnist"))
+    quick = EvidenceSampling(chains=4, burn_in=1, draws=2, thin=2, shown=3)
+    monkeypatch.setattr(evidence_samples, "CLASSES", quick)
+    monkeypatch.setattr(evidence_samples, "UNITS", replace(quick, beta=4.0))
+    legends, draw = [], figures.plot.sheet
+    monkeypatch.setattr(figures.plot, "sheet", lambda *args, **k: legends.append(k["legend"]) or draw(*args, **k))
+    images = rng.random((30, 8, 8), dtype="float32")
+    study = Study(net, "mnist", Responses.of(net, images), tmp_path, images=images)
+    figures.compare(study, Unit.parse(unit))
+    (path,) = tmp_path.glob("*.json")
+    assert json.loads(path.read_text())["settings"]["EvidenceSampling"]["beta"] == beta
+    sentence = "Sampling by evidence: images of the shipped DBN drawn from p(x) sigmoid(beta a(x))."
+    undefined = "Not defined for this model: clamped Gibbs sampling, strongest first-layer filters."
+    assert sentence in legends[0] and undefined in legends[0] and "Strongest filters:" not in legends[0]
+    study.dataset = "fashion-mnist"
+    figures.compare(study, Unit.parse(unit))
+    assert "Sampling by evidence" not in legends[1] and undefined in legends[1]

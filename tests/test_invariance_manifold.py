@@ -13,6 +13,7 @@ from scipy.special import expit
 from dbnvis import DBN, RBM, Unit
 from dbnvis.backend import array_module, make_rng
 from dbnvis.backend.eigen import extreme_eigenvectors
+from dbnvis.convnet import ConvNet
 from dbnvis.evaluate.curvature import invariance_angle, tangent_curvatures
 from dbnvis.layers import Flatten, Network
 from dbnvis.visualize.invariance_manifold import InvarianceManifold, _function
@@ -274,3 +275,33 @@ def test_refuses_an_input_too_small_for_its_directions():
     model = replace(quadratic(np)[0], input_shape=(2, 2))
     with pytest.raises(ValueError, match=r"at least 8 pixels, got \(2, 2\)"):
         InvarianceManifold()(model, ["h1:0"], rng=make_rng(np, 0))
+
+
+# --- maps
+
+
+@pytest.mark.parametrize("direction", ["flattest", "random"])
+@pytest.mark.parametrize("unit", ["conv2:0", "conv2:5@0,0", "conv2:1@mean"])
+def test_of_a_channel_everything_outside_its_receptive_field_stays_dark(unit, direction):
+    model = ConvNet.random((16, 14), (3, 6), (5,), 4, rng=np.random.default_rng(0), kernel=3)
+    model.input_norm, unit = RHO, Unit.parse(unit)
+    method = InvarianceManifold(starts=2, max_angle=40.0, step=20.0, shown=2, direction=direction)
+    out = method(model, [unit], rng=make_rng(np, 0))
+    assert out.units == (unit,)
+    unseen = np.ones((16, 14), dtype=bool)
+    unseen[model.receptive_field("conv2", unit.position).slices] = False
+    assert (out.images[..., unseen] == 0).all()
+    np.testing.assert_allclose(np.sqrt((out.images**2).sum(axis=(-2, -1))), RHO, rtol=1e-4)
+    np.testing.assert_allclose(
+        out.scores[0],
+        np.interp(out.extras["angle"][0], out.extras["trace_angle"][0], out.extras["activation"][0]),
+        rtol=1e-3,
+        atol=1e-4,
+    )
+
+
+def test_a_unit_that_sees_too_little_is_refused():
+    model = ConvNet.random((8, 8), (3,), (5,), 4, rng=np.random.default_rng(0), kernel=2)
+    model.input_norm = RHO
+    with pytest.raises(ValueError, match=r"at least 8 pixels, got \(2, 2\): what conv1:1 sees"):
+        InvarianceManifold()(model, ["conv1:1"], rng=make_rng(np, 0))

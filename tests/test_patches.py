@@ -179,6 +179,23 @@ def test_files_that_cannot_be_used_are_named_and_counted(folder):
     assert "good.png" not in line and "hidden" not in line
 
 
+def dot():
+    """One pixel that differs, in a block for training."""
+    pixels = np.full((100, 100), 9, np.uint8)
+    pixels[50, 10] = 10
+    return pixels
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_a_photograph_with_next_to_nothing_on_it_cannot_be_used(folder):
+    Image.fromarray(dot()).save(folder / "dot.png")
+    with pytest.raises(ValueError, match=r"found no file that can be used: dot.png \(nothing on it"):
+        load(folder)
+    Image.fromarray(photograph()).save(folder / "good.png")
+    with pytest.warns(UserWarning, match=r"left out 1 of the files: dot.png \(nothing on it"):
+        datasets.load("patches", folder.parent)
+
+
 def test_a_folder_without_photographs_is_an_error(folder):
     with pytest.raises(ValueError, match="found no file that can be used; add some, or remove the folder"):
         load(folder)

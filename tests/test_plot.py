@@ -2,6 +2,7 @@
 
 import struct
 import zlib
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -210,6 +211,25 @@ def test_frames_are_drawn_in_their_colours_round_the_tiles_that_have_one():
         for candidate in (BLUE, ORANGE):
             close = (np.abs(edge - rgb(candidate)).max(axis=1) < 30).any()
             assert close == (candidate == color)
+
+
+def test_a_white_tile_is_seen_if_it_is_outlined():
+    seen = {}
+    for outlined in (True, False):
+        figure = draw(np.ones((1, 2, 2)), symmetric=False, outlined=outlined)
+        top, bottom, left, right = boxes(figure)[0]
+        seen[outlined] = render(figure)[top - 2 : bottom + 2, left - 2 : right + 2].min()
+    assert 150 < seen[True] < 245 and seen[False] == 255
+
+
+def test_long_labels_do_not_run_into_each_other():
+    names = ["conv1:15@20,11", "conv2:18@14,22", "conv2:18@4,2", "7"]
+    figure = sheet([Panel(np.ones((4, 2, 2)), True, 4, labels=names)], heading="h", legend="l", tile=0.7)
+    (axes,) = panel_axes(figure)
+    at = {t.get_text(): t for t in axes.texts}
+    ends = [at[name].get_window_extent() for name in names]
+    assert all(first.x1 < second.x0 for first, second in pairwise(ends))
+    assert at["7"].get_fontsize() == 6.5
 
 
 # --- dashboards

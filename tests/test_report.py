@@ -451,6 +451,26 @@ def test_a_model_of_a_version_without_later_settings_is_kept_where_layers_differ
         train(tmp_path, resume=True, config=[config, config, config])
 
 
+@pytest.mark.parametrize("layered", [False, True])
+def test_autoencoders_of_a_version_that_only_tied_are_kept(tmp_path, layered):
+    config = [DENOISING] * 3 if layered else DENOISING
+    path = train(tmp_path, config=config)
+    saved = checkpoint.load(path, xp=np)
+    old = {k: v for k, v in saved.config.items() if k != "tied"}
+    if layered:
+        old["layers"] = [{k: v for k, v in layer.items() if k != "tied"} for layer in old["layers"]]
+    checkpoint.save(path, saved.model, config=old, seed=saved.seed, info=saved.info, arrays=saved.arrays)
+    stamp = path.stat().st_mtime_ns
+    assert train(tmp_path, config=config, resume=True) == path and path.stat().st_mtime_ns == stamp
+
+
+def test_all_layers_are_tied_or_none(tmp_path):
+    untied = replace(DENOISING, tied=False)
+    with pytest.raises(ValueError, match="tied must be alike for all layers"):
+        train(tmp_path, config=[untied, DENOISING, untied])
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_unfinished_fine_tuning_is_not_opened(tmp_path):
     model = classifier(DBN.random((36, 5), (6, 6), rng=np.random.default_rng(0)), 3, rng=np.random.default_rng(0))
     checkpoint.save(tmp_path / "a.npz", model, config={"epochs": 3}, seed=0, info={"epoch": 2, "dataset": "tiny"})
@@ -673,3 +693,18 @@ def test_a_model_saved_by_hand_is_opened_with_its_data_set(tmp_path):
     assert history == [] and study.responses.by_layer["h2"].shape == (len(data.test_images), 4)
     with pytest.raises(ValueError, match="keeps no responses to test images"):
         report.open_study(tmp_path / "mine.npz", out=tmp_path, seed=0, xp=np)
+
+
+def test_the_legend_of_a_comparison_explains_what_is_shown_and_names_what_is_not_defined(
+    tiny_study, tmp_path, monkeypatch
+):
+    legends, draw = [], figures.plot.sheet
+    monkeypatch.setattr(figures.plot, "sheet", lambda *args, **k: legends.append(k["legend"]) or draw(*args, **k))
+    figures.compare(tiny_study, Unit("h2", 1))
+    assert "Strongest filters: number" in legends[0] and "Not defined" not in legends[0]
+    model = classifier(DBN.random((36, 9, 8), (6, 6), rng=np.random.default_rng(0)), 3, rng=np.random.default_rng(0))
+    model.input_norm = 3.0
+    opened = report.Study(model, "tiny", Responses.of(model, tiny().test_images), tmp_path)
+    figures.compare(opened, Unit("h2", 1))
+    assert f"Not defined for this model: {ClampedGibbs.title}. Methods that need training images" in legends[1]
+    assert "Strongest filters: number" in legends[1]

@@ -66,6 +66,25 @@ def test_a_learning_rate_too_high_shows_as_dead_filters(lesson):
     dead = [int(row["dead in conv2"].removesuffix(" of 16")) for row in (low, high)]
     assert dead[0] < 4 and dead[1] > 8
     assert high["first cause named"]
+    assert float(low["test images right, %"]) > float(high["test images right, %"])
+
+
+def test_the_lesson_on_rates_shows_every_layers_dead_units(lesson, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(debugging.plot, "grid", lambda rows, **_: drawn.extend(rows))
+    monkeypatch.setattr(Lesson, "save", lambda *_, **__: None)
+    (row,) = learning_rates(lesson, rates=(0.3,))
+    for panel, layer in zip(drawn[0], ("conv1", "conv2", "dense1"), strict=True):
+        dead = row[f"dead in {layer}"]
+        assert panel.title == f"rate 0.3: {layer}, {dead} dead"
+        assert sum(map(bool, panel.frames)) == int(dead.split()[0]) == list(panel.captions).count("0 %")
+
+
+@pytest.mark.parametrize(
+    ("share", "said"), [(0, "0 %"), (1e-4, "<1 %"), (0.0049, "<1 %"), (0.006, "1 %"), (1, "100 %")]
+)
+def test_few_are_not_none(share, said):
+    assert debugging._percent(share) == said
 
 
 def test_the_share_of_high_frequencies_of_known_filters():

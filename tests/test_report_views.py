@@ -103,7 +103,12 @@ def test_figures_of_codes(study):
     found = arrays(study, "tsne_images")
     assert {"input", "conv1", "conv2", "dense1"} <= set(found) and found["conv2"].shape == (40, 2)
     views.tsne_units_figure(study, n=40, perplexity=3)
-    assert arrays(study, "tsne_units")["xy"].shape[1] == 2
+    shown, left_out = arrays(study, "tsne_units"), manifest(study, "tsne_units")["settings"]["left_out"]
+    assert shown["xy"].shape == (21 - left_out, 2) and left_out > 0
+    for layer, name in enumerate(("conv1", "conv2", "dense1")):
+        peaks = study.model.network.upto(f"{name}.pre").forward(study.data.test_images[:40])[0]
+        alive = peaks.reshape(*peaks.shape[:2], -1).max(axis=(0, 2)) > 0
+        np.testing.assert_array_equal(shown["index"][shown["layer"] == layer], np.flatnonzero(alive))
     with pytest.raises(ValueError, match="perplexity"):
         views.tsne_units_figure(study, n=40, perplexity=30)
 
@@ -138,8 +143,44 @@ def test_explain_shows_what_was_asked_for_and_what_it_rests_on(study):
     own = study.model.network.upto("dense1.pre").forward(image[None])[0][0]
     standard = (own - pre.mean(axis=0)) / pre.std(axis=0)
     np.testing.assert_allclose(found["dense1.standard"], standard, rtol=1e-3, atol=1e-3)
-    active = [j for j in np.argsort(-standard) if own[j] > 0]
+    active = [j for j in np.argsort(-standard) if own[j] > 0 and standard[j] > 0]
     assert len(active) < len(own) and found["dense1.nearest"].tolist() == active[:3]
+
+
+def test_units_less_active_than_usual_are_not_nearest(study):
+    layers, fewer = ["conv1", "conv2", "dense1"], 0
+    for image in study.data.test_images[:10]:
+        _, found = explain._nearest(study, image, layers)
+        for layer in layers:
+            assert (found[f"{layer}.standard"][found[f"{layer}.nearest"]] > 0).all()
+            fewer += len(found[f"{layer}.nearest"]) < explain.NEAREST
+    assert fewer > 0
+
+
+@pytest.mark.parametrize(
+    ("drop", "said"),
+    [([[3, -1]], "2.0 -3.0"), ([[1, -3]], "2.0 +3.0"), ([[0, 0]], "2.0 +0.0"), ([[-2, -1]], "2.0 +2.0")],
+)
+def test_the_largest_change_may_be_a_rise(drop, said):
+    assert views.response_and_change(2.0, np.array(drop, float)) == said
+
+
+def test_captions_of_occlusion_are_what_covering_changes_the_most(study):
+    image, units = study.data.test_images[3], [explain.Unit("output", c) for c in range(3)]
+    panel = explain._occlusions(explain.OCCLUSION, study.model, image, units, ["conv1"])
+    rises = 0
+    for unit, caption in zip(units, panel.captions, strict=False):
+        values = []
+        for row in range(SIDE):
+            for column in range(SIDE):
+                copy = image.copy()
+                copy[max(row - 2, 0) : row + 3, max(column - 2, 0) : column + 3] = 0
+                values.append(copy)
+        scores = study.model.network.upto("output.pre").forward(np.stack([image, *values]))[0][:, unit.index]
+        change = max(scores[1:] - scores[0], key=abs)
+        assert caption == f"{scores[0]:.1f} {change:+.1f}"
+        rises += change > 0
+    assert 0 < rises < 3
 
 
 def test_explain_without_data_compares_with_none(study):
@@ -182,6 +223,9 @@ def test_the_command_explains_test_images_and_files(capsys, saved, tmp_path):
     args = ["--model", str(saved), "--out", str(out), "--device", "cpu"]
     assert main(["explain", "test:3", *args, "--unit", "conv2:0", "dense1:2"]) == 0
     assert capsys.readouterr().out.split()[0] == str(out / "digits" / "sheets" / "explain_test3.png")
+    assert main(["explain", "test:4", *args, "--patch", "3", "--stride", "2"]) == 0
+    settings = json.loads((out / "digits" / "sheets" / "explain_test4.json").read_text())["settings"]
+    assert settings["occlusion"] == {"patch": 3, "stride": 2, "fill": 0.0}
     Image.new("RGBA", (40, 30), (0, 0, 0, 0)).save(tmp_path / "my drawing.png")
     assert main(["explain", str(tmp_path / "my drawing.png"), "--invert", *args]) == 0
     settings = json.loads((out / "digits" / "sheets" / "explain_my_drawing.json").read_text())["settings"]
@@ -214,6 +258,12 @@ def test_the_command_refuses_what_it_cannot_show(capsys, saved, tmp_path):
         ("conv2", "a unit is written LAYER:INDEX"),
     ):
         assert said in refused(capsys, "explain", "test:0", "--unit", unit, *args)
+    for option, number, said in (
+        ("--patch", "17", "the patch of 17 x 17 is larger than the image, 16 x 16"),
+        ("--patch", "0", "patch must be an integer of at least 1, got 0"),
+        ("--stride", "16", "the stride must be smaller than the image, 16 x 16; got 16"),
+    ):
+        assert said in refused(capsys, "explain", "test:0", option, number, *args)
     assert "--invert is for image files" in refused(capsys, "explain", "test:0", "--invert", *args)
     assert not (tmp_path / "out").exists()
 

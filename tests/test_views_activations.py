@@ -70,6 +70,21 @@ def test_the_causes_of_dead_units():
     assert found[4, "always on"].startswith("weights that only excite")
 
 
+def test_the_rate_is_blamed_only_where_most_units_of_the_layer_are_dead():
+    model, batch = small_net(), images(100)
+    dense = model.network.layers["dense1.pre"]
+    dense.bias[:], dense.W[...] = -0.1, np.abs(dense.W)
+    for dead in range(1, 7):
+        dense.W[:, dead - 1] *= -1
+        found = faults(model, "dense1", batch)
+        causes = {cause for (_, kind), cause in found.items() if kind == "dead"}
+        assert len([1 for _, kind in found if kind == "dead"]) == dead
+        for cause in causes:
+            assert cause.startswith("weights that only inhibit")
+            assert ("learning rate" in cause) == (dead > 3)
+            assert ("start out of reach" in cause) == (dead <= 3)
+
+
 def test_a_unit_that_one_image_reaches_is_not_dead():
     model, batch = small_net(), images(50)
     values = pres(model, "dense1.pre", batch)

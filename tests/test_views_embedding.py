@@ -58,9 +58,22 @@ def test_codes_are_rows_of_activations(xp):
 
 def test_units_are_compared_by_standardized_peaks(xp):
     model, batch = small_net(xp), images(40)
+    for layer, more in (("conv2", 10), ("dense1", 1000)):
+        model.network.layers[f"{layer}.pre"].bias[...] += more  # every unit is excited
     model.network.layers["conv2.pre"].W[1] = 0.0  # the same for every image
     units, rows = responses_of_units(model, move(batch, xp), ["conv2", "dense1"])
     assert units == [("conv2", 0), ("conv2", 2), ("conv2", 3), *(("dense1", i) for i in range(6))]
     for (layer, index), row in zip(units, to_numpy(rows), strict=True):
         peaks = pres(model, f"{layer}.pre", batch)[:, index].reshape(40, -1).max(axis=1)
         np.testing.assert_allclose(row, (peaks - peaks.mean()) / peaks.std(), atol=1e-9)
+
+
+def test_units_that_no_image_excites_are_left_out(xp):
+    model, batch = small_net(xp), images(40)
+    dense = model.network.layers["dense1.pre"]
+    dense.bias[:] = 0
+    highest = pres(model, "dense1.pre", batch).max(axis=0)
+    above = np.array([-1e-6, -1.0, 0.01, -1e-6, -0.1, 0.01])  # of the peak over all images
+    dense.bias[...] = move(above - highest, xp)
+    units, rows = responses_of_units(model, move(batch, xp), ["dense1"])
+    assert units == [("dense1", 2), ("dense1", 5)] and rows.shape == (2, 40)

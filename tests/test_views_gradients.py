@@ -6,6 +6,7 @@ from unrolled import by_matrices, images, pre, small_net
 
 from dbnvis import DBN, Unit
 from dbnvis.backend import move, to_numpy
+from dbnvis.crbm import ConvDBN, ConvRBM
 from dbnvis.layers import Network
 from dbnvis.mlp import classifier
 from dbnvis.views import RULES, VIEWS, gradients, located, saliency
@@ -161,3 +162,13 @@ def test_refuses_what_does_not_fit():
         gradients(model, batch, ["output:3"] * 2)
     with pytest.raises(ValueError, match="positions"):
         gradients(model, batch, ["conv2:0@7,0"] * 2)
+
+
+@pytest.mark.parametrize("rule", ["deconvnet", "guided"])
+def test_units_of_no_known_kind_have_no_such_rule_either(rule):
+    rng = np.random.default_rng(0)
+    machine = ConvRBM(rng.standard_normal((2, 1, 3, 3)), np.zeros(1), np.zeros(2), 2)
+    model = ConvDBN([machine], (9, 8))
+    with pytest.raises(ValueError, match=f"{rule} changes how a ReLU .* h1, p1 are detection and pooling"):
+        gradients(model, images(1), ["h1:0"], rule)
+    assert gradients(model, images(1), ["h1:0"]).shape == (1, 9, 8)

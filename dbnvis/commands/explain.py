@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import tyro
 
 from ..datasets.pictures import read_picture
-from ..report.explain import explain, read_test_image
+from ..report.explain import OCCLUSION, explain, read_test_image
 from ..visualize import Unit
 from .options import Options, load_study
 
@@ -25,10 +25,15 @@ class Explain(Options):
     unit: tuple[str, ...] = ()
     """Units to show beside the two likeliest classes, written conv2:5 (where the channel responds most),
     conv2:5@3,4 or output:3; the strongest channel of each layer if absent."""
+    patch: int = OCCLUSION.patch
+    """Side in pixels of the square that covers the image."""
+    stride: int = OCCLUSION.stride
+    """Pixels between two places of the square."""
     invert: bool = False
     """Exchange black and white of an image file: dark ink on light paper becomes light on dark, as in MNIST."""
 
     def run(self) -> None:
+        occlusion = replace(OCCLUSION, patch=self.patch, stride=self.stride)
         study, _ = load_study(self, self.model)
         number = re.fullmatch(r"test:(\d+)", self.image)
         if number is not None:
@@ -41,5 +46,5 @@ class Explain(Options):
             image, steps = read_picture(self.image, shape, within, invert=self.invert)
             name = re.sub(r"[^\w.-]", "_", Path(self.image).stem)
         study.out = self.out / study.dataset / "sheets"
-        explain(study, image, steps, f"explain_{name}", [Unit.parse(unit) for unit in self.unit])
+        explain(study, image, steps, f"explain_{name}", [Unit.parse(unit) for unit in self.unit], occlusion)
         print(*study.written, sep="\n")

@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field, fields, replace
+from typing import Annotated, Any
 
 import tyro
 
 from .. import report
 from ..console import parse_indices, say
-from ..report import diagnosis, figures
-from ..visualize import VISUALIZERS, Unit, as_units
+from ..report import diagnosis, evidence_samples, figures
+from ..visualize import METHODS as LIBRARY
+from ..visualize import VISUALIZERS, EvidenceSampling, Unit, as_units
 from .options import Options, load_study
+
+
+@dataclass(frozen=True)
+class Evidence(EvidenceSampling):
+    """Draw images of a DBN, weighed by the unit's evidence: the model, if it is one, or the one shipped."""
+
+    prior: Annotated[Any, tyro.conf.Suppress] = field(default=None, repr=False, compare=False)
+
+    def given(self, prior: Any) -> EvidenceSampling:
+        """The method, with these settings, for images of `prior`."""
+        settings = {f.name: getattr(self, f.name) for f in fields(self)}
+        return EvidenceSampling(**{**settings, "prior": prior})
+
+
+#: What `--method` takes: the library's methods, and the one that needs a prior.
+METHODS: dict[str, Any] = {**LIBRARY, "evidence": Evidence()}
 
 
 @dataclass(frozen=True)
@@ -36,8 +53,8 @@ class Visualize(SheetOptions):
     """Draw units of one layer by one method, on one sheet."""
 
     method: str = "am"
-    """am, gibbs, combination, top-images, connections, invariance, regularized, or a recipe of the latter: plain,
-    digits-1 to 4, yosinski-1 to 4, simonyan; settings of each: --method gibbs --help."""
+    """am, gibbs, combination, top-images, connections, invariance, evidence, regularized, or a recipe of the latter:
+    plain, digits-1 to 4, yosinski-1 to 4, simonyan; settings of each: --method gibbs --help."""
     layer: str = ""
     """h1, h2, ...; the top layer if absent."""
     units: str = ""
@@ -54,12 +71,16 @@ class Visualize(SheetOptions):
             units = [Unit(layer, i) for i in parse_indices(self.units)]
         as_units(study.model, units)
         _needs(study, self.settings)
+        name = f"{self.method}_{layer}_{self.units or 'first'}"
+        if isinstance(self.settings, Evidence):
+            settings = self.settings.given(evidence_samples.prior_of(study))
+            evidence_samples.sheet(study, settings, {layer: units}, f"units of {layer}", name)
+            print(*study.written, sep="\n")
+            return
         settings = self.settings if self.settings != type(self.settings)() else study.fitted(self.settings)
         if len(units) <= figures.MOST_ROWS:
             settings = diagnosis.diagnosed(study, settings)
-        figures.sheet(
-            study, settings, study.pictures(settings, units), f"{self.method}_{layer}_{self.units or 'first'}"
-        )
+        figures.sheet(study, settings, study.pictures(settings, units), name)
         print(*study.written, sep="\n")
 
 

@@ -103,13 +103,14 @@ class PageOptions(Options):
 
 @contextmanager
 def paper_page(options: Options, examples: int, *, resume: bool) -> Iterator[Page]:
-    """The page of Erhan et al. 2009 in a folder of its own."""
+    """The page of Erhan et al. 2009 in a folder of its own, of digits other than MNIST in another."""
+    digits = options.load()
     with closing(EpochBars()) as bars:
         yield open_page(
-            options.load(),
+            digits,
             datasets.load("patches", options.data_dir, notify=say),
             examples=examples,
-            out=options.out / "erhan2009",
+            out=options.out / ("erhan2009" if digits.name == "mnist" else f"erhan2009-{digits.name}"),
             seed=options.seed,
             xp=device_module(options.device),
             on_epoch=bars,

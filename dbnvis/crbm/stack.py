@@ -253,11 +253,10 @@ class ConvDBN:
     def sample_decode(self, h: Array, layer: str, *, rng: Any) -> Array:
         """Ancestral pass down: states are drawn on the way, pixel means are returned.
 
-        Given the pooling units drawn for a lower machine, its detection units are drawn by 10 Gibbs sweeps of its
-        p(v, h | pooling units). States of `layer` as in `decode` -> pixel means (..., *input_shape).
+        Detection units of a lower machine are drawn by 10 Gibbs sweeps of its p(v, h | pooling units). As `decode`.
         """
         depth, h = self.depth(layer), self._maps(h, layer)
-        for i in reversed(range(1, depth)):
+        for i in range(depth - 1, 0, -1):
             pool = self.crbms[i].sample_v_given_h(h, rng=rng)
             h = self.crbms[i - 1].sample_h_given_pool(pool, self.rbms[i - 1].hidden_shape, SETTLE, rng=rng)
         v = self.crbms[0].mean_v_given_h(h)

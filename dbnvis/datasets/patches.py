@@ -104,7 +104,7 @@ def olshausen(path: Path) -> np.ndarray:
         if images.ndim != 3 or images.dtype.kind not in "fiu":
             raise ValueError(f"its IMAGES is {images.dtype} {images.shape}")
         for image in images.T:
-            check(image)
+            check(image.astype(np.float64), whitened=True)
     except Exception as error:  # a damaged file can raise anything
         raise ValueError(f"{path}: expected whitened photographs IMAGES (512, 512, 10): {_reason(error)}") from None
     return images.transpose(2, 0, 1).astype(np.float64)
@@ -123,14 +123,16 @@ def luminance(path: Path) -> np.ndarray:
     return rgba[..., :3] @ LUMINANCE * alpha + 255 * (1 - alpha)
 
 
-def check(image: np.ndarray) -> None:
-    """Raise ValueError unless `image` (H, W) has room for training and test patches, and something on it."""
+def check(image: np.ndarray, *, whitened: bool = False) -> None:
+    """Raise ValueError unless `image` (H, W) has room for training and test patches, and something on both."""
     if min(image.shape) < BLOCKS * SIDE:
         raise ValueError(f"{image.shape[1]} x {image.shape[0]} pixels, expected at least {BLOCKS * SIDE} on each side")
     if not np.isfinite(image).all():
         raise ValueError("holds NaN or infinite pixels")
     if image.min() == image.max():
         raise ValueError("of one grey")
+    if not all(len(corners) for corners in positions(image if whitened else whiten(image))):
+        raise ValueError("nothing on it to train or to test on")
 
 
 def cut(photographs: Iterable[np.ndarray], n: int, *, crops: bool = False) -> Arrays:

@@ -15,7 +15,9 @@ from ..backend import Array
 from .base import MARGIN, ORANGE, blank, wrap
 
 TOP, BOTTOM = 0.16, 0.15  # inches above a tile for its number, below it for its caption
+CHARACTER = 0.63  # width of a character in units of the font's size, a digit's
 ABSENT = (0.7, 0.85, 0.95, 1.0)  # light blue
+OUTLINE = "0.75"  # light grey
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class Panel:
         Colour of a frame around each tile, "" for none.
     absent : array (N, height, width) of bool, optional
         Pixels that do not exist, such as those beyond an image's border: light blue.
+    outlined : bool
+        A thin light-grey line around each tile, so that a white one is seen.
     """
 
     tiles: Array
@@ -48,6 +52,7 @@ class Panel:
     captions: Sequence[str] | None = None
     frames: Sequence[str] | None = None
     absent: Array | None = None
+    outlined: bool = False
 
     @property
     def rows(self) -> int:
@@ -137,12 +142,16 @@ def draw_panel(axes: Any, panel: Panel, tile: float, width: float, height: float
             axes.add_patch(
                 Rectangle((x, y), tile, tile, facecolor="white", edgecolor=ORANGE, hatch="xx", linewidth=0.6)
             )
+        if panel.outlined:
+            axes.add_patch(Rectangle((x, y), tile, tile, fill=False, edgecolor=OUTLINE, linewidth=0.4, clip_on=False))
         if panel.frames and panel.frames[i]:
             axes.add_patch(
                 Rectangle((x, y), tile, tile, fill=False, edgecolor=panel.frames[i], linewidth=1.6, clip_on=False)
             )
         if panel.labels:
-            axes.text(x, y - 0.015, panel.labels[i], fontsize=font, va="bottom")
+            label = panel.labels[i]  # a long one is made small enough not to run into the next
+            fits = 72 * (tile + 0.03) / (CHARACTER * max(len(label), 1))
+            axes.text(x, y - 0.015, label, fontsize=min(font, fits), va="bottom")
         if panel.captions:
             axes.text(x, y + tile + 0.02, panel.captions[i], fontsize=font, va="top")
     axes.set_xlim(0, width)

@@ -13,7 +13,7 @@ from ..backend import Array, make_rng, to_numpy
 from ..plot import Panel
 from ..visualize import Unit
 from .study import Study
-from .views import held_out, one_per_class, shown
+from .views import held_out, one_per_class, response_and_change, shown
 
 OCCLUSIONS = tuple(views.Occlusion(patch, fill=fill) for patch, fill in ((3, 0.0), (5, 0.0), (9, 0.0), (5, 0.5)))
 RANDOMIZED = 50  # images that the control is measured on
@@ -74,7 +74,7 @@ def occlusion_figure(study: Study, settings: Sequence[views.Occlusion] = OCCLUSI
             drops = np.stack([to_numpy(maps.drops)[0] for maps in found])
             arrays[f"{name}.{each.patch}.{each.fill}"] = drops
             captions = [
-                f"{float(maps.whole[0]):.1f} {-drop.max():+.1f}" for maps, drop in zip(found, drops, strict=True)
+                response_and_change(float(maps.whole[0]), drop) for maps, drop in zip(found, drops, strict=True)
             ]
             panels.append(Panel(drops, True, len(images), title, captions=captions))
     figure = plot.sheet(

@@ -16,11 +16,14 @@ from .evidence import METHODS, TYPICAL, Measure
 from .study import Study
 from .verdicts import COMPLEXITY, Table, judge, judge_difference
 
+NAMED = 40  # units of several optima that are named
+
 
 def claims(study: Study, other: Study | None = None, n: int | None = None, control: Study | None = None) -> None:
     """Table, sentences and figure of the claims about a model and, if given, another family's of the same data.
 
-    Writes `tables/claims.csv`, `tables/claims.md` and `figures/claims.png` under the folder `study.out`.
+    Writes `tables/claims.csv`, `tables/claims.md` and `figures/claims.png` under the folder `study.out`; beside the
+    figure, in `claims.npz`, what was measured of every unit.
 
     Parameters
     ----------
@@ -61,9 +64,10 @@ def claims(study: Study, other: Study | None = None, n: int | None = None, contr
         "other": other.provenance if other else None,
         "control": control.provenance if control else None,
     }
+    arrays = {f"{row.model}.{row.layer}.{name}": x for row in rows for name, x in row.arrays.items()}
     root = study.out
     study.out = root / "figures"
-    study.save("claims", _figure(study, tables), {}, **settings)
+    study.save("claims", _figure(study, tables), arrays, **settings)
     study.out = root / "tables"
     study.save_table("claims", [_printed(row) for row in rows], **settings)
     study.written += results.save_text(study.out / "claims.md", _markdown(study, tables, between))
@@ -72,7 +76,8 @@ def claims(study: Study, other: Study | None = None, n: int | None = None, contr
 
 def _printed(row: Measure) -> dict[str, Any]:
     """A row of the table; numbers that do not exist are empty."""
-    return {key: ("" if np.isnan(x) else f"{x:.4g}") if isinstance(x, float) else x for key, x in asdict(row).items()}
+    shown = {key: x for key, x in vars(row).items() if key != "arrays"}
+    return {key: ("" if np.isnan(x) else f"{x:.4g}") if isinstance(x, float) else x for key, x in shown.items()}
 
 
 def _markdown(study: Study, tables: dict[str, Table], between: Sequence[Measure]) -> str:
@@ -88,14 +93,30 @@ def _markdown(study: Study, tables: dict[str, Table], between: Sequence[Measure]
         measured = [table.get("one optimum", layer, "units measured") for layer in table.layers]
         counts = ", ".join(f"{row.layer} {row.value:.0f} ({row.setting})" for row in measured)
         lines += ["", f"## {name}", "", f"Units measured: {counts}.", ""]
-        for claim in judge(table):
+        one_optimum, *others = judge(table)
+        lines += [*one_optimum.told(), f"Several optima: {_several(table)}.", ""]
+        for claim in others:
             lines += claim.told()
         lines += ["| row | layer | quantity | measured | target |", "| --- | --- | --- | --- | --- |"]
         for row in table.rows:
             number, _, target = row.target.partition(": ")
             if number:
-                lines.append(f"| {number} | {row.layer} | {row.quantity} | {row.value:.4g} | {target} |")
+                mark = f" ({row.missed})" if row.missed else ""
+                lines.append(f"| {number} | {row.layer} | {row.quantity} | {row.value:.4g}{mark} | {target} |")
     return "\n".join([*lines, "", "## Between models", "", *judge_difference(between).told()])
+
+
+def _several(t: Table) -> str:
+    """The units whose starts ended at more than one optimum, the first of them by name."""
+    kept = [(layer, t.get("one optimum", layer, "units measured").arrays) for layer in t.layers]
+    units = [
+        f"{layer}:{unit}"
+        for layer, of in kept
+        for unit, count in zip(of["unit"], of["distinct optima"], strict=True)
+        if count > 1
+    ]
+    more = [f"and {len(units) - NAMED} more"] if len(units) > NAMED else []
+    return ", ".join([*units[:NAMED], *more]) or "none"
 
 
 def _figure(study: Study, tables: dict[str, Table]) -> Any:
@@ -107,8 +128,8 @@ def _figure(study: Study, tables: dict[str, Table]) -> Any:
     return plot.dashboard(
         rows,
         heading=f"{study.dataset}: the claims of Erhan et al. 2009, measured on {units} units",
-        legend="Bands and brackets: 95 % bootstrap intervals over units. Thin lines with crosses: the same on random "
-        "weights (each layer's weights shuffled, biases kept), or the null that the note names.",
+        legend="Bands and ±: 95 % bootstrap intervals over units. Brackets and thin lines with crosses: the same on "
+        "random weights (each layer's weights shuffled, biases kept), or the null that the note names.",
         heights=[2.3, 2.1] * len(tables),
     )
 
@@ -121,11 +142,15 @@ def _method_table(name: str, t: Table, layer: str) -> HeatMap:
         cosine, first = (t.get("methods agree", layer, what, f"{a}, {b}") for what in ("cosine", "own unit first"))
         for row, col, found, text in ((i, j, cosine, "{:.2f}"), (j, i, first, "{:.0%}")):
             values[row, col] = found.value
-            texts[row][col] = f"{text.format(found.value)}\n({text.format(found.random_weights)})"
+            value, half, random = (
+                text.format(x) for x in (found.value, (found.high - found.low) / 2, found.random_weights)
+            )
+            texts[row][col] = f"{value}\n±{half} ({random})"
     units = t.get("one optimum", layer, "units measured").value
     note = (
         "Above the diagonal: mean cosine of a unit's two pictures, the methods' means removed. Below: share of units "
-        f"whose own picture is the most alike of all {units:.0f} (chance {1 / units:.1%}). In brackets: random weights."
+        f"whose own picture is the most alike of all {units:.0f} (chance {1 / units:.1%}). After ±: half the "
+        "95 % interval; in brackets: random weights."
     )
     return HeatMap(f"{name} {layer}: do methods agree?", note, names, values, texts)
 

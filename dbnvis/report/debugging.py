@@ -106,12 +106,12 @@ class Lesson:
 # --- a learning rate that is too high
 
 
-def learning_rates(lesson: Lesson, rates: Sequence[float] = (2e-3, 3e-2)) -> list[dict[str, Any]]:
+def learning_rates(lesson: Lesson, rates: Sequence[float] = (5e-3, 3e-2)) -> list[dict[str, Any]]:
     """Train at each of `rates` and audit: a row per rate with the dead units of every layer."""
     tests, labels = lesson.testing()
     table, rows, arrays = [], [], {}
     for rate in rates:
-        config = replace(TRAINING, epochs=4, learning_rate=rate)
+        config = replace(TRAINING, learning_rate=rate)
         model = lesson.train(lesson.training(), config)
         layers = [name for name in model.layer_names if name != "output"]
         found = views.statistics(model, move(tests, lesson.xp), layers)
@@ -128,27 +128,33 @@ def learning_rates(lesson: Lesson, rates: Sequence[float] = (2e-3, 3e-2)) -> lis
             }
         )
         panels = []
-        for layer in [name for name in layers if len(model.layer_shape(name)) > 1]:
+        for layer in layers:
             tiles = to_numpy(views.weight_tiles(model, layer))
             arrays[f"{rate:g}.{layer}"] = tiles
             frames = [ORANGE if i in dead[layer] else "" for i in range(len(tiles))]
             title = f"rate {rate:g}: {layer}, {len(dead[layer])} of {len(tiles)} dead"
-            captions = [f"{100 * share:.0f} %" for share in to_numpy(found[layer].reached)]
+            captions = [_percent(share) for share in to_numpy(found[layer].reached)]
             panels.append(Panel(tiles, True, 8, title, captions=captions, frames=frames))
         rows.append(panels)
     figure = plot.grid(
         rows,
         heading=f"{lesson.data.name}: a learning rate that is too high kills filters",
         legend=(
-            "Weights of the two convolutional layers after four epochs of Adam; a mosaic has a block per map below. "
+            f"Weights of the hidden layers after {TRAINING.epochs} epochs of Adam; a mosaic has a block per map below. "
             "Orange: dead, no test image turns the filter on anywhere, so that it gets no gradient and stays as it is. "
-            "Under a filter: share of the test images that turn it on somewhere. "
+            "Under a filter: share of the test images that turn it on somewhere. Some units of dense1 start out of "
+            "reach at any rate: it has many inputs, none negative. "
             + " ".join(f"Rate {row['learning rate']:g}: {row['test images right, %']} % right." for row in table)
         ),
         tile=0.5,
     )
     lesson.save("debugging_rate", figure, arrays, table, rates=list(rates))
     return table
+
+
+def _percent(share: float) -> str:
+    """A share of images in per cent; few are not none."""
+    return "<1 %" if 0 < share < 0.005 else f"{100 * share:.0f} %"
 
 
 # --- too little training, no regularization

@@ -108,7 +108,7 @@ def sampling(page: Page, name: str = "figure_3", units: int = 6, samples: int = 
     figure = plot.grid(
         list(zip(*columns, strict=True)),
         heading=f"Samples of the DBN with one unit of the second layer held on, {units} units{failed}",
-        legend="Each picture is the last draw of one chain, as pixel means. "
+        legend=f"Each picture is the last draw of one chain, as pixel means. Of patches: {_legend(study, 'patches')} "
         f"{diagnosis.legend(pictures)} Settings: {describe(method)}.",
     )
     page.save(name, figure, shown)
@@ -127,8 +127,9 @@ def comparison(page: Page, name: str = "figure_4") -> None:
         ]
         figure = plot.sheet(
             panels,
-            heading=f"{study.dataset}: the same {n} units of the DBN's second layer by three methods",
-            legend=f"{_legend(study, subject)} {diagnosis.summary(found[0])}",
+            heading=f"{study.dataset}: the same {n} units of the DBN's second layer by three methods"
+            f"{diagnosis.warning(found[0])}",
+            legend=f"{_legend(study, subject)} {diagnosis.summary(found[0])} Starts from noise and p(on): in figure 3.",
             tile=tile,
         )
         shown = {method.title: (study, pictures) for method, pictures in zip(methods, found, strict=True)}
@@ -149,7 +150,7 @@ def ingredients(page: Page, name: str = "lee_2008", units: int = 16, k: int = 10
         [panel],
         heading=f"{study.dataset}: second-layer units as combinations of first-layer filters (Lee et al. 2008)",
         legend=f"A row is a unit: the sum of its {k} strongest filters, each times its weight, then these filters as "
-        "they are, the strongest first, the weight above.",
+        f"they are, the strongest first, the weight above. {_legend(study, 'patches')}",
         tile=0.42,
     )
     page.save(name, figure, {"combination": (study, whole), "filters": (study, parts)})

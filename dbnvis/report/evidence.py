@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,10 @@ class Measure:
         The same quantity of the model with its weights shuffled within each layer.
     target : str
         What was expected, for the rows that have a reference.
+    missed : str
+        "missed" where the target is not reached, else "".
+    arrays : dict of array (U,)
+        What is kept of every unit, by name; not in the table.
     """
 
     model: str
@@ -56,6 +61,8 @@ class Measure:
     null_is: str = ""
     random_weights: float = math.nan
     target: str = ""
+    missed: str = ""
+    arrays: dict[str, Array] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -129,11 +136,25 @@ def unit_length(x: Array) -> Array:
 
 
 def row(
-    claim: str, quantity: str, values: Array, rng: Any, random: Array | None = None, median: bool = False, **facts: Any
+    claim: str,
+    quantity: str,
+    values: Array,
+    rng: Any,
+    random: Array | None = None,
+    median: bool = False,
+    met: Callable[[float], bool] | None = None,
+    **facts: Any,
 ) -> Measure:
-    """The mean (or median) over units, its interval, and that over units of the shuffled model."""
+    """The mean (or median) over units, its interval, that over units of the shuffled model; is its target `met`?"""
     statistic = np.median if median else np.mean
     estimate = bootstrap(np.asarray(values, float), rng=rng, statistic=statistic)
     if random is not None:
         facts["random_weights"] = float(statistic(random))
+    if met is not None:
+        facts["missed"] = missed(met(estimate.value))
     return Measure("", claim, "", quantity, value=estimate.value, low=estimate.low, high=estimate.high, **facts)
+
+
+def missed(met: bool) -> str:
+    """What the table says of a target."""
+    return "" if met else "missed"

@@ -6,7 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 from .. import plot, results
+from ..dbn import DBN
 from ..evaluate.chains import MIXED
+from ..layers import Softmax
 from ..plot import BLUE, Panel
 from ..visualize import EvidenceSampling, Unit, UnitImages
 from .session import finished
@@ -15,6 +17,9 @@ from .study import Study, describe
 #: Few chains, so long that those of the shipped DBN mix.
 CLASSES = EvidenceSampling(chains=16, burn_in=20, draws=40, thin=5, sweeps=30, shown=14)
 UNITS = replace(CLASSES, beta=4.0)  # at 1 much of what is drawn has the unit barely on
+
+#: What the method is, for the legend of a sheet of several methods.
+LEGEND = "Sampling by evidence: images of the shipped DBN drawn from p(x) sigmoid(beta a(x))."
 
 
 def shipped_prior(study: Study) -> Any:
@@ -34,12 +39,18 @@ def shipped_prior(study: Study) -> Any:
     return saved.model
 
 
-def by_evidence(study: Study) -> list[EvidenceSampling]:
-    """The method for a network that does not generate, where the shipped DBN is of its data set; otherwise none."""
+def prior_of(study: Study) -> Any:
+    """What images are drawn from: the study's model, if it is a DBN, or the shipped one; see `shipped_prior`."""
+    return study.model if isinstance(study.model, DBN) else shipped_prior(study)
+
+
+def by_evidence(study: Study, layer: str) -> list[EvidenceSampling]:
+    """The method for units of `layer` of a network that does not generate; none without a shipped DBN of its data."""
     if hasattr(study.model, "sample_decode") or len(study.model.input_shape) != 2:
         return []
     try:
-        return [replace(CLASSES, prior=shipped_prior(study))]
+        classes = isinstance(study.model.network.layers[layer], Softmax)
+        return [replace(CLASSES if classes else UNITS, prior=shipped_prior(study))]
     except ValueError:
         return []
 
@@ -53,9 +64,9 @@ def evidence_samples(study: Study, n: int = 5) -> None:
     """Samples of all class scores, and of the first `n` living units of the two layers below."""
     prior = shipped_prior(study)
     *_, maps, dense, classes = study.model.layer_names
-    _sheet(study, replace(CLASSES, prior=prior), {classes: study.units(classes)}, "class scores", "classes")
+    sheet(study, replace(CLASSES, prior=prior), {classes: study.units(classes)}, "class scores", "evidence_classes")
     chosen = {layer: _living(study, layer)[:n] for layer in (maps, dense)}
-    _sheet(study, replace(UNITS, prior=prior), chosen, f"units of {maps} and {dense}", "units")
+    sheet(study, replace(UNITS, prior=prior), chosen, f"units of {maps} and {dense}", "evidence_units")
 
 
 def _living(study: Study, layer: str) -> list[Unit]:
@@ -63,7 +74,9 @@ def _living(study: Study, layer: str) -> list[Unit]:
     return [unit for unit in study.units(layer) if float(study.responses.by_layer[layer][-1, unit.index]) > 0]
 
 
-def _sheet(study: Study, method: EvidenceSampling, units: dict[str, list[Unit]], what: str, name: str) -> None:
+def sheet(study: Study, method: EvidenceSampling, units: dict[str, list[Unit]], what: str, name: str) -> None:
+    """A row for each of `units`, by layer: what is drawn, and what its chains are worth."""
+    prior = "this DBN" if method.prior is study.model else "the DBN that ships with the package"
     panels, shown = [], {}
     for layer, own in units.items():
         shown[layer] = pictures = study.pictures(method, own)
@@ -73,8 +86,8 @@ def _sheet(study: Study, method: EvidenceSampling, units: dict[str, list[Unit]],
         heading=f"{study.heading}: what a DBN's images look like where {what} are on",
         legend=(
             "Blue frame: the mean over all chains and draws; then single chains. Images are drawn from p(x) "
-            "sigmoid(beta a(x)): p(x) is the images of the DBN that ships with the package, a(x) the unit's "
-            "pre-activation, of a class its log-odds, so that its evidence is its softmax probability. Accepted: share "
+            f"sigmoid(beta a(x)): p(x) is the images of {prior}, a(x) the unit's pre-activation, of a class its "
+            "log-odds, so that its evidence is its softmax probability. Accepted: share "
             f"of the proposals of {method.sweeps} Gibbs sweeps (Metropolis-Hastings). Evidence: mean sigmoid(beta a). "
             f"R: potential scale reduction of the DBN's top layer, above {MIXED} (!) chains have not mixed. Tau: "
             f"integrated autocorrelation time in proposals. {study.legend} "
@@ -82,7 +95,7 @@ def _sheet(study: Study, method: EvidenceSampling, units: dict[str, list[Unit]],
         ),
         side_by_side=False,
     )
-    study.save(f"evidence_{name}", figure, shown, prior_sha256=results.model_hash(method.prior))
+    study.save(name, figure, shown, prior_sha256=results.model_hash(method.prior))
 
 
 def _row(pictures: UnitImages, captions: list[str], i: int) -> Panel:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,13 @@ from ..backend import Array, move, to_numpy
 from ..plot import Panel
 from ..visualize import Unit
 from .study import Study
-from .views import held_out, layer_panels, patch_tiles, shown
+from .views import held_out, layer_panels, patch_tiles, response_and_change, shown
 
 REFERENCE = 1000  # test images whose responses a unit's are compared with
 NEAREST, TOP = 3, 5  # units of each layer, top patches of each
 #: The views of both signs, and how they are called where there is little room.
 SIGNED = {"gradient": "gradient", "gradient x input": "times input", "guided": "guided", "deconvnet": "deconvnet"}
+OCCLUSION = views.Occlusion()  # 5 x 5 pixels of 0 at every pixel
 COLUMNS = 4  # units in a row of gradient views
 ACROSS = 16  # occlusion maps in a row
 BAR = 20  # pixels of a bar that stands for probability 1
@@ -31,7 +33,14 @@ def read_test_image(study: Study, number: int) -> tuple[Array, list[str]]:
     return to_numpy(images[number]), [f"test image {number} of {study.dataset}, a {labels[number]}"]
 
 
-def explain(study: Study, image: Array, steps: Sequence[str], name: str, units: Sequence[Unit] = ()) -> None:
+def explain(
+    study: Study,
+    image: Array,
+    steps: Sequence[str],
+    name: str,
+    units: Sequence[Unit] = (),
+    occlusion: views.Occlusion = OCCLUSION,
+) -> None:
     """Draw image (*input_shape) of the host through all views.
 
     Parameters
@@ -45,11 +54,14 @@ def explain(study: Study, image: Array, steps: Sequence[str], name: str, units: 
         Of the figure.
     units : sequence of Unit
         To be shown beside the two likeliest classes; of any layers.
+    occlusion : Occlusion
+        How the image is covered.
 
     Raises
     ------
     ValueError
-        If the model is no convolutional classifier, or the image has not its shape.
+        If the model is no convolutional classifier, the image has not its shape, or the occlusion's patch is larger
+        than the image.
     """
     model = study.model
     if "output" not in model.layer_names or not hasattr(model, "receptive_field"):
@@ -65,7 +77,7 @@ def explain(study: Study, image: Array, steps: Sequence[str], name: str, units: 
     chosen = [*likeliest, *asked]
 
     rows = [[Panel(shown(image[None]), False, 1, "input"), _probabilities(to_numpy(shares))]]
-    rows += [[_occlusions(model, x, chosen, spatial)]]
+    rows += [[_occlusions(occlusion, model, x, chosen, spatial)]]
     gradients = [_gradients(model, x, unit) for unit in chosen]
     rows += [gradients[i : i + COLUMNS] for i in range(0, len(gradients), COLUMNS)]
     panels, maps = layer_panels(study, x, hidden)
@@ -81,7 +93,8 @@ def explain(study: Study, image: Array, steps: Sequence[str], name: str, units: 
         tile=0.7,
     )
     arrays = {"image": image, "probabilities": shares, **maps, **nearest}
-    study.save(name, figure, arrays, image=list(steps), units=[str(unit) for unit in chosen])
+    settings = {"image": list(steps), "units": [str(unit) for unit in chosen], "occlusion": asdict(occlusion)}
+    study.save(name, figure, arrays, **settings)
 
 
 def _advice(study: Study, image: Array) -> str:
@@ -114,14 +127,17 @@ def _strongest(model: Any, image: Array, layer: str) -> Unit:
     return views.located(model, image, [Unit(layer, int(peaks[0].argmax()))])[0]
 
 
-def _occlusions(model: Any, image: Array, units: Sequence[Unit], spatial: Sequence[str]) -> Panel:
-    occlusion = views.Occlusion(patch=min(5, *image.shape[-2:]))
+def _occlusions(
+    occlusion: views.Occlusion, model: Any, image: Array, units: Sequence[Unit], spatial: Sequence[str]
+) -> Panel:
     found = [occlusion(model, image, units), *(occlusion.top_channel(model, image, layer) for layer in spatial)]
     drops = np.concatenate([to_numpy(each.drops) for each in found])
     whole = np.concatenate([to_numpy(each.whole) for each in found])
     names = [*map(str, units), *(f"total {each.units[0]}" for each in found[1:])]
-    captions = [f"{a:.1f} {-d.max():+.1f}" for a, d in zip(whole, drops, strict=True)]
-    title = f"occlusion by {occlusion.patch} x {occlusion.patch} pixels of 0: the response, its largest change"
+    captions = [response_and_change(a, d) for a, d in zip(whole, drops, strict=True)]
+    step = "" if occlusion.stride == 1 else f" at every {occlusion.stride} pixels"
+    how = f"{occlusion.patch} x {occlusion.patch} pixels of {occlusion.fill:g}{step}"
+    title = f"occlusion by {how}: the response, its largest change"
     return Panel(drops, True, ACROSS, title, names, captions)
 
 
@@ -144,7 +160,8 @@ def _nearest(study: Study, image: Array, layers: Sequence[str]) -> tuple[list[li
         spread = values.std(axis=0)
         standard = np.where(spread > 0, (own - values.mean(axis=0)) / np.where(spread > 0, spread, 1), -np.inf)
         best = np.argsort(-standard, kind="stable")
-        best = best[own[best] > 0][:NEAREST]  # a silent unit is not active, however rarely it is less silent
+        # A silent unit is not active, however rarely it is less silent, nor one that is less active than usual.
+        best = best[(own[best] > 0) & (standard[best] > 0)][:NEAREST]
         arrays |= {f"{layer}.standard": standard, f"{layer}.nearest": best}
         if not len(best):
             continue
@@ -157,7 +174,7 @@ def _nearest(study: Study, image: Array, layers: Sequence[str]) -> tuple[list[li
             share = 100 * (values[:, unit.index] < own[unit.index]).mean()
             title = f"{unit}: {own[unit.index]:.1f}, above {share:.0f} % ({standard[unit.index]:+.1f} s.d.)"
             frames = [plot.BLUE, *[""] * (len(tiles) - 1)]
-            panels.append(Panel(tiles, False, len(tiles), title, frames=frames, absent=absent))
+            panels.append(Panel(tiles, False, len(tiles), title, frames=frames, absent=absent, outlined=True))
         rows.append(panels)
     return rows, arrays
 

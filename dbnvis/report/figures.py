@@ -22,7 +22,7 @@ from ..visualize import (
     Unit,
     UnitImages,
 )
-from . import diagnosis
+from . import diagnosis, evidence_samples
 from .evidence_samples import accepted, by_evidence
 from .health import training_curves
 from .study import Study, describe
@@ -36,10 +36,11 @@ SAMPLING = ClampedGibbs(chains=60, burn_in=10, draws=2, thin=5, shown=0)
 
 MOST_ROWS = 40  # units that `sheet` draws in rows
 
-EVIDENCE = (
+FRAMES = (
     "Blue frame: the method's picture; the others are what it rests on (further starts, best first; single chains; "
-    "single images). Strongest filters: number and link above, blue frame positive, orange negative."
+    "single images)."
 )
+FILTERS = "Strongest filters: number and link above, blue frame positive, orange negative."
 
 
 def _symmetric(study: Study, method: Any) -> bool:
@@ -67,7 +68,8 @@ def sheet(study: Study, method: Any, pictures: UnitImages, name: str) -> None:
         figure = plot.sheet(
             panels,
             heading=f"{study.heading}, layer {pictures.layer}: {method.title}, {len(panels)} units",
-            legend=f"{EVIDENCE} {study.legend} Settings: {describe(method)}.",
+            legend=f"{FRAMES}{f' {FILTERS}' * isinstance(method, StrongestConnections)} {study.legend} "
+            f"Settings: {describe(method)}.",
             side_by_side=False,
         )
         study.save(name, figure, {"pictures": pictures})
@@ -240,8 +242,9 @@ def fantasies(study: Study, n: int = 100, steps: int = 1000) -> None:
 
 def compare(study: Study, unit: Unit) -> None:
     """One unit by every method: pictures, what they rest on, scores and settings."""
-    found = study.applicable(cls() for cls in VISUALIZERS.values() if getattr(cls, "compared", True))
-    methods = [diagnosis.diagnosed(study, method) for method in [*found, *by_evidence(study)]]
+    compared = [cls for cls in VISUALIZERS.values() if getattr(cls, "compared", True)]
+    found, evidence = study.applicable(cls() for cls in compared), by_evidence(study, unit.layer)
+    methods = [diagnosis.diagnosed(study, method) for method in [*found, *evidence]]
     shown = {type(method).__name__: study.pictures(method, [unit]) for method in methods}
     panels = [
         _row(study, method, x, study.captions(x)[0], 0, f"{method.title}: {describe(method)}{accepted(x)}")
@@ -249,11 +252,20 @@ def compare(study: Study, unit: Unit) -> None:
     ]
     chains = [pictures for pictures in shown.values() if diagnosis.of_chains(pictures)]
     worth = "".join(f" {diagnosis.legend(pictures)}{diagnosis.odds(pictures, 0)}" for pictures in chains)
-    missing = "" if study.images is not None else " Methods that need training images are left out: none at hand."
+    said = [FRAMES]
+    if StrongestConnections.__name__ in shown:
+        said.append(FILTERS)
+    if evidence:
+        said.append(evidence_samples.LEGEND)
+    possible = [cls for cls in compared if study.images is not None or not cls.needs_images]
+    undefined = [cls.title for cls in possible if cls.__name__ not in shown]
+    missing = f" Not defined for this model: {', '.join(undefined)}." if undefined else ""
+    if study.images is None:
+        missing += " Methods that need training images are left out: none at hand."
     figure = plot.sheet(
         panels,
         heading=f"{study.heading}: unit {unit} by {len(methods)} methods{''.join(map(diagnosis.warning, chains))}",
-        legend=f"{EVIDENCE}{worth} {study.legend}{missing}",
+        legend=f"{' '.join(said)}{worth} {study.legend}{missing}",
         tile=0.75,
         side_by_side=False,
     )

@@ -210,19 +210,21 @@ CAPTIONS = {
     ),
 }
 
-#: What the committed figures show, of seed 0.
+#: What the committed figures show: of mnist, seed 0 and 2,500,000 examples.
 SEEN = {
     "figure_1": (
         "The DBN as described: strokes and edges, then longer strokes, loops and crossings, then shapes close to "
-        "digits. The SDAE has cleaner spots and strokes below and bolder digit-like shapes above; about a quarter "
-        "of its first layer is texture, of low score: units that it hardly uses. Nine starts end in one picture, "
-        "in both."
+        "digits. The SDAE has cleaner spots and strokes in its first layer, of which about a third is texture, "
+        "half of it of low score: units that it hardly uses; its second layer is mostly single spots and short "
+        "strokes, smaller than the paper's, and the third has bold digit-like shapes. In the units shown nine "
+        "starts end in one picture."
     ),
     "figure_2": (
         "The first layer of the DBN is Gabor functions, above lie contours, corners and gratings. The first layer "
         "of the SDAE has longer edges, bars and arcs, and a third is fine texture, the roof tiles of the temple; "
-        "above lie edges, gratings and arcs, and about a tenth of the units answers to brightness. Nine starts "
-        "end in one picture."
+        "above lie edges, gratings, arcs, some texture again, and about a tenth of the units answers to "
+        "brightness. In the units shown nine starts end in one picture, but for one start; of all units of the "
+        "DBN's third layer three in ten have several optima."
     ),
     "figure_3": (
         "Digits: samples of a unit are digits of several classes that share a stroke. Patches: samples look like "
@@ -233,8 +235,8 @@ SEEN = {
         "Digits: the three methods place the same stroke at the same spot; the sampling mean shows it in the "
         "digits that have it, the combination alone, the optimum with finer structure around it. Patches: "
         "combination and optimum are nearly the same; the sampling means of a third of the units are one grating, "
-        "the temple's roof, whatever the unit. Longer and tempered chains give the same means: that grating, of "
-        "high contrast, is what the model generates."
+        "the temple's roof, whatever the unit. The longer chains of figure 3, which mix, show that grating, too: "
+        "of high contrast, it fills the mean wherever it is likely."
     ),
     "lee_2008": (
         "Most rows are filters of one orientation along one contour, and the sum is that contour, bent or with "

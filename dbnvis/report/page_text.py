@@ -16,9 +16,12 @@ from typing import Any
 
 from ..datasets import patches
 from ..visualize import ActivationMaximization, ClampedGibbs, FilterCombination, InvarianceManifold
+from .diagnosis import LONG_CHAINS
 from .erhan import SHOWN, SUBJECTS
 from .page import CAPTIONS, RECIPES, SEEN, Page
 
+#: Data set, seed and examples of the committed page, the only one that `SEEN` is about.
+COMMITTED = ("mnist", 0, 2_500_000)
 #: How each fact about the papers is known.
 KNOWN = {
     "read": "read in a text or in published code",
@@ -31,13 +34,16 @@ def page_text(page: Page) -> str:
     """The page, as Markdown, of the files that lie in the page's folder."""
     figures = {name: sorted(page.out.glob(f"{name}*.png")) for name in CAPTIONS}
     digits = page.digits.name
+    asked = f" --seed {page.seed}" if page.seed else ""
+    asked += f" --examples {page.examples}" if page.examples != COMMITTED[2] else ""
+    committed = (digits, page.seed, page.examples) == COMMITTED
     lines = [
         "# Erhan, Bengio, Courville & Vincent 2009, reproduced",
         "",
         '"Visualizing higher-layer features of a deep network", TR 1341, figure by figure, by one command:',
         "",
         "```",
-        f"dbnvis reproduce --paper erhan2009 --dataset {digits}{f' --seed {page.seed}' if page.seed else ''}",
+        f"dbnvis reproduce --paper erhan2009 --dataset {digits}{asked}",
         "```",
         "",
         "The paper itself was not at hand: what is said of it carries how it is known, "
@@ -53,14 +59,13 @@ def page_text(page: Page) -> str:
         *_verdicts(page),
         "",
         "## The figures",
-        "",
-        f"*Seen here* describes the figures of seed 0 and {page.examples:,} deformed digits.",
     ]
     for name, files in figures.items():
         if files:
             lines += ["", f"### {name.replace('_', ' ').capitalize()}", "", CAPTIONS[name][0], ""]
             lines += [f"![{file.stem}]({file.name})" for file in files]
-            lines += ["", f"**What to look for.** {CAPTIONS[name][1]}", "", f"**Seen here.** {SEEN[name]}", ""]
+            lines += ["", f"**What to look for.** {CAPTIONS[name][1]}", ""]
+            lines += [f"**Seen here.** {SEEN[name]}", ""] if committed else []
             lines.append("Settings: " + ", ".join(f"[{f.stem}]({f.stem}.md)" for f in files) + ".")
     lines += ["", *_pictures(page), "", "## Reference figures", "", *_references(page)]
     lines += [
@@ -76,7 +81,6 @@ def protocol(page: Page) -> list[list[str]]:
     """Rows: what, in the papers, how that is known, here."""
     am, gibbs, combination = ActivationMaximization(), ClampedGibbs(), FilterCombination()
     widths = {s: "-".join(str(n) for n in RECIPES["DBN", s][0]) for s in SUBJECTS}
-    steps = gibbs.burn_in + (gibbs.draws - 1) * gibbs.thin
     return [
         ["models", "stacked denoising autoencoders and deep belief nets, fully connected", "read", "the same"],
         ["depth", "three hidden layers", "remembered", "the same"],
@@ -115,8 +119,8 @@ def protocol(page: Page) -> list[list[str]]:
             "noise of the SDAE",
             "salt and pepper",
             "remembered",
-            "digits: salt and pepper, 0.4; patches: gaussian (0.8, then 0.08), then masking: with salt and pepper the "
-            "first layer is half texture, and the layers above show brightness alone",
+            "digits: salt and pepper, 0.4, then 0.2; patches: gaussian (0.8, then 0.08), then masking: with salt and "
+            "pepper the first layer is half texture, and the layers above show brightness alone",
         ],
         [
             "activation maximization",
@@ -131,7 +135,8 @@ def protocol(page: Page) -> list[list[str]]:
             "in the RBM of the unit's layer and the one below; the unit held on, the others sampled; an image each 100 "
             "steps by a pass down",
             "remembered",
-            f"the same, but in {gibbs.chains} chains of {steps} sweeps from data, {gibbs.draws} draws each",
+            f"the same, but in several chains from data: figure 3 in {_chains(LONG_CHAINS)}, the last draw of each "
+            f"shown; figure 4 in {_chains(gibbs)}, their mean",
         ],
         ["the pass down", "states or means, not known", "uncertain", "sampled states, pixel means at the bottom"],
         [
@@ -154,6 +159,11 @@ def protocol(page: Page) -> list[list[str]]:
             f"{InvarianceManifold().max_angle:g} degrees",
         ],
     ]
+
+
+def _chains(method: ClampedGibbs) -> str:
+    sweeps = method.burn_in + (method.draws - 1) * method.thin
+    return f"{method.chains} chains of {sweeps} sweeps, {method.draws} draws each"
 
 
 def _training(config: Any) -> str:
@@ -213,7 +223,7 @@ def _references(page: Page) -> list[str]:
                 layers = list(dict.fromkeys([*layers, row["layer"]]))
                 quantity = re.sub(r" among \d+$", " among the figure's", row["quantity"])
                 key = (number, page.data(subject).name, row["model"], quantity, target)
-                found.setdefault(key, {})[row["layer"]] = row["value"]
+                found.setdefault(key, {})[row["layer"]] = f"{row['value']}{' (missed)' * bool(row['missed'])}"
     rows = [
         [*key[:4], *(measured.get(layer, "") for layer in layers), key[4]]
         for key, measured in sorted(found.items(), key=lambda item: int(item[0][0]))

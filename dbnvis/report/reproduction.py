@@ -39,7 +39,7 @@ class Stage:
     file : Path
         What the step writes last.
     models : sequence of (family, subject)
-        What it shows.
+        What it shows; a step of none is cheap, or keeps by itself what there is, and is always made.
     make : callable
     """
 
@@ -49,9 +49,9 @@ class Stage:
     make: Callable[[], object]
 
     def done(self, page: Page) -> bool:
-        """Is there a file that is no older than the models?"""
+        """Is there a file that is no older than the models? False of a step without models."""
         files = [page.model_file(*model) for model in self.models]
-        if not all(file.exists() for file in [self.file, *files]):
+        if not files or not all(file.exists() for file in [self.file, *files]):
             return False
         return all(self.file.stat().st_mtime >= file.stat().st_mtime for file in files)
 
@@ -94,7 +94,7 @@ def stages(page: Page) -> list[Stage]:
     steps += [
         Stage("invariance", _table(page, "digits", "invariance"), [("DBN", "digits")], lambda: _invariance(page)),
         Stage("infinite digits", page.root("digits") / "figures" / "infinite.json", [], lambda: _infinite(page)),
-        Stage("page", page.out / "README.md", models, lambda: write_page(page)),
+        Stage("page", page.out / "README.md", [], lambda: write_page(page)),
     ]
     return steps
 

@@ -42,7 +42,8 @@ LATER = {
     "k_epochs": None,
     "temperatures": 1,
     "variance": CDConfig.variance,
-}  # settings that CDConfig once had not
+    "tied": True,
+}  # settings that configurations once had not
 CHUNK = 50_000  # images of a stream that an epoch reads
 TRAINING, MODEL = "training.npz", "model.npz"  # file names in a run's folder
 
@@ -90,13 +91,13 @@ def train(
     ------
     ValueError
         If there is no hidden layer, the images cannot be deformed, the run to resume had other settings or other data,
-        an unfinished one would be overwritten, or the layers' configurations are of several types.
+        an unfinished one would be overwritten, or the layers' configurations are of several types or differ in `tied`.
     TrainingDiverged
         With the last good checkpoint's path.
     """
     if not hidden:
         raise ValueError("a network needs at least one hidden layer, got none")
-    stream = None if examples is None else Stream(InfiniteDigits(dataset), examples, chunk=min(CHUNK, examples))
+    stream = None if examples is None else Stream(InfiniteDigits(dataset), examples, chunk=min(CHUNK, max(examples, 1)))
     configs: list[Config] = per_layer(config, len(hidden))
     if stream is not None:
         configs = [replace(each, epochs=stream.epochs) for each in configs]
@@ -120,7 +121,7 @@ def train(
         _running(state).arrays = {name: x for name, x in saved.arrays.items() if not name.startswith(PREFIX)}
         history = [EpochStats(**stats) for stats in saved.info["history"]]
     else:
-        model, state, album, history = _new(dataset, hidden, configs[0], model_rng), _state(denoising), Album(), []
+        model, state, album, history = _new(dataset, hidden, configs, model_rng), _state(denoising), Album(), []
     held_out = move(dataset.test_images, xp)
     images: Any = (lambda epoch: move(stream.images(epoch), xp)) if stream else move(dataset.train_images, xp)
 
@@ -159,11 +160,14 @@ def _denoising(configs: Sequence[Config]) -> bool:
     return kinds == {DenoisingConfig}
 
 
-def _new(dataset: Dataset, hidden: Sequence[int], config: Config, rng: Any) -> DBN | StackedDAE:
+def _new(dataset: Dataset, hidden: Sequence[int], configs: Sequence[Config], rng: Any) -> DBN | StackedDAE:
+    config = configs[0]
     sizes, real_valued = (dataset.train_images[0].size, *hidden), dataset.input_range != (0.0, 1.0)
     images: dict[str, Any] = {"input_shape": dataset.input_shape, "input_range": dataset.input_range}
     if isinstance(config, DenoisingConfig):
-        return StackedDAE.random(sizes, rng=rng, linear=real_valued, **images)
+        if any(getattr(each, "tied", None) != config.tied for each in configs):
+            raise ValueError("tied must be alike for all layers, got True and False")
+        return StackedDAE.random(sizes, rng=rng, tied=config.tied, linear=real_valued, **images)
     return DBN.random(sizes, rng=rng, variance=config.variance if real_valued else None, **images)
 
 

@@ -49,6 +49,14 @@ def as_tile(x: Array) -> Array:
     return np.pad(x, (0, -len(x) % columns)).reshape(-1, columns)
 
 
+def response_and_change(whole: float, drop: Array) -> str:
+    """Caption of an occlusion map: the response to the whole image and, signed, what covering changes the most.
+
+    drop (rows, columns) is how much the response falls at each place.
+    """
+    return f"{whole:.1f} {0 - drop.flat[np.abs(drop).argmax()]:+.1f}"
+
+
 def layer_panels(study: Study, image: Array, addresses: Sequence[str]) -> tuple[list[Panel], dict[str, Array]]:
     """A panel per address with the maps of image (*input_shape), scaled together; and the maps."""
     found = {address: to_numpy(x) for address, x in views.maps(study.model, image, addresses).items()}
@@ -112,7 +120,7 @@ def patch_panels(top: TopPatches, i: int, columns: int = 3) -> list[Panel]:
     titles = f"{top.units[i]}  {'dead' if best <= 0 else f'{best:.1f}'}", ""
     for x, symmetric, title in ((top.patches, False, titles[0]), (top.deconvolutions, True, " ")):
         tiles, absent = patch_tiles(x[i])
-        panels.append(Panel(tiles, symmetric, columns, title, absent=absent))
+        panels.append(Panel(tiles, symmetric, columns, title, absent=absent, outlined=True))
     return panels
 
 
@@ -174,6 +182,7 @@ def tsne_units_figure(study: Study, n: int = POINTS, perplexity: float = PERPLEX
     model = study.model
     layers = [name for name in model.layer_names if name != "output"]
     units, responses = views.responses_of_units(model, images, layers)
+    left_out = sum(model.layer_shape(layer)[0] for layer in layers) - len(units)
     xy = views.tsne(responses, perplexity=perplexity, seed=study.seed)
     best = to_numpy(model.xp.argsort(-responses, axis=1)[:, :9])
     tiles = np.stack([shown(images[model.xp.asarray(rows)]).mean(axis=0) for rows in best])
@@ -185,11 +194,12 @@ def tsne_units_figure(study: Study, n: int = POINTS, perplexity: float = PERPLEX
         legend=(
             f"Each is drawn as the mean of the 9 test images that excite it most, in the colour of its layer, where "
             f"t-SNE puts its peak pre-activations at {len(images)} test images (standardized; perplexity "
-            f"{perplexity:g}): neighbours respond to the same images."
+            f"{perplexity:g}): neighbours respond to the same images. Left out: {left_out} that no image excites, or "
+            "all alike."
         ),
     )
     arrays = {"xy": xy, "layer": own, "index": np.array([index for _, index in units]), "tiles": tiles}
-    study.save("tsne_units", figure, arrays, images=n, perplexity=perplexity)
+    study.save("tsne_units", figure, arrays, images=n, perplexity=perplexity, left_out=left_out)
 
 
 def audit_tables(study: Study) -> None:

@@ -45,6 +45,9 @@ class DenoisingConfig:
     weight_decay: float = 3e-3
     """L2 penalty on the weights: each update shrinks them by rate * weight_decay, outside the momentum. It smooths
     filters; three times as much makes copies."""
+    tied: bool = True
+    """The way back has the weights of the way up, transposed, in a stack made for a training, all layers alike;
+    `train_dae` and `train_sdae` train what they are given."""
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size"):

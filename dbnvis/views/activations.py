@@ -11,6 +11,7 @@ from ..convolution import ReLU
 from ..evaluate.audit import duplicate_units
 from .responses import passes
 
+MANY = 0.5  # of a layer's units: where more are dead, the start is not to blame
 BLOWN = 3.0  # times the median norm of a layer's weights, beyond which a unit's have been blown up
 
 
@@ -91,7 +92,7 @@ def audit(model: Any, layer: str, statistics: Statistics) -> list[Fault]:
     A dead unit gets no gradient. One whose bias is exactly 0, where biases start, has never learned. Others died in
     training: by steps too large, of a bias that now outweighs whatever the weights add or of weights that have grown
     beyond the layer's; or because hardly any image reached them at the start. In a layer of many inputs, none negative,
-    some units start so; many of them speak for the learning rate.
+    some units start so; the learning rate is named where more than half of the layer's units are dead.
     """
     if not isinstance(model.network.layers[layer], ReLU):
         return []
@@ -101,12 +102,12 @@ def audit(model: Any, layer: str, statistics: Statistics) -> list[Fault]:
     W = dense.W if dense.W.ndim == 2 else dense.W.reshape(len(dense.W), -1).T
     norms = xp.sqrt((W * W).sum(axis=0))
     typical, faults = float(xp.median(norms)), []
-    copies = duplicate_units(W)
+    copies, many = duplicate_units(W), float((statistics.high <= 0).mean()) > MANY
     for j in range(W.shape[1]):
         bias, norm = float(dense.bias[j]), float(norms[j])
         low, high = float(statistics.low[j]), float(statistics.high[j])
         if high <= 0:
-            faults.append(Fault(j, "dead", _why_dead(high - bias, bias, norm, typical)))
+            faults.append(Fault(j, "dead", _why_dead(high - bias, bias, norm, typical, many)))
         elif low > 0:
             faults.append(Fault(j, "always on", _why_always_on(low - bias, bias)))
         if bool(copies[j]) and high > 0:
@@ -114,8 +115,8 @@ def audit(model: Any, layer: str, statistics: Statistics) -> list[Fault]:
     return faults
 
 
-def _why_dead(strongest: float, bias: float, norm: float, typical: float) -> str:
-    """`strongest` is what the weights alone add at the most, over the data."""
+def _why_dead(strongest: float, bias: float, norm: float, typical: float, many: bool) -> str:
+    """`strongest` is what the weights alone add at the most, over the data; `many` units of the layer are dead."""
     if norm <= 1e-3 * typical:
         return "no weights: they decayed, or started at zero"
     if bias == 0:
@@ -124,7 +125,8 @@ def _why_dead(strongest: float, bias: float, norm: float, typical: float) -> str
         return f"learning rate too high: its weights' norm is {norm / typical:.1f} times the layer's median"
     if strongest > 0:
         return f"bias {bias:.3g} outweighs the strongest input, {strongest:.3g}: learning rate too high"
-    return f"weights that only inhibit (at the most {strongest:.3g}): learning rate too high, or a start out of reach"
+    cause = "learning rate too high, for many units of the layer are dead" if many else "start out of reach"
+    return f"weights that only inhibit (at the most {strongest:.3g}): {cause}"
 
 
 def _why_always_on(weakest: float, bias: float) -> str:

@@ -59,15 +59,15 @@ def responses_of_units(model: Any, images: Array, layers: Sequence[str]) -> tupl
     Returns
     -------
     units : list of (layer, index), length U
-        Without those whose peak is the same for every image.
+        Without those that no image excites, their peaks being 0 or less, or whose peak is the same for every image.
     rows : array (U, N)
         Mean 0 and variance 1, so that a distance says how little two units correlate.
     """
     xp, units, rows = array_module(images), [], []
     for layer, (peaks, _) in peaks_of(model, images, layers).items():
-        spread = peaks.std(axis=0)
-        varied = [j for j, x in enumerate(spread.tolist()) if x > 1e-6]
-        units += [(layer, j) for j in varied]
-        own = xp.asarray(varied, dtype=int)
+        spread, highest = peaks.std(axis=0), peaks.max(axis=0)
+        kept = [j for j, x in enumerate(((spread > 1e-6) & (highest > 0)).tolist()) if x]
+        units += [(layer, j) for j in kept]
+        own = xp.asarray(kept, dtype=int)
         rows.append(((peaks[:, own] - peaks[:, own].mean(axis=0)) / spread[own]).T)
     return units, xp.concatenate(rows)

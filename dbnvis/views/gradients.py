@@ -27,8 +27,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..backend import Array, array_module
-from ..convolution import ReLU
-from ..layers import Network, Pullback, Sigmoid
+from ..convolution import Channels, Conv2D, MaxPool2D, ReLU
+from ..layers import Dense, Flatten, Identity, Network, Pullback, Softmax
 from ..visualize.base import Unit, as_units, one_hot
 from .responses import check_shape
 
@@ -40,6 +40,10 @@ RULES: dict[str, Rule] = {
     "deconvnet": lambda z, R: array_module(R).maximum(R, 0),
     "guided": lambda z, R: array_module(R).maximum(R, 0) * (z > 0),
 }
+
+
+#: Layers through which every rule goes: their pullback is linear algebra, or has a rule of its own.
+PASSED = (Channels, Conv2D, MaxPool2D, Dense, Flatten, Identity, ReLU)
 
 
 @dataclass(frozen=True)
@@ -62,15 +66,20 @@ def ruled(network: Network, rule: str) -> Network:
     Raises
     ------
     ValueError
-        If there is no such rule; if it changes ReLUs and the network has sigmoid units.
+        If there is no such rule; if it changes ReLUs and the network has units of another kind, but for a last softmax.
     """
     if rule not in RULES:
         raise ValueError(f"no rule {rule!r}; the rules are {', '.join(RULES)}")
-    smooth = [address for address, layer in network.layers.items() if isinstance(layer, Sigmoid)]
-    if rule != "gradient" and smooth:
+    last = list(network.layers)[-1:]
+    others = {
+        address: type(layer).__name__.lower()
+        for address, layer in network.layers.items()
+        if not isinstance(layer, PASSED) and not (isinstance(layer, Softmax) and address in last)
+    }
+    if rule != "gradient" and others:
         raise ValueError(
-            f"{rule} changes how a ReLU runs backwards, and the units of {', '.join(smooth)} are sigmoid: it is "
-            "undefined for this network; take the rule gradient"
+            f"{rule} changes how a ReLU runs backwards, and the units of {', '.join(others)} are "
+            f"{' and '.join(dict.fromkeys(others.values()))}: it is undefined for this network; take the rule gradient"
         )
     layers = {
         address: RuledReLU(RULES[rule]) if isinstance(layer, ReLU) else layer

@@ -7,6 +7,7 @@ Erhan, Bengio, Courville, Vincent (2009), "Visualizing higher-layer features of 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
@@ -21,17 +22,19 @@ BLOCK = 32
 GROW, SHRINK = 1.5, 0.5  # of a row's step after a success, after a failure
 MOST = 1e16  # norms that a step has: so far away the picture is the gradient's direction, and float32 does not overflow
 PATIENCE = 10  # steps over which progress is judged
+RESTARTS = 10  # fresh images, at the most, for a start whose gradient is zero
 
 
 @dataclass(frozen=True)
 class ActivationMaximization:
     """Gradient ascent on the unit's pre-activation from several random starts.
 
-    Every start is uniform noise in [0, 1], zero where the unit does not look. Each row keeps its own step, which
-    grows while the activation rises and shrinks when it would fall, so the trace never decreases, and stops when it
-    makes no progress.
+    Every start is uniform noise in [0, 1], zero where the unit does not look. One whose gradient is exactly zero, so
+    that nothing moves it, is drawn again, up to 10 times. Each row keeps its own step, which grows while the activation
+    rises and shrinks when it would fall, so the trace never decreases, and stops when it makes no progress.
 
-    Returns the starts best first; `extras["trace"]` (U, S, max_steps + 1) is the activation after every step.
+    Returns the starts best first, those that remain without a gradient last, NaN; `extras["trace"]`
+    (U, S, max_steps + 1) is the activation after every step.
     """
 
     title: ClassVar[str] = "activation maximization"
@@ -78,23 +81,24 @@ class ActivationMaximization:
             block = list(members)
             rngs = unit_rngs(model, layer, block, seed=seed)
             starts = model.xp.stack([g.random((self.starts, *model.input_shape), dtype=model.dtype) for g in rngs])
-            _darken_unseen(model, unit_at(model, layer, block[0]), starts)
-            parts.append(self._ascend(model, layer, block, starts, norm))
+            darken_unseen(model, unit_at(model, layer, block[0]), starts)
+            parts.append(self._ascend(model, layer, block, starts, norm, rngs))
             climbed += block
         rows = model.xp.asarray([climbed.index(i) for i in indices])
-        x, trace, slope = (model.xp.concatenate(arrays)[rows] for arrays in zip(*parts, strict=True))
+        x, trace, alive = (model.xp.concatenate(arrays)[rows] for arrays in zip(*parts, strict=True))
 
-        best_first = (-trace[..., -1]).argsort(axis=1, kind="stable")  # (U, S)
+        x[~alive] = float("nan")
+        best_first = model.xp.where(alive, -trace[..., -1], math.inf).argsort(axis=1, kind="stable")  # (U, S)
         trace = model.xp.take_along_axis(trace, best_first[..., None], axis=1)
         x = model.xp.take_along_axis(x, best_first.reshape(*best_first.shape, *(1,) * len(model.input_shape)), axis=1)
-        # A gradient of exactly zero moves nothing: the unit ignores its input and has no picture.
-        dead = (slope == 0).all(axis=1)
-        x[dead] = float("nan")
-        notes = ["dead: zero gradient at every start" if d else "" for d in dead.tolist()]
+        notes = [_note(lived) for lived in alive.tolist()]
         return unit_images(self, model, layer, indices, x, notes=notes, extras={"trace": trace}, norm=norm)
 
-    def _ascend(self, model: Any, layer: str, indices: list[int], x: Array, norm: float) -> tuple[Array, Array, Array]:
-        """Climb from `x` (U, S, *shape): optima, traces (U, S, max_steps + 1), gradients' norms there (U, S)."""
+    def _ascend(
+        self, model: Any, layer: str, indices: list[int], x: Array, norm: float, rngs: Sequence[Any]
+    ) -> tuple[Array, Array, Array]:
+        """Climb from `x` (U, S, *shape), or from images drawn from the units' `rngs` where the gradient there is zero:
+        optima, traces (U, S, max_steps + 1), and whether there was a gradient (U, S)."""
         xp, (n_units, n_starts), n_axes = model.xp, x.shape[:2], len(model.input_shape)
         network = model.network.upto(f"{layer}.pre").select(xp.asarray(indices))
         own = xp.repeat(xp.eye(n_units, dtype=x.dtype), n_starts, axis=0)  # (R, U): each row's unit, R = U S rows
@@ -114,7 +118,18 @@ class ActivationMaximization:
 
         optimum = project(x.reshape(-1, *model.input_shape))  # (R, *shape)
         value, grad = value_and_grad(optimum, own)
-        trace, slope = xp.repeat(value[:, None], self.max_steps + 1, axis=1), length(grad)
+        for _ in range(RESTARTS):
+            flat = length(grad) == 0
+            if not bool(flat.any()):
+                break
+            fresh = fresh_noise(model, rngs, flat.reshape(n_units, n_starts))
+            darken_unseen(model, unit_at(model, layer, indices[0]), fresh)
+            fresh = project(fresh.reshape(optimum.shape))
+            new_value, new_grad = value_and_grad(fresh, own)
+            optimum, grad = (xp.where(per_row(flat), *pair) for pair in ((fresh, optimum), (new_grad, grad)))
+            value = xp.where(flat, new_value, value)
+        alive = length(grad) > 0
+        trace = xp.repeat(value[:, None], self.max_steps + 1, axis=1)
         x, step, rows = optimum, xp.full(len(own), self.step, dtype=x.dtype), xp.arange(len(own))  # of those climbing
         for i in range(1, self.max_steps + 1):
             size = length(grad)
@@ -123,7 +138,7 @@ class ActivationMaximization:
             better = new_value > value
             x, grad = (xp.where(per_row(better), *pair) for pair in ((proposal, x), (new_grad, grad)))
             value, step = xp.where(better, new_value, value), xp.where(better, step * GROW, step * SHRINK).clip(0, MOST)
-            optimum[rows], slope[rows] = x, length(grad)
+            optimum[rows] = x
             trace[rows, i:] = value[:, None]
             if i >= PATIENCE:
                 climbing = value - trace[rows, i - PATIENCE] > self.tolerance * xp.abs(value)
@@ -132,10 +147,26 @@ class ActivationMaximization:
                 if len(rows) == 0:
                     break
         per_unit = (n_units, n_starts)
-        return optimum.reshape(*per_unit, *model.input_shape), trace.reshape(*per_unit, -1), slope.reshape(per_unit)
+        return optimum.reshape(*per_unit, *model.input_shape), trace.reshape(*per_unit, -1), alive.reshape(per_unit)
 
 
-def _darken_unseen(model: Any, unit: Unit, images: Array) -> None:
+def _note(alive: list[bool]) -> str:
+    if not any(alive):
+        return "dead: zero gradient at every start"
+    return "" if all(alive) else f"zero gradient: {alive.count(False)} of {len(alive)} starts"
+
+
+def fresh_noise(model: Any, rngs: Sequence[Any], wanted: Array) -> Array:
+    """Uniform noise in [0, 1], (U, S, *input_shape), a generator per unit; one with none `wanted` (U, S) draws none."""
+    xp, shape = model.xp, (wanted.shape[1], *model.input_shape)
+    drawn = [
+        rng.random(shape, dtype=model.dtype) if any(row) else xp.zeros(shape, dtype=model.dtype)
+        for rng, row in zip(rngs, wanted.tolist(), strict=True)
+    ]
+    return xp.stack(drawn)
+
+
+def darken_unseen(model: Any, unit: Unit, images: Array) -> None:
     """Set pixels of `images` (..., H, W) outside the receptive field of a convolutional `unit` to zero, in place."""
     if len(model.layer_shape(unit.layer)) > 1:
         rows, columns = model.receptive_field(unit.layer, unit.position).slices

@@ -17,7 +17,7 @@ from ..backend import Array, array_module, child_seeds, make_rng, move
 from ..evaluate.curvature import CURVATURES, Function, random_tangent, tangent_curvatures
 from ..layers import Network, Trainable
 from .activation_maximization import ActivationMaximization
-from .base import Unit, UnitImages, as_units, check_choices, unit_images, unit_rngs
+from .base import Unit, UnitImages, as_units, check_choices, unit_at, unit_images, unit_rngs
 
 CLIMB, POLISH = 60, 300  # steps at the most of every re-maximization, and of the optimum's own
 FIRST, GROW, SHRINK = 0.02, 1.5, 0.5  # of a step in the unit sphere; its change after a success, after a failure
@@ -40,7 +40,8 @@ class InvarianceManifold:
     `extras["angle"]` (U, S) is the angle of each picture from the optimum, in degrees, negative on the one way;
     `trace_angle` and `activation` (U, A) are all angles, ascending, and the pre-activation there; `steepest` and
     `flattest` (U, 3) the curvatures from either end, per squared radian, each beginning with the outermost. A unit
-    whose curvature is the same in all directions, such as any of the first layer, is traced in a random one.
+    whose curvature is the same in all directions, such as any of the first layer, is traced in a random one. Of a
+    convolutional unit all this is within its receptive field; pixels outside are zero.
     """
 
     title: ClassVar[str] = "invariance manifold"
@@ -68,7 +69,7 @@ class InvarianceManifold:
         Raises
         ------
         ValueError
-            If a setting makes no sense, the input has fewer than 2 CURVATURES + 2 pixels, or a unit does not exist.
+            If a setting makes no sense, a unit sees fewer than 2 CURVATURES + 2 pixels, or does not exist.
         """
         check_choices(self)
         n_steps = round(self.max_angle / self.step) if self.step > 0 else 0
@@ -78,11 +79,16 @@ class InvarianceManifold:
                 f"max_angle {self.max_angle}, step {self.step}, shown {self.shown}"
             )
         layer, indices = as_units(model, units)
-        if math.prod(model.input_shape) < 2 * CURVATURES + 2:
-            raise ValueError(f"expected an input of at least {2 * CURVATURES + 2} pixels, got {model.input_shape}")
+        for index in indices:
+            _, shape = _seen(model, layer, index)
+            if math.prod(shape) < 2 * CURVATURES + 2:
+                raise ValueError(
+                    f"expected an input of at least {2 * CURVATURES + 2} pixels, got {shape}: what "
+                    f"{unit_at(model, layer, index)} sees; take a unit that sees more"
+                )
         xp, (seed, own_seed) = model.xp, child_seeds(rng, 2)
         maximize = ActivationMaximization(starts=self.starts, norm=self.norm)
-        optima = maximize(model, [Unit(layer, i) for i in indices], rng=make_rng(xp, seed))
+        optima = maximize(model, [unit_at(model, layer, i) for i in indices], rng=make_rng(xp, seed))
         norm = optima.settings["norm"]
         angles = [self.max_angle * i / n_steps for i in range(1, n_steps + 1)]
         frames = [round(n_steps * i / self.shown) - 1 for i in range(1, self.shown + 1)]
@@ -92,9 +98,12 @@ class InvarianceManifold:
         pictures, activations, ends = [], [], []
         rngs = unit_rngs(model, layer, indices, seed=own_seed)
         for index, x, own in zip(indices, optima.images[:, 0], rngs, strict=True):
-            x = move(x, xp).astype("float64").reshape(-1)
+            seen, shape = _seen(model, layer, index)
+            x = move(x, xp)[seen].astype("float64").reshape(-1)
             traced = self._trace(_function(model, layer, index), x, norm, [math.radians(a) for a in angles], own)
-            pictures.append(traced[0][xp.asarray(shown)].reshape(-1, *model.input_shape).astype(model.dtype))
+            film = xp.zeros((len(shown), *model.input_shape), dtype=model.dtype)
+            film[seen] = traced[0][xp.asarray(shown)].reshape(-1, *shape).astype(model.dtype)
+            pictures.append(film)
             activations.append(traced[1])
             ends.append(traced[2])
         curvatures = xp.stack(ends)  # (U, 2 CURVATURES), ascending
@@ -141,15 +150,30 @@ class InvarianceManifold:
         )
 
 
+def _seen(model: Any, layer: str, index: int) -> tuple[tuple[Any, ...], tuple[int, ...]]:
+    """Where in images (..., *input_shape) are the pixels that a unit sees, and the shape of that part.
+
+    The others change nothing: directions along them would be the flattest of all.
+    """
+    shape = tuple(model.input_shape)
+    if len(model.layer_shape(layer)) == 1:
+        return (...,), shape
+    rows, columns = model.receptive_field(layer, unit_at(model, layer, index).position).slices
+    return (..., rows, columns), (*shape[:-2], rows.stop - rows.start, columns.stop - columns.start)
+
+
 def _function(model: Any, layer: str, index: int) -> Function:
-    """Pre-activation of one unit and its gradient, (R, D) -> (R,), (R, D), in float64."""
+    """Pre-activation of one unit and its gradient by the D pixels it sees, (R, D) -> (R,), (R, D), in float64."""
+    seen, shape = _seen(model, layer, index)
     network = model.network.upto(f"{layer}.pre").select(model.xp.asarray([index]))
     network = Network({address: _in_float64(part) for address, part in network.layers.items()})
 
     def function(x: Array) -> tuple[Array, Array]:
         # One product per row: for few rows faster than one for all, and rows do not depend on their company.
-        pre, pullback = network.forward(x.reshape(len(x), 1, *model.input_shape))
-        return pre[:, 0, 0], pullback(pre * 0 + 1).reshape(len(x), -1)
+        image = array_module(x).zeros((len(x), 1, *model.input_shape), dtype=x.dtype)
+        image[seen] = x.reshape(len(x), 1, *shape)
+        pre, pullback = network.forward(image)
+        return pre[:, 0, 0], pullback(pre * 0 + 1)[seen].reshape(len(x), -1)
 
     return function
 

@@ -16,11 +16,10 @@ from typing import Any, ClassVar, Literal
 
 from ..backend import Array, UnitStreams, array_module, child_seeds
 from ..layers import Network
-from .activation_maximization import _darken_unseen
+from .activation_maximization import RESTARTS, darken_unseen, fresh_noise
 from .base import Unit, UnitImages, as_units, check_choices, neighbours, unit_at, unit_images, unit_rngs
 
 BLOCK = 10  # neighbours that climb together, asked for or not, as in `activation_maximization`; all classes of digits
-RESTARTS = 10  # fresh images, at the most, for a start whose gradient is zero
 TRUNCATE = 4.0  # standard deviations at which the Gaussian ends, as SciPy's does
 
 
@@ -141,7 +140,7 @@ class RegularizedOptimization:
 
         x = streams.standard_normal((*per_unit, *shape), dtype=model.dtype) * (self.noise / unit)
         first = unit_at(model, layer, indices[0])
-        _darken_unseen(model, first, x)
+        darken_unseen(model, first, x)
         x = x.reshape(n_rows, *shape)
         image, highest = xp.zeros_like(x), xp.full(n_rows, -math.inf, dtype=x.dtype)
         trace = xp.empty((n_rows, self.steps), dtype=x.dtype)
@@ -167,8 +166,10 @@ class RegularizedOptimization:
             x = self._regularized(*self._step(x, grad, rate, penalty), i)
             again = flat & (restarts < RESTARTS)
             if bool(again.any()):
-                fresh = _noise(model, streams, again.reshape(per_unit))
-                _darken_unseen(model, first, fresh)
+                fresh = fresh_noise(model, streams.generators, again.reshape(per_unit))
+                if math.isfinite(width):
+                    fresh = low_high[0] + width * fresh
+                darken_unseen(model, first, fresh)
                 x = xp.where(_like(again, x), fresh.reshape(x.shape), x)
                 restarts = restarts + again
         found = trace, highest, best, restarts, alive
@@ -258,17 +259,6 @@ def _per_row(x: Array) -> Array:
 def _like(a: Array, x: Array) -> Array:
     """A number per row, (R,), that broadcasts against x (R, ...)."""
     return a.reshape(-1, *(1,) * (x.ndim - 1))
-
-
-def _noise(model: Any, streams: UnitStreams, wanted: Array) -> Array:
-    """Uniform noise over the input range (U, S, *shape); only units that want some, by (U, S), draw numbers."""
-    xp, (low, high) = model.xp, model.input_range
-    shape = (wanted.shape[1], *model.input_shape)
-    drawn = [
-        generator.random(shape, dtype=model.dtype) if any(row) else xp.zeros(shape, dtype=model.dtype)
-        for generator, row in zip(streams.generators, wanted.tolist(), strict=True)
-    ]
-    return low + (high - low) * xp.stack(drawn)
 
 
 def _reusing(network: Network) -> Network:
