@@ -122,9 +122,11 @@ class Conv2D:
 
     def gradients(self, x: Array, gy: Array, out: dict[str, Array] | None = None) -> dict[str, Array]:
         xp, out = array_module(x), out or {}
-        x, gy = x.reshape(-1, *x.shape[-3:]), gy.reshape(-1, *gy.shape[-3:])
+        if x.ndim != 4:
+            x, gy = x.reshape(-1, *x.shape[-3:]), gy.reshape(-1, *gy.shape[-3:])
         (n_out, n_in, kh, kw), (B, _, rows, columns) = self.W.shape, gy.shape
-        beside, gy = self._beside(x), _rows_first(gy)
+        kept = self.scratch is not None and self.scratch.get("x") is x  # by `forward`, which saw the same x
+        beside, gy = self.scratch["beside"] if self.scratch and kept else self._beside(x), _rows_first(gy)
         total = xp.zeros((n_out, kh * kw * n_in), dtype=x.dtype)
         for r in range(rows):
             seen = beside[r * self.stride :][:kh].reshape(kh * kw * n_in, columns * B)
@@ -136,7 +138,7 @@ class Conv2D:
 
     def _beside(self, x: Array) -> Array:
         """x (B, I, H, W), padded, at the places of the kernel's columns: (H, kw, I, columns, B)."""
-        p, (_, n_in, _, kw), (B, _, H, W) = self.padding, self.W.shape, x.shape
+        given, p, (_, n_in, _, kw), (B, _, H, W) = x, self.padding, self.W.shape, x.shape
         x = _rows_first(x)
         if p:
             inner, x = x, _empty(self.scratch, "padded", (H + 2 * p, n_in, W + 2 * p, B), x)
@@ -146,6 +148,8 @@ class Conv2D:
         beside = _empty(self.scratch, "beside", (len(x), kw, n_in, columns, B), x)
         for j in range(kw):
             beside[:, j] = x[:, :, j : j + self.stride * (columns - 1) + 1 : self.stride]
+        if self.scratch is not None:
+            self.scratch["x"] = given
         return beside
 
     def _back(self, gy: Array, size: tuple[int, int]) -> Array:
