@@ -87,7 +87,7 @@ class ClampedGibbs:
         if not hasattr(model, "sample_decode"):
             raise TypeError(
                 f"{type(model).__name__} has no p(v | h), so a unit cannot be held on while sampling; "
-                "use activation maximization"
+                "use activation maximization or sampling by evidence"
             )
         check_choices(self)
         if self.temperatures < 1:
