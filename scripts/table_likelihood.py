@@ -16,14 +16,12 @@ from dbnvis.report.likelihood import Estimation, compare_training
 
 PCD = CDConfig(epochs=200, sparsity_target=None, weight_decay=0, l1_decay=0, centered=False)
 CD = replace(PCD, epochs=100, persistent=False, final_momentum=0.9)
-CENTERED = replace(PCD, centered=True)
-ANNEALED = replace(CD, epochs=250, k_epochs=10, schedule="constant")
-TEMPERED, LONG = replace(CENTERED, epochs=40, temperatures=10), replace(CENTERED, epochs=1000)
+CENTERED, ANNEALED = replace(PCD, centered=True), replace(CD, epochs=250, k_epochs=10, schedule="constant")
 RBMS = {"CD-1": CD, "CD-3": replace(CD, k=3), "CD-25 annealed": ANNEALED, "PCD-1": PCD, "centered PCD-1": CENTERED}
-RBMS |= {"parallel tempering": TEMPERED, "centered PCD-1 long": LONG}
-RECIPES = {name: ((500,), config) for name, config in RBMS.items()} | {
-    "DBN": ((500, 2000), (CENTERED, replace(CENTERED, epochs=100, learning_rate=0.005, start="transposed")))
-}
+RBMS["parallel tempering"] = replace(CENTERED, epochs=40, temperatures=10)
+RBMS["centered PCD-1 long"] = replace(CENTERED, epochs=1000)
+RECIPES: dict = {name: ((500,), config) for name, config in RBMS.items()}
+RECIPES["DBN"] = (500, 2000), (CENTERED, replace(CENTERED, epochs=100, learning_rate=0.005, start="transposed"))
 
 
 @dataclass(frozen=True)
@@ -35,8 +33,7 @@ class Table(Options):
         data, xp = self.load(), device_module(self.device)
         places: dict = {"out": self.out / data.name, "seed": self.seed, "xp": xp, "only": self.only}
         with closing(EpochBars()) as bars:
-            written = compare_training(RECIPES, data, Estimation(), on_epoch=bars, progress=progress, **places)
-        print(*written, sep="\n")
+            print(*compare_training(RECIPES, data, Estimation(), on_epoch=bars, progress=progress, **places), sep="\n")
 
 
 if __name__ == "__main__":

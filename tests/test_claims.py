@@ -134,6 +134,18 @@ def test_a_model_does_not_differ_from_itself():
     assert judge_difference(difference({"a": {"h1": pictures}}, seed=0)).verdict == "was not tested"
 
 
+def test_models_differ_only_by_more_than_two_seeds_of_one():
+    pictures = np.random.default_rng(0).standard_normal((20, 5, 5))
+    best = {"a": {"h1": pictures}, "b": {"h1": pictures + 1}}
+    assert judge_difference(difference(best, seed=0, control={"h1": pictures.copy()})).verdict == "holds"
+    as_far = judge_difference(difference(best, seed=0, control={"h1": pictures + 1}))
+    assert as_far.verdict == "holds in part"
+    assert [name for name, met in as_far.conditions.items() if not met] == [
+        "h1: energy distance of pictures, above that of two seeds",
+        "h1: energy distance of log spectra, above that of two seeds",
+    ]
+
+
 def test_every_sentence_has_its_verdict_and_rule(written):
     _, folder = written
     text = (folder / "tables" / "claims.md").read_text()

@@ -209,6 +209,17 @@ def test_grey_images_get_a_channel_axis(xp, numbers, shape, maps):
 # --- memory
 
 
+def test_gradients_of_other_images_than_the_last_forward_pass_saw(xp, numbers):
+    layer = conv(xp, numbers, 1, 1, 3, 3)
+    trained, first, second = layer.for_training(), *(xp.asarray(numbers.normal(size=(2, 3, 5, 5))) for _ in range(2))
+    gy = xp.asarray(numbers.normal(size=(2, 4, 5, 5)))
+    trained.forward(first)
+    trained.forward(second)
+    for x in (first, second):
+        one, two = layer.gradients(x, gy), trained.gradients(x, gy)
+        assert all(np.array_equal(host(one[name]), host(two[name])) for name in one)
+
+
 def test_in_training_arrays_are_used_again_and_the_numbers_are_the_same(xp, numbers):
     for layer in (conv(xp, numbers, 1, 0, 3, 3), conv(xp, numbers, 2, 1, 3, 2), MaxPool2D(), MaxPool2D(3, 2), ReLU()):
         trained = layer.for_training()

@@ -332,6 +332,13 @@ def test_a_start_without_gradient_begins_again_and_says_so(xp):
     assert not untouched.extras["restarts"].any()
 
 
+def test_a_start_begins_again_where_pixels_are_unbounded():
+    model = replace(gated(np, 0.45), input_range=(-np.inf, np.inf))
+    out = run(model, ["output:0"], replace(ASCENT, noise=0.01))
+    assert (out.extras["restarts"] == 1).all()
+    assert np.isfinite(out.images).all() and (out.extras["trace"][..., -1] > 0).all()
+
+
 def test_a_start_that_begins_again_stays_dark_where_its_unit_does_not_look():
     model = gated(np, 0.45)
     out = run(model, ["conv2:0@0,0", "conv2:2@0,0"], replace(ASCENT, noise=0.01))

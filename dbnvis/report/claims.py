@@ -24,7 +24,7 @@ from ..evaluate.agreement import agreement, optima, shuffled
 from ..evaluate.complexity import extent, log_spectrum, novelty, spectral_entropy
 from ..evaluate.resampling import energy_test
 from ..evaluate.scores import unit_scores
-from ..visualize import FilterCombination
+from ..visualize import FilterCombination, Unit
 from . import erhan
 from .evidence import AM, COMBINATION, GIBBS, METHODS, Measure, Pictures, missed, row, training_images, unit_length
 from .study import Study
@@ -151,7 +151,7 @@ def _combination(x: Pictures, null: Pictures, rng: Any) -> Iterator[Measure]:
     narrowest = min(model.sizes[1 : model.layer_names.index(layer) + 1])
     reached = {}
     for k in (*(k for k in KS if k < narrowest), None):
-        drawn = x.study.pictures(FilterCombination(k=k), [u for u in x.study.units(layer) if u.index in set(x.indices)])
+        drawn = x.study.pictures(FilterCombination(k=k), [Unit(layer, i) for i in x.indices])
         setting = f"k = {'all' if k is None else k}"
         reached[setting] = x.gain(drawn.scores[:, 0])
         yield row(claim, "share of the gain by k", reached[setting], rng, setting=setting)

@@ -206,7 +206,7 @@ def judge_difference(rows: Sequence[Measure]) -> Claim:
 
     between, seeds = tests(DIFFER), tests(SEEDS)
     conditions = {f"{layer}: {quantity}": p <= LEVEL for (layer, quantity), (_, p) in between.items()}
-    for key in between.keys() & seeds.keys():
+    for key in (key for key in between if key in seeds):
         conditions[f"{key[0]}: {key[1]}, above that of two seeds"] = between[key][0].value > seeds[key][0].value
     within = [
         f"{row.model} {row.setting}, {row.quantity} {row.value:.3f}"
