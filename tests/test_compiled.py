@@ -1,11 +1,16 @@
 """dbnvis.backend.compiled: the kernels of numba against NumPy's, and what decides between the two."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from scipy.special import expit
 
 from dbnvis import RBM, CDConfig, backend, train_rbm
 from dbnvis.backend import compiled
+from dbnvis.backend.lambert import convergent
 
 pytestmark = pytest.mark.skipif(not compiled.status()[0], reason=compiled.status()[1])
 
@@ -25,7 +30,7 @@ def inputs(shape=(7, 33), seed=0):
     ("n", "p", "q"), [(1, [1], [1]), (2, [3], [3, 1]), (3, [15, 1], [15, 6]), (4, [105, 10], [105, 45, 1])]
 )
 def test_convergents_of_tanh(n, p, q):
-    found = compiled.lambert(n)
+    found = convergent(n)
     assert [np.trim_zeros(coefficients, "b") for coefficients in found] == [p, q]
 
 
@@ -124,3 +129,25 @@ def test_the_environment_can_leave_them_out(monkeypatch):
     finally:
         monkeypatch.undo()
         compiled.status.cache_clear()
+
+
+CALL_ALL = """import numpy as np
+from dbnvis.backend import numba_kernels as k
+f, i = np.zeros((2, 3), "f4"), np.zeros((2, 3), "i2")
+k.logistic_mean(f, f[0]), k.logistic_sample(f, f[0], i), k.logistic_mean_sample(f, f[0], i, f.copy())
+k.take_sample(f, np.zeros(2, "i8"), i, f.copy()), k.ascend(f[0], f[0], f[0], *np.ones(3, "f4"))
+kernels = (k.logistic_mean, k.logistic_sample, k.logistic_mean_sample, k.take_sample, k.ascend)
+print(sum(sum(kernel.stats.cache_misses.values()) for kernel in kernels))"""
+
+
+def test_a_second_process_compiles_nothing(tmp_path):
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+
+    def compiled_anew():
+        run = subprocess.run([sys.executable, "-c", CALL_ALL], env=environment, capture_output=True, text=True)
+        assert run.returncode == 0, run.stderr
+        return int(run.stdout), sorted(tmp_path.rglob("*.nb?"))
+
+    (first, files), (second, same_files) = compiled_anew(), compiled_anew()
+    assert (first, second) == (5, 0)
+    assert files == same_files

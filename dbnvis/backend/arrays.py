@@ -58,7 +58,7 @@ def make_rng(xp: Any, *seed: int, into: Any = None) -> Any:
     import numpy
 
     # One integer, mixed well from all of them: generators on the device take no list.
-    mixed = int(numpy.random.SeedSequence(seed).generate_state(1, numpy.uint64)[0] >> 1)
+    mixed = int(numpy.random.SeedSequence(seed).generate_state(1, numpy.uint64)[0]) >> 1
     if xp.__name__ != "cupy":
         return xp.random.default_rng(mixed)
     if not isinstance(into, cuda.Generator):
