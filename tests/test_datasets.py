@@ -293,7 +293,7 @@ def test_arrays_that_do_not_belong_together_are_refused(change, message):
 
 
 def test_check_images():
-    for good in (np.zeros((1, 1)), np.ones((2, 3, 4), np.float32), np.eye(3, dtype=np.uint8)):
+    for good in (np.zeros((1, 1)), np.ones((2, 3, 4), np.float32)):
         assert datasets.check_images(good) is good
     with_nan = np.zeros((5, 4))
     with_nan[3, 1:3] = np.nan, -np.inf
@@ -308,7 +308,7 @@ def test_check_images():
         (np.array([[0.0, 1.0001]]), "found 0 to 1.0001"),
     ):
         with pytest.raises(ValueError, match=message) as caught:
-            datasets.check_images(bad, "mine")
+            datasets.check_images(bad, name="mine")
         assert "\n" not in str(caught.value)
 
 

@@ -23,6 +23,7 @@ from dbnvis.datasets import digits, patches
 from dbnvis.datasets import fetch as _files
 from dbnvis.datasets.fetch import Arrays, PathLike, Spec
 from dbnvis.datasets.idx import read_idx
+from dbnvis.images import check_images
 
 __all__ = ["DATASETS", "Dataset", "Spec", "check_images", "fetch", "load", "locate", "read_idx"]
 
@@ -112,7 +113,7 @@ class Dataset:
                 raise ValueError(
                     f"{self.name}: {len(images)} {part} images need as many labels, got shape {labels.shape}"
                 )
-            check_images(images, f"{self.name}: {part} images", self.input_range)
+            check_images(images, within=self.input_range, name=f"{self.name}: {part} images")
         if self.train_images.shape[1:] != self.test_images.shape[1:]:
             raise ValueError(
                 f"{self.name}: the train images are {self.train_images.shape[1:]}, "
@@ -139,39 +140,6 @@ class Dataset:
         """Mean Euclidean norm of the training images."""
         squares = np.einsum("nij,nij->n", self.train_images, self.train_images)
         return float(np.sqrt(squares).mean(dtype=np.float64))
-
-
-def check_images(images: np.ndarray, name: str = "images", within: tuple[float, float] = (0.0, 1.0)) -> np.ndarray:
-    """Return `images` unchanged if every pixel is finite and in the range `within`.
-
-    Parameters
-    ----------
-    images : array (N, ...)
-    name : str
-        What the error messages call them.
-    within : (float, float)
-
-    Raises
-    ------
-    ValueError
-        If there is no image or no pixel, or a pixel is no real number, not finite, or out of range.
-    """
-    images = np.asarray(images)
-    if images.ndim < 2 or images.size == 0:
-        raise ValueError(f"{name}: expected at least one image, an array (N, ...), got shape {images.shape}")
-    if images.dtype.kind not in "fiub":
-        raise ValueError(f"{name}: expected real numbers, got an array of {images.dtype}")
-    low, high = images.min(), images.max()
-    if not (np.isfinite(low) and np.isfinite(high)):
-        bad = ~np.isfinite(images)
-        raise ValueError(
-            f"{name}: expected finite pixels, found {np.count_nonzero(bad)} NaN or infinite, "
-            f"the first in image {int(np.argwhere(bad)[0][0])}"
-        )
-    if low < within[0] or high > within[1]:
-        hint = "; divide by 255" if within == (0, 1) and low >= 0 and 1 < high <= 255 else ""
-        raise ValueError(f"{name}: expected pixels in [{within[0]:g}, {within[1]:g}], found {low:g} to {high:g}{hint}")
-    return images
 
 
 def load(
