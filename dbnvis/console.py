@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from tqdm import tqdm
 
+from .threads import sharing_processors
 from .train import CDConfig, ConvCDConfig, DenoisingConfig, EpochStats
 from .train.backprop import BackpropConfig, BackpropStats
 
@@ -131,7 +132,9 @@ def run_command(parse: Callable[[Sequence[str]], Command], args: Sequence[str]) 
     try:
         with warnings.catch_warnings():
             warnings.showwarning = lambda message, *where, **how: say(f"dbnvis: warning: {message}")
-            parse(args).run()
+            command = parse(args)
+            with sharing_processors(say):
+                command.run()
     except KeyboardInterrupt:
         print("dbnvis: interrupted; every file already written is whole", file=sys.stderr)
         return 130
