@@ -12,6 +12,7 @@ import numpy as np
 from . import __version__, datasets
 from .backend import compiled, gpu_status
 from .blas import BEST, CORE_TYPE, KEEP, are_slow, cpu_flags, why_these
+from .environment import blas_libraries, library
 
 
 def matmul_rate() -> float:
@@ -53,23 +54,19 @@ def machine() -> list[str]:
     """Versions, BLAS and who chose its kernels, its measured rate, GPU and advice, a line each."""
     from importlib.metadata import version
 
-    from threadpoolctl import threadpool_info, threadpool_limits
+    from threadpoolctl import threadpool_limits
 
     packages = ", ".join(f"{name} {version(name)}" for name in ("numpy", "scipy", "matplotlib", "scikit-learn"))
     available, detail = gpu_status()
     with_numba, reason = compiled.status()
-    libraries = [info for info in threadpool_info() if info["user_api"] == "blas"]
+    libraries = blas_libraries()
     rate = matmul_rate()
     with threadpool_limits(1, user_api="blas"):
         one_thread = matmul_rate()
     lines = [
         f"dbnvis   {__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}",
         f"packages {packages}",
-        *(
-            f"BLAS     {info['internal_api']} {info['version']}, {info.get('architecture', 'unknown')} kernels, "
-            f"{info['num_threads']} threads on {os.cpu_count()} processors"
-            for info in libraries
-        ),
+        *(f"BLAS     {library(info)} on {os.cpu_count()} processors" for info in libraries),
         f"kernels  {why_these()}",
         f"rate     {rate:.0f} GFLOP/s in float32 matrix products of a training step's size",
         f"compiled {reason}" if with_numba else f"compiled none: {reason}",

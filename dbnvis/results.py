@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from . import __version__
-from .backend import Array, compiled, gpu_status, to_numpy
+from .backend import Array, to_numpy
+from .environment import computed_with
 from .files import replacing
 
 
@@ -41,26 +42,16 @@ def model_hash(model: Any) -> str:
 def versions(device: str) -> dict[str, str]:
     """Versions of what computed a result, and on which device."""
     packages = {}
-    for package in ("numpy", "scipy", "scikit-learn", "matplotlib") + (("cupy",) if device == "cupy" else ()):
+    for package in ("scipy", "scikit-learn", "matplotlib"):
         try:
             packages[package] = version(package)
         except PackageNotFoundError:
             packages[package] = "not installed"
-    from threadpoolctl import threadpool_info
-
-    blas = sorted(
-        f"{info['internal_api']} {info['version']}, {info.get('architecture', 'unknown')} kernels, "
-        f"{info['num_threads']} threads"
-        for info in threadpool_info()
-        if info["user_api"] == "blas" and "numpy" in info["filepath"]
-    )
     return {
         "dbnvis": __version__,
         "python": platform.python_version(),
         **packages,
-        "device": gpu_status()[1] if device == "cupy" else f"CPU {platform.machine()}",
-        "blas": "; ".join(blas),
-        "compiled kernels": compiled.status()[1],
+        **computed_with(device),
     }
 
 

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import pickle
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -12,6 +13,9 @@ import pytest
 from dbnvis import DAE, DBN, RBM, GaussianRBM, StackedDAE, checkpoint
 from dbnvis.backend import move, to_numpy
 from dbnvis.checkpoint import CheckpointError
+from dbnvis.train import EpochStats
+
+STATS = EpochStats("h1", 1, 2.5, -0.5, 0, 0, 1, 0.75, 0.05, 0.1, 3.0)
 
 
 def random_dbn(xp=np, dtype="float32", bottom=RBM, seed=0):
@@ -73,7 +77,7 @@ def assert_same_model(a, b):
 def test_a_round_trip_keeps_every_bit(xp, tmp_path, dtype, bottom):
     model = random_dbn(xp, dtype, bottom)
     arrays = {"chains": move(np.arange(6, dtype=dtype).reshape(2, 3), xp), "rows": move(np.arange(4), xp)}
-    info = {"dataset": "mnist", "history": [{"epoch": 1, "gap": None}], "pi": 3.141592653589793}
+    info = {"dataset": "mnist", "history": [asdict(STATS)], "pi": 3.141592653589793}
     path = tmp_path / "new" / "folder" / "model.npz"
     saved(path, model, info=info, arrays=arrays)
     got = checkpoint.load(path, xp=xp)

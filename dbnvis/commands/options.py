@@ -32,7 +32,8 @@ class Options:
     device: Literal["auto", "cpu", "gpu"] = "auto"
     """Where to compute; auto takes the GPU where one answers."""
     seed: int = 0
-    """Seed of everything random; the same seed on the same machine gives the same results."""
+    """Seed of everything random. The same seed gives the same bits with the same versions, kernels and number of
+    threads (doctor lists them), and numba or not; with others the last bits may differ, and so what follows of them."""
     debug: bool = False
     """Show the traceback of an error."""
 

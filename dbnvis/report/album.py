@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from ..backend import Array
@@ -23,12 +24,29 @@ def shown_epoch(epoch: int) -> bool:
     return epoch in {digit * 10**power for digit in (1, 2, 5) for power in range(6)}
 
 
+def _fits(name: str, shape: tuple[int, ...], model: Any) -> bool:
+    """Whether an album of `model` may have such an array."""
+    sizes = dict(zip(model.layer_names, pairwise(model.sizes), strict=True))
+    match name.removeprefix(PREFIX).split("."):
+        case [layer, "filters", epoch] if layer in sizes:
+            return epoch.isdecimal() and shape == (sizes[layer][0], min(sizes[layer][1], FILTERS))
+        case [layer, "particles"] if layer in sizes:
+            return len(shape) == 2 and shape[1] == sizes[layer][1]
+    return False
+
+
 class Album:
     """What training keeps for the figure of its health, as arrays that a checkpoint can hold."""
 
-    def __init__(self, arrays: dict[str, Array] | None = None):
-        """Go on with an album whose arrays are among the `arrays` of a checkpoint, or begin one."""
+    def __init__(self, arrays: dict[str, Array] | None = None, model: Any = None):
+        """Go on with an album whose arrays are among the `arrays` of a checkpoint, or begin one.
+
+        ValueError if they are given with the `model` that they are of, and are not of its shape.
+        """
         self.arrays = {name: x for name, x in (arrays or {}).items() if name.startswith(PREFIX)}
+        for name, x in self.arrays.items():
+            if model is not None and not _fits(name, x.shape, model):
+                raise ValueError(f"the model keeps an array {name!r} of shape {x.shape}, which no training leaves")
 
     def add(self, model: DBN | StackedDAE, layer: str, epoch: int, chains: Array | None = None) -> None:
         """Keep the filters of some units after `epoch`, and the particles, of which autoencoders have none, as now."""

@@ -64,7 +64,7 @@ def train_convnet(
         raise ValueError(f"{part} holds an unfinished training: add --resume to go on, or delete it to start over")
     path = next((path for path in (part, final) if resume and path.exists()), None)
     if path is not None:
-        saved = checkpoint.load(path, xp=xp)
+        saved = checkpoint.load(path, xp=xp, resume=True)
         _same_run(path, saved, asdict(config), seed, facts)
         if path == final:
             return final

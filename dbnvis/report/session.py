@@ -111,12 +111,13 @@ def train(
     if part.exists() and not resume:
         raise ValueError(f"{part} holds an unfinished training: add --resume to go on, or delete it to start over")
     if resume and final.exists() and not part.exists():
-        _same_run(checkpoint.load(final, xp=xp), kind, asked, seed, facts, final)
+        _same_run(checkpoint.load(final, xp=xp, resume=True), kind, asked, seed, facts, final)
         return final
     if resume and part.exists():
-        saved = checkpoint.load(part, xp=xp)
+        saved = checkpoint.load(part, xp=xp, resume=True)
         _same_run(saved, kind, asked, seed, facts, part)
-        model, state, album = saved.model, _state(denoising, saved.info["layers_done"]), Album(saved.arrays)
+        model, state = saved.model, _state(denoising, saved.info["layers_done"])
+        album = Album(saved.arrays, model)
         _running(state).epoch = saved.info["epoch"]
         _running(state).arrays = {name: x for name, x in saved.arrays.items() if not name.startswith(PREFIX)}
         history = [EpochStats(**stats) for stats in saved.info["history"]]
@@ -270,8 +271,8 @@ def open_study(
         dataset = datasets.load(name, data_dir, download=False)
     if dataset is not None:
         same_data(model, saved, dataset)
-    if all(layer in saved.arrays for layer in saved.model.layer_names):
-        table = {layer: saved.arrays[layer].astype("float32") for layer in saved.model.layer_names}
+    table = saved.responses()
+    if table is not None:
         responses = Responses(table, saved.model, None if dataset is None else move(dataset.test_images, xp))
     elif dataset is not None:
         responses = Responses.of(saved.model, move(dataset.test_images, xp))
@@ -292,7 +293,7 @@ def open_study(
             "versions": results.versions(xp.__name__),
         },
         progress=progress,
-        album=Album(saved.arrays),
+        album=Album(saved.arrays, saved.model),
         data=dataset,
     )
     return study, [EpochStats(**stats) for stats in saved.info.get("history", [])]

@@ -118,7 +118,7 @@ class Workshop:
         settings = {**asdict(config), "dbn_sha256": results.model_hash(dbn)}
         for path in (final, part):
             if path.exists():
-                saved = checkpoint.load(path, xp=self.xp)
+                saved = checkpoint.load(path, xp=self.xp, resume=True)
                 _same(path, {**settings, "seed": self.seed, "data_sha256": self.dataset.sha256}, saved)
                 break
         else:
