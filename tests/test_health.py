@@ -7,7 +7,7 @@ import pytest
 from scipy.special import expit
 from test_report import CONFIG, HIDDEN, real_valued, tiny, train
 
-from dbnvis import DenoisingConfig, FilterCombination, checkpoint, report
+from dbnvis import DBN, DenoisingConfig, FilterCombination, checkpoint, report
 from dbnvis.plot import dashboard
 from dbnvis.report import health
 from dbnvis.report.album import Album, shown_epoch
@@ -120,3 +120,29 @@ def test_a_model_without_an_album_gives_no_figure(tmp_path):
     study.album = Album()
     training_health(study, history, data.test_images)
     assert study.written == []
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "fits"),
+    [
+        ("album.h1.filters.2", (36, 10), True),
+        ("album.h3.filters.2", (10, 9), True),  # as many as there are
+        ("album.h2.particles", (20, 10), True),
+        ("album.h1.filters.2", (36, 9), False),
+        ("album.h1.filters.2", (36,), False),
+        ("album.h1.filters.two", (36, 10), False),
+        ("album.h1.filters", (36, 10), False),
+        ("album.h4.filters.2", (36, 10), False),
+        ("album.h2.particles", (20, 11), False),
+        ("album.h2.particles.1", (20, 10), False),
+        ("album.", (20, 10), False),
+    ],
+)
+def test_an_album_is_of_its_model(name, shape, fits):
+    model = DBN.random((36, *HIDDEN), (6, 6), rng=np.random.default_rng(0))
+    arrays = {name: np.zeros(shape), "chains": np.zeros(3)}
+    if fits:
+        assert list(Album(arrays, model).arrays) == [name]
+    else:
+        with pytest.raises(ValueError, match=rf"keeps an array '{name}' of shape .*, which no training leaves"):
+            Album(arrays, model)

@@ -150,6 +150,28 @@ def test_an_interrupted_training_resumes_to_the_same_bits(trained, tmp_path, at)
     assert_same_run(path, trained)
 
 
+def test_resuming_with_other_kernels_or_threads_is_said(tmp_path, monkeypatch):
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path, on_epoch=Stop("h1", 2))
+    monkeypatch.setattr(checkpoint, "computed_with", lambda device: {"blas": "openblas 1, Zen kernels, 7 threads"})
+    with pytest.warns(
+        UserWarning, match=r"training\.npz goes on otherwise than it began, results may differ: .*7 threads"
+    ):
+        path = train(tmp_path, resume=True)
+    assert checkpoint.load(path, xp=np).computed_with == {"blas": "openblas 1, Zen kernels, 7 threads"}
+
+
+def test_a_training_without_its_chains_is_no_training_to_go_on_with(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path, on_epoch=Stop("h1", 2))
+    part = tmp_path / "training.npz"
+    saved = checkpoint.load(part, xp=np)
+    arrays = {name: x for name, x in saved.arrays.items() if name != "chains"}
+    checkpoint.save(part, saved.model, config=saved.config, seed=0, info=saved.info, arrays=arrays)
+    with pytest.raises(checkpoint.CheckpointError, match=r"the array chains must be float32 \('B', 14\), got none"):
+        train(tmp_path, resume=True)
+
+
 def test_a_training_interrupted_twice_and_without_momentum_left_resumes_too(tmp_path):
     config = replace(CONFIG, persistent=False, momentum=0.9, final_momentum=0.9, k=2)
     whole = train(tmp_path / "whole", config=config)

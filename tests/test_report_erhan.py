@@ -137,6 +137,33 @@ def test_reference_rows_are_those_of_the_tables(made):
     assert f"| 32 | patches | DBN | {variance['quantity']} | {variance['value']} |  |  | 0.1 within 0.01 |" in text
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("claims.csv", b"model,layer\nDBN,h1\n"),  # of other columns
+        ("claims.csv", b"model,layer,quantity,value,target,missed\nDBN,h1,x,1\n"),  # cut off in a row
+        ("claims.csv", b"model,layer,quantity,value,target,missed\nDBN,h1,x,1,3: 4,,7,8\n"),
+        ("claims.csv", b'model,layer,quantity,value,target,missed\nDBN,h1,"x,1,3: 4,\n'),
+        ("claims.csv", b"\x89PNG\xff\xfe\x00\n\xff"),
+        ("claims.md", b"## DBN\n\xff\xfe"),
+        ("invariance.csv", b"unit,layer\nh1:0\n"),
+    ],
+)
+def test_a_damaged_table_is_named_with_what_to_do(made, name, content):
+    result, _ = made
+    file = result.root("digits") / "tables" / name
+    kept = file.read_bytes()
+    try:
+        file.write_bytes(content)
+        with pytest.raises(
+            ValueError, match=rf"{name} is damaged or of another version \(.*\); delete it, and the next"
+        ) as e:
+            page_text.page_text(result)
+        assert "\n" not in str(e.value) and len(str(e.value)) < 400
+    finally:
+        file.write_bytes(kept)
+
+
 def test_verdicts_are_those_of_the_tables(made):
     result, _ = made
     file = result.root("digits") / "tables" / "claims.md"

@@ -15,7 +15,8 @@ import pytest
 
 import dbnvis
 from dbnvis import DBN
-from dbnvis.backend import move
+from dbnvis.backend import compiled, move
+from dbnvis.environment import computed_with, differences
 from dbnvis.files import replacing
 from dbnvis.results import array_hash, model_hash, save_artefact, versions
 
@@ -147,6 +148,25 @@ def test_versions_are_those_installed():
     assert found["matplotlib"] == matplotlib.__version__
     assert found["python"] == platform.python_version()
     assert platform.machine() in found["device"]
+    assert found.items() >= computed_with("numpy").items()
+
+
+def test_differences_are_said_in_a_line_and_nothing_where_nothing_is_known():
+    now = computed_with("numpy")
+    assert differences(now, now) == differences({}, now) == ""
+    assert differences(now | {"blas": "mkl 1"}, now) == f"blas mkl 1, now {now['blas']}"
+    assert differences({"numpy": "1", "cupy": "2"}, {"numpy": "1", "blas": "x"}) == "cupy 2, now none; blas none, now x"
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_number_of_threads_and_numba_are_part_of_what_computed(threads, monkeypatch):
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(threads, user_api="blas"):
+        found = computed_with("numpy")
+    assert f"{threads} threads" in found["blas"] or not found["blas"]
+    monkeypatch.setattr(compiled, "status", lambda: (False, "numba cannot be imported (No module)"))
+    assert computed_with("numpy")["compiled kernels"] == "none"
 
 
 # --- artefacts

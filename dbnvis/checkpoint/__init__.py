@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..backend import Array, move, to_numpy
+from ..crbm import ConvDBN
 from ..dbn import DBN
 from ..environment import computed_with, differences
 from ..files import replacing
@@ -171,9 +172,9 @@ def load(path: str | os.PathLike[str], *, xp: Any, resume: bool = False) -> Chec
     except (KeyError, ValueError):
         raise CheckpointError(f"{path} is no dbnvis checkpoint: it has no header") from None
     if header.get("format") != FORMAT:
-        found = header.get("format")
+        found = reprlib.repr(header.get("format")).strip("'")
         raise CheckpointError(
-            f"{path} has checkpoint format {found if isinstance(found, (int, str)) else reprlib.repr(found)}, "
+            f"{path} has checkpoint format {found}, "
             f"this version reads format {FORMAT}; train again or use the dbnvis version that wrote it"
         )
     try:
@@ -190,12 +191,10 @@ def load(path: str | os.PathLike[str], *, xp: Any, resume: bool = False) -> Chec
     for name, x in saved.arrays.items():
         if not bool(xp.isfinite(x).all()):
             raise CheckpointError(f"{path}: the array {name} holds NaN or infinite values")
-    other = differences(saved.computed_with, computed_with(xp.__name__))
-    if resume and other and _unfinished(saved):
-        warnings.warn(
-            f"{path} goes on with others than it began with ({other}): results may differ in the last bits",
-            stacklevel=2,
-        )
+    if resume and _unfinished(saved):
+        other = differences(saved.computed_with, computed_with(xp.__name__))
+        if other:
+            warnings.warn(f"{path} goes on otherwise than it began, results may differ: {other}", stacklevel=2)
     return saved
 
 
@@ -227,15 +226,20 @@ def _stack(model: Model) -> list[Any] | None:
 
 def _unfinished(saved: Checkpoint) -> bool:
     stack, info = _stack(saved.model), saved.info
-    return info["epoch"] < saved.config.get("epochs", 0) if stack is None else info["layers_done"] < len(stack)
+    if stack is None:
+        return info.get("epoch", 0) < saved.config.get("epochs", 0)
+    return info.get("layers_done", len(stack)) < len(stack)
 
 
 def _check_state(saved: Checkpoint) -> None:
     """ValueError unless a training can go on from what is kept."""
+    if isinstance(saved.model, ConvDBN):  # kept when it is finished
+        return
     stack, info = _stack(saved.model), saved.info
     for name in ("epoch", "tuning") if stack is None else ("epoch", "history", "layers_done"):
         if name not in info:
             raise ValueError(f"info.{name} is missing: it is no training to go on with")
+    headers.LAYER_SETTINGS(saved.config.get("layers", []), "config.layers")
     if info["epoch"] == 0 or not _unfinished(saved):
         return
     if stack is None:

@@ -103,7 +103,7 @@ def statistics(cls: type) -> Rule:
     )
 
 
-TEXT = rule("a text", lambda x: isinstance(x, str))
+TEXT = rule("a line of text", lambda x: isinstance(x, str) and len(x) <= 1000 and x.isprintable())
 FLAG = rule("true or false", lambda x: isinstance(x, bool))
 #: Of a data set or a layer: it becomes part of file names.
 NAME = rule(
@@ -115,6 +115,7 @@ POSITIVE = rule("a finite number above 0", lambda x: is_number(x) and 1e-30 <= x
 BOUND = rule("a number", lambda x: is_number(x) and (abs(x) <= 1e30 or abs(x) == math.inf))
 PLAIN = rule(f"made of finite numbers, texts, lists and tables, at most {DEPTH} deep", is_plain)
 COUNT = whole(1)
+LAYER_SETTINGS = each(table({}, {"epochs": whole()}, PLAIN))
 
 COMMON: dict[str, Rule] = {
     "format": whole(FORMAT, FORMAT),
@@ -252,9 +253,7 @@ def _check_layers(layers: list[list[Any]], first: str) -> None:
     for i, (address, kind, *_) in enumerate(layers[1:], start=1):
         one_of(inside)(kind, f"layers[{i}][1]")
         if (kind in ("Dense", "Conv2D")) != address.endswith(".pre"):
-            raise ValueError(
-                f"layers with weights, and no others, have addresses that end in .pre; got {kind} {address}"
-            )
+            raise ValueError(f"addresses of layers with weights, and no others, end in .pre; got {kind} at {address}")
         if address.endswith(".pre"):
             following, activation, *_ = layers[i + 1] if i + 1 < len(layers) else ("nothing", "")
             if following != address.removesuffix(".pre") or activation not in ACTIVATIONS:

@@ -22,6 +22,8 @@ from .page import CAPTIONS, RECIPES, SEEN, Page
 
 #: Data set, seed and examples of the committed page, the only one that `SEEN` is about.
 COMMITTED = ("mnist", 0, 2_500_000)
+#: Columns of a table of claims that the page reads.
+CLAIM = ("model", "layer", "quantity", "value", "target", "missed")
 #: How each fact about the papers is known.
 KNOWN = {
     "read": "read in a text or in published code",
@@ -178,7 +180,11 @@ def _verdicts(page: Page) -> list[str]:
     for subject in SUBJECTS:
         file = page.root(subject) / "tables" / "claims.md"
         section = ""
-        for line in file.read_text().splitlines() if file.exists() else []:
+        try:
+            lines = file.read_text().splitlines() if file.exists() else []
+        except UnicodeDecodeError as error:
+            raise _damaged(file, str(error)) from None
+        for line in lines:
             section = line.removeprefix("## ") if line.startswith("## ") else section
             said = re.match(r"\*\*(.+?): (.+?)\*\*(?: \((\d+ of \d+) conditions\))?", line)
             if said:
@@ -217,9 +223,9 @@ def _references(page: Page) -> list[str]:
     layers: list[str] = []
     found: dict[tuple[str, ...], dict[str, str]] = {}
     for subject in SUBJECTS:
-        for row in _read(page.root(subject) / "tables" / "claims.csv"):
+        for row in _read(page.root(subject) / "tables" / "claims.csv", *CLAIM):
             number, _, target = row["target"].partition(": ")
-            if number:
+            if number.isdecimal():
                 layers = list(dict.fromkeys([*layers, row["layer"]]))
                 quantity = re.sub(r" among \d+$", " among the figure's", row["quantity"])
                 key = (number, page.data(subject).name, row["model"], quantity, target)
@@ -231,11 +237,23 @@ def _references(page: Page) -> list[str]:
     return _table(["row", "data", "model", "quantity", *layers, "target"], rows)
 
 
-def _read(path: Path) -> list[dict[str, str]]:
+def _read(path: Path, *columns: str) -> list[dict[str, str]]:
+    """The rows of a table that a run has left, none where there is no table; ValueError if it lacks columns."""
     if not path.exists():
         return []
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
+    try:
+        with path.open(newline="") as file:
+            rows = list(csv.DictReader(file, strict=True))
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise _damaged(path, str(error)) from None
+    for i, row in enumerate(rows, start=1):
+        if None in row or None in row.values() or not {*columns} <= {*row}:  # too many, too few, others
+            raise _damaged(path, f"row {i} has not one value for each of the columns {', '.join(columns or rows[0])}")
+    return rows
+
+
+def _damaged(path: Path, reason: str) -> ValueError:
+    return ValueError(f"{path} is damaged or of another version ({reason}); delete it, and the next run makes it again")
 
 
 def _table(head: list[str], rows: list[list[str]]) -> list[str]:
