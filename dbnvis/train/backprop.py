@@ -17,8 +17,8 @@ from typing import Any, Literal
 
 from ..backend import Array, array_module, child_seeds, make_rng
 from ..layers import Dense, Dropout, Layer, Network
+from ..settings import check_settings, check_value
 from . import optim
-from .config import check_count
 from .greedy import mean_norm
 from .losses import LOSSES, Loss
 from .monitor import TrainingDiverged
@@ -54,17 +54,17 @@ class BackpropConfig:
     """In the first epochs only the top layer learns, so that its random start does not spoil the others."""
 
     def __post_init__(self) -> None:
-        for name, least in (("epochs", 1), ("batch_size", 1), ("top_epochs", 0)):
-            check_count(name, getattr(self, name), least)
-        for name in ("learning_rate", "weight_decay"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise ValueError(f"{name} must be a finite number of at least 0, got {getattr(self, name)}")
-        for name in ("momentum", "dropout", "input_dropout"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} must lie in [0, 1), got {getattr(self, name)}")
-        for name, choices in (("loss", LOSSES), ("optimizer", optim.KEEPS)):
-            if getattr(self, name) not in choices:
-                raise ValueError(f"{name} must be {' or '.join(choices)}, got {getattr(self, name)!r}")
+        check_settings(
+            self,
+            epochs="[1, inf)",
+            batch_size="[1, inf)",
+            learning_rate="[0, inf)",
+            momentum="[0, 1)",
+            weight_decay="[0, inf)",
+            dropout="[0, 1)",
+            input_dropout="[0, 1)",
+            top_epochs="[0, inf)",
+        )
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class ConvNetConfig(BackpropConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_count("shift", self.shift, 0)
+        check_value("shift", self.shift, int, "[0, inf)")
 
 
 @dataclass

@@ -21,7 +21,7 @@ from ..backend import Array, array_module, ascend, attract, child_seeds, make_rn
 from ..crbm import ConvDBN, ConvRBM
 from ..evaluate.audit import unit_audit
 from ..numerics import log_odds
-from .config import check_count
+from ..settings import check_settings
 from .greedy import mean_norm, per_layer, rows
 from .monitor import EpochStats, read
 
@@ -62,16 +62,19 @@ class ConvCDConfig:
     """Pull of the hidden biases towards the target (Lee et al. 2008: biases only)."""
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "k"):
-            check_count(name, getattr(self, name), 1)
-        for name in ("learning_rate", "weight_decay", "l1_decay", "sparsity_cost"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise ValueError(f"{name} must be a finite number of at least 0, got {getattr(self, name)}")
-        for name in ("momentum", "final_momentum"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} must lie in [0, 1), got {getattr(self, name)}")
-        if self.sparsity_target is not None and not 0 < self.sparsity_target < 1:
-            raise ValueError(f"sparsity_target must lie between 0 and 1, got {self.sparsity_target}")
+        check_settings(
+            self,
+            epochs="[1, inf)",
+            batch_size="[1, inf)",
+            learning_rate="[0, inf)",
+            momentum="[0, 1)",
+            final_momentum="[0, 1)",
+            k="[1, inf)",
+            weight_decay="[0, inf)",
+            l1_decay="[0, inf)",
+            sparsity_target="(0, 1)",
+            sparsity_cost="[0, inf)",
+        )
 
     def rate(self, epoch: float) -> float:
         """Learning rate after so many epochs, a fraction included."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..backend import Array, array_module
+from ..settings import check_settings
 from ..visualize.base import Unit, as_units, one_hot
 from .responses import passes
 
@@ -29,11 +30,7 @@ class Occlusion:
     """Pixel value of the square."""
 
     def __post_init__(self) -> None:
-        for name in ("patch", "stride"):
-            if getattr(self, name) != int(getattr(self, name)) or getattr(self, name) < 1:
-                raise ValueError(f"{name} must be an integer of at least 1, got {getattr(self, name)}")
-        if not abs(self.fill) < float("inf"):
-            raise ValueError(f"fill must be a finite pixel value, got {self.fill}")
+        check_settings(self, patch="[1, inf)", stride="[1, inf)")
 
     def covered(self, image: Array) -> Array:
         """Copies of image (..., height, width), one per place: (rows, columns, ..., height, width).

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
 from functools import total_ordering
-from typing import Any, ClassVar, Literal, Protocol, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Protocol
 
 from ..backend import Array, array_module, make_rng, to_numpy
 from ..convnet import Position, centre, unit_number, unit_place
@@ -181,13 +181,6 @@ def neighbours(model: Any, layer: str, number: int, size: int) -> range:
     index = number % channels
     first, end = number - index % size, number - index + channels
     return range(first, min(first + size, end))
-
-
-def check_choices(method: Any) -> None:
-    """ValueError if a setting of `method` declared as a Literal holds none of its values."""
-    for name, hint in get_type_hints(type(method)).items():
-        if get_origin(hint) is Literal and getattr(method, name) not in get_args(hint):
-            raise ValueError(f"{name} must be {' or '.join(get_args(hint))}, got {getattr(method, name)!r}")
 
 
 def unit_images(

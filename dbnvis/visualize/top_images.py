@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from ..backend import Array
 from ..evaluate.scores import pre_activations
+from ..settings import check_settings
 from .base import Unit, UnitImages, as_units, unit_images
 
 
@@ -26,6 +27,9 @@ class TopImages:
 
     k: int = 9
     """Images per unit."""
+
+    def __post_init__(self) -> None:
+        check_settings(self)
 
     def __call__(
         self, model: Any, units: Sequence[Unit | str], *, rng: Any = None, images: Array | None = None
