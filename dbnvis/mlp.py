@@ -14,7 +14,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from .backend import Array, array_module
+from .backend import Array, array_module, check_rng
 from .layers import Dense, Identity, Network, Sigmoid, Softmax
 from .numerics import sigmoid
 from .rbm import GaussianRBM
@@ -99,7 +99,7 @@ class MLP:
 def classifier(dbn: Any, n_classes: int, *, rng: Any, scale: float = 0.01) -> MLP:
     """The DBN `dbn` with a softmax layer "output" on top, whose weights are N(0, scale^2)."""
     layers = _copied(dbn.network)
-    W = rng.standard_normal((dbn.sizes[-1], n_classes), dtype=str(dbn.dtype))
+    W = check_rng(rng).standard_normal((dbn.sizes[-1], n_classes), dtype=str(dbn.dtype))
     W *= scale
     layers["output.pre"] = Dense(W, dbn.xp.zeros(n_classes, dtype=dbn.dtype))
     layers["output"] = Softmax()

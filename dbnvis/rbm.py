@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from .backend import Array, array_module, bernoulli, logistic_mean, logistic_sample, matmul
+from .backend import Array, array_module, bernoulli, check_rng, logistic_mean, logistic_sample, matmul
 from .numerics import softplus
 
 
@@ -53,7 +53,7 @@ class RBM:
     @classmethod
     def random(cls, n_visible: int, n_hidden: int, *, rng: Any, scale: float = 0.01, dtype: Any = "float32") -> RBM:
         """Weights N(0, scale^2), biases 0 (Hinton 2010, section 8); on the device of `rng`."""
-        W = rng.standard_normal((n_visible, n_hidden), dtype=dtype)
+        W = check_rng(rng).standard_normal((n_visible, n_hidden), dtype=dtype)
         W *= scale
         xp = array_module(W)
         return cls(W, xp.zeros(n_visible, dtype=dtype), xp.zeros(n_hidden, dtype=dtype))
@@ -207,7 +207,7 @@ class GaussianRBM(RBM):
         return (v - self.vbias) / self.variance
 
     def _noise(self, shape: tuple[int, ...], rng: Any) -> Array:
-        return math.sqrt(self.variance) * rng.standard_normal(shape, dtype=self.W.dtype)
+        return math.sqrt(self.variance) * check_rng(rng).standard_normal(shape, dtype=self.W.dtype)
 
 
 def gibbs(rbm: RBM, v: Array, steps: int, *, rng: Any) -> Array:

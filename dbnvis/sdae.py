@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from .backend import Array, array_module, logistic_mean, matmul
+from .backend import Array, array_module, check_rng, logistic_mean, matmul
 from .layers import Dense, Flatten, Network, Sigmoid
 
 
@@ -77,7 +77,7 @@ class DAE:
         bound = 4 * scale * math.sqrt(6 / (n_visible + n_hidden))
 
         def uniform(*shape: int) -> Array:
-            weights = rng.random(shape, dtype=dtype)
+            weights = check_rng(rng).random(shape, dtype=dtype)
             weights *= 2 * bound
             weights -= bound
             return weights

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from ..backend import Array, array_module
+from ..backend import Array, array_module, check_rng
 from ..convolution import Channels, Conv2D, MaxPool2D, ReLU
 from ..layers import Dense, Flatten, Softmax
 from .spatial import Position, ReceptiveField, SpatialNetwork, receptive_field
@@ -95,7 +95,7 @@ class ConvNet:
             raise ValueError(f"every layer needs at least one unit, got {channels}, {dense}, {n_classes}, {kernel}")
 
         def weights(*shape: int, n_in: int, gain: float) -> Array:
-            W = rng.standard_normal(shape, dtype=dtype)
+            W = check_rng(rng).standard_normal(shape, dtype=dtype)
             W *= math.sqrt(gain / n_in)
             return W
 

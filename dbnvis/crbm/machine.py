@@ -21,7 +21,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from ..backend import Array, array_module, bernoulli
+from ..backend import Array, array_module, bernoulli, check_rng
 from ..convolution import Conv2D
 from ..numerics import sigmoid
 from . import blocks
@@ -79,7 +79,7 @@ class ConvRBM:
         dtype: Any = "float32",
     ) -> ConvRBM:
         """Filters of size x size, weights N(0, scale^2), biases 0; on the device of `rng`."""
-        W = rng.standard_normal((n_groups, n_channels, size, size), dtype=dtype)
+        W = check_rng(rng).standard_normal((n_groups, n_channels, size, size), dtype=dtype)
         W *= scale
         xp = array_module(W)
         return cls(W, xp.zeros(n_channels, dtype=dtype), xp.zeros(n_groups, dtype=dtype), pool)
@@ -266,4 +266,4 @@ class GaussianConvRBM(ConvRBM):
         return (v - self.vbias[:, None, None]) / self.variance
 
     def _noise(self, shape: tuple[int, ...], rng: Any) -> Array:
-        return math.sqrt(self.variance) * rng.standard_normal(shape, dtype=self.W.dtype)
+        return math.sqrt(self.variance) * check_rng(rng).standard_normal(shape, dtype=self.W.dtype)

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..backend import Array, array_module
 from ..settings import check_settings
-from ..visualize.base import Unit, as_units, one_hot
+from ..visualize.base import Unit, as_units, one_hot, parse_units
 from .responses import passes
 
 
@@ -58,7 +58,7 @@ class Occlusion:
 
         See `located` for the position at which a channel responds most to the whole image.
         """
-        parsed = tuple(unit if isinstance(unit, Unit) else Unit.parse(unit) for unit in units)
+        parsed = tuple(parse_units(units))
         readers = [(f"{unit.layer}.pre", one_hot(model, *_number(model, unit))) for unit in parsed]
 
         def readings(found: dict[str, Array]) -> Array:

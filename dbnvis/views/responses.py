@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..backend import Array, array_module
-from ..visualize.base import Unit, as_units
+from ..visualize.base import Unit, as_units, parse_units
 
 BATCH = 250  # images passed up at once: a convolutional layer's maps are large
 
@@ -78,8 +78,7 @@ def located(model: Any, image: Array, units: Sequence[Unit | str]) -> list[Unit]
         If a unit does not exist (`visualize.as_units`), or the image does not fit the model.
     """
     found = []
-    for text in units:
-        unit = text if isinstance(text, Unit) else Unit.parse(text)
+    for unit in parse_units(units):
         as_units(model, [unit])
         if unit.position is None and len(model.layer_shape(unit.layer)) > 1:
             _, where = peaks_of(model, image[None], [unit.layer])[unit.layer]
