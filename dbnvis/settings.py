@@ -1,4 +1,4 @@
-"""The gate for settings: each of its declared type and in its range, or one line that says what was expected."""
+"""The gate for settings and for what models are made of: types and ranges, or one line that says what was expected."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from numbers import Integral, Real
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-LARGEST = 1e15  # of a number without an upper bound: its square fits into float32
+from .backend import Array, array_module
+
+LARGEST = 3e38  # of a number without an upper bound: float32 holds no larger one
 MOST = 10**7  # of a count without one
 
 
@@ -28,7 +30,7 @@ def check_settings(settings: Any, **ranges: str) -> None:
 def check_value(name: str, value: Any, kind: Any, interval: str = "(-inf, inf)") -> None:
     """ValueError unless `value` is of the type `kind` (int, float, bool, a Literal, or one of these | None).
 
-    Numbers must lie in `interval`; where that has no end, no further than 1e15, or 1e7 if they are integers.
+    Numbers must lie in `interval`; where that has no end, no further than 3e38, or 1e7 if they are integers.
     """
     plain = value.item() if getattr(value, "shape", None) == () and hasattr(value, "item") else value
     kinds = get_args(kind) if NoneType in get_args(kind) else (kind,)
@@ -112,3 +114,34 @@ class _Interval:
         return f"be {noun}" + (
             f" {'of at least' if self.text[0] == '[' else 'above'} {low:g}" if low > -math.inf else ""
         )
+
+
+def check_sizes(*sizes: Any) -> None:
+    """ValueError unless each of `sizes`, those of a model's layers, is an integer of at least 1."""
+    if not all(_is_number(n, int) and n >= 1 for n in sizes):
+        raise ValueError(f"every layer needs at least one unit, got {'-'.join(map(str, sizes))}")
+
+
+def check_parameters(**arrays: Array) -> None:
+    """ValueError unless all are plain arrays of one floating-point type; TypeError unless they are of one device."""
+    array_module(*arrays.values())
+    odd = {type(x).__name__ for x in arrays.values()} & {"matrix", "MaskedArray"}
+    kinds = sorted({str(x.dtype) for x in arrays.values()})
+    if odd or len(kinds) > 1 or kinds[0] not in ("float32", "float64"):
+        raise ValueError(
+            f"expected {', '.join(arrays)} as plain arrays of one type, float32 or float64, got "
+            f"{' and '.join([*sorted(odd), *kinds])}; make them with numpy.asarray(x, 'float32')"
+        )
+
+
+def check_trainable(params: dict[str, Array]) -> None:
+    """ValueError unless NumPy's parameters can be changed in place: writeable, in one piece."""
+    for name, x in params.items():
+        if array_module(x).__name__ != "numpy":
+            continue
+        read_only = not x.flags.writeable
+        if read_only or not x.flags.c_contiguous:
+            raise ValueError(
+                f"training changes {name} in place, and it is {'read-only' if read_only else 'no contiguous array'}; "
+                f"give the model a copy, numpy.array({name}, order='C')"
+            )

@@ -195,7 +195,7 @@ def test_settings_that_make_no_sense(settings, message):
 
 def test_reverse_annealing_needs_states_of_the_machine():
     rbm = build(np, oracles.machine(5, 3))
-    with pytest.raises(ValueError, match=r"expected v \(n_chains, 5\)"):
+    with pytest.raises(ValueError, match=r"expected an array \(N, 5\), got shape \(10, 4\)"):
         reverse_ais(rbm, base_vbias=np.zeros(5), v=np.zeros((10, 4)), rng=make_rng(np, 0))
 
 

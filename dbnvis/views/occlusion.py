@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..backend import Array, array_module
+from ..images import image_of
 from ..settings import check_settings
 from ..visualize.base import Unit, as_units, one_hot, parse_units
 from .responses import passes
@@ -58,6 +59,7 @@ class Occlusion:
 
         See `located` for the position at which a channel responds most to the whole image.
         """
+        image = image_of(model, image)
         parsed = tuple(parse_units(units))
         readers = [(f"{unit.layer}.pre", one_hot(model, *_number(model, unit))) for unit in parsed]
 
@@ -69,6 +71,7 @@ class Occlusion:
 
     def top_channel(self, model: Any, image: Array, layer: str) -> OcclusionMaps:
         """Cover `image` and sum the activation of the channel of `layer` that responds most to the whole image."""
+        image = image_of(model, image)
         whole = next(passes(model, image[None], [layer]))[layer]
         totals = whole.reshape(*whole.shape[:2], -1).sum(axis=-1)[0]
         top = int(totals.argmax())

@@ -61,8 +61,8 @@ class ActivationMaximization:
         check_settings(
             self,
             starts="[1, inf)",
-            norm="(0, inf)",
-            step="(0, inf)",
+            norm="(0, 1e15]",
+            step="(0, 1e15]",
             max_steps="[1, inf)",
             tolerance="[0, inf)",
         )
@@ -77,7 +77,7 @@ class ActivationMaximization:
         """
         layer, indices = as_units(model, units)
         norm = self.norm if self.norm is not None else input_norm(model)
-        check_value("norm", norm, float, "(0, inf)")
+        check_value("norm", norm, float, "(0, 1e15]")
         (seed,) = child_seeds(rng, 1)
         parts, climbed = [], []
         # A pass through maps costs so much that units there climb alone.

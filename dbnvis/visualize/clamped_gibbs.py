@@ -18,6 +18,7 @@ from ..backend import Array, UnitStreams, array_module, bernoulli, child_seeds, 
 from ..backend.clusters import cluster_centres
 from ..evaluate import activity, chains
 from ..evaluate.chains import LEVEL, MIXED
+from ..images import images_of
 from ..rbm import RBM, clamp, gibbs
 from ..settings import check_settings
 from ..tempering import Tempered, base_rates
@@ -113,7 +114,7 @@ class ClampedGibbs:
                 f"tempered chains and diagnose are written for fully connected RBMs, {type(model).__name__} has others"
                 "; leave both settings out"
             )
-        codes = None if images is None else model.visible(images[:STARTS], layer)
+        codes = None if images is None else model.visible(images_of(model, images[:STARTS]), layer)
         sampler = _Sampler(self, model, layer, codes, child_seeds(rng, 4))
         row = 2 * rbm.n_visible + 3 * rbm.n_hidden + 2 * model.rbms[0].n_visible + self.draws * self.thin * SKETCH
         parts = [

@@ -36,6 +36,7 @@ from typing import Any, ClassVar, Literal
 from ..backend import Array, UnitStreams, array_module, child_seeds, make_rng
 from ..evaluate.chains import MIXED, binary_scale_reduction, integrated_time
 from ..evaluate.scores import pre_activations
+from ..images import images_of
 from ..layers import Softmax
 from ..numerics import log_mean_exp, softplus
 from ..rbm import GaussianRBM
@@ -119,10 +120,9 @@ class EvidenceSampling:
         start = self.start if self.start != "auto" else ("noise" if images is None else "data")
         if start == "data" and images is None:
             raise ValueError("start 'data' needs images; pass images=... or use start='noise'")
+        images = None if images is None else images_of(model, images[:STARTS])
         xp, (seed, shared_seed) = model.xp, child_seeds(rng, 2)
-        weights = (
-            None if start == "noise" or images is None else _evidence(model, layer, indices, images[:STARTS], self.beta)
-        )
+        weights = None if start == "noise" or images is None else _evidence(model, layer, indices, images, self.beta)
         coins = make_rng(xp, shared_seed).random((prior.rbms[-1].n_hidden, SKETCH))
         sketch = xp.where(coins < 0.5, -1.0, 1.0).astype(model.dtype)
         row = 4 * sum(prior.sizes) + self.draws * self.thin * SKETCH

@@ -66,7 +66,7 @@ class InvarianceManifold:
 
     def __post_init__(self) -> None:
         check_settings(
-            self, max_angle="(0, 180)", step="[1e-3, 180)", shown="[1, inf)", starts="[1, inf)", norm="(0, inf)"
+            self, max_angle="(0, 180)", step="[1e-3, 180)", shown="[1, inf)", starts="[1, inf)", norm="(0, 1e15]"
         )
         if self._n_steps < self.shown:
             raise ValueError(
