@@ -198,10 +198,10 @@ class DBN:
         rbm = self.rbms[depth - 1]
         if start is None:
             v = rbm.random_v((n, rbm.n_visible), rng=rng)
-        elif len(start) != n:
-            raise ValueError(f"expected {n} start images, got {len(start)}")
         else:
-            v = images_of(self, start, "start").reshape(n, -1)
+            v = images_of(self, start, "start").reshape(-1, self.rbms[0].n_visible)
+            if len(v) != n:
+                raise ValueError(f"expected {n} start images, got {len(v)}")
             for lower in self.rbms[: depth - 1]:
                 v = lower.sample_h_given_v(v, rng=rng)
         v = gibbs(rbm, v, steps, rng=rng)

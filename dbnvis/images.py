@@ -72,8 +72,8 @@ def check_images(
 
 
 def images_of(model: Any, images: Any, name: str = "images", remedy: str = "") -> Array:
-    """`check_images` for what `model` takes: (N, *input_shape) in its `input_range`, on its device."""
-    return check_images(images, name=name, remedy=remedy, **_input(model))
+    """`check_images` for what `model` takes: (N, *input_shape) in its `input_range`, of its type, on its device."""
+    return check_images(images, name=name, remedy=remedy, **_input(model)).astype(model.dtype, copy=False)
 
 
 def image_of(model: Any, image: Any, name: str = "image") -> Array:
@@ -82,7 +82,7 @@ def image_of(model: Any, image: Any, name: str = "image") -> Array:
 
 
 def floats_of(model: Any, images: Any) -> Array:
-    """`images` as they are if they are floats, which may be means, pictures or samples; others as `images_of`."""
+    """`images` as they are if they are floats, which may be means, pictures or samples; others through the gate."""
     return as_floats(images, **_input(model))
 
 

@@ -85,7 +85,7 @@ class _BoltzmannTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         if self.visible not in ("auto", "binary", "gaussian"):
             raise ValueError(f"visible must be auto, binary or gaussian, got {self.visible!r}")
         xp = device_module(self.device)
-        X = validate_data(self, X, dtype=(np.float64, np.float32))
+        X = self._validated(X)
         gaussian = self.visible == "gaussian" or (self.visible == "auto" and not 0 <= X.min() <= X.max() <= 1)
         if not gaussian:
             check_images(X, name="X", remedy="set visible='gaussian'")
@@ -123,7 +123,13 @@ class _BoltzmannTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
     def _pixels(self, X: Any) -> Array:
         """`X`, checked, as the model sees it."""
         check_is_fitted(self, "model_")
-        return self.scaler_.transform(validate_data(self, X, reset=False, dtype=(np.float64, np.float32)))
+        return self.scaler_.transform(self._validated(X, reset=False))
+
+    def _validated(self, X: Any, **how: Any) -> Array:
+        """`X` as floats, by scikit-learn's rules, which drop masks."""
+        if np.ma.is_masked(X):
+            raise ValueError("X: some numbers are masked; fill them, or leave their rows out")
+        return validate_data(self, X, dtype=(np.float64, np.float32), **how)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

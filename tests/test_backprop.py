@@ -302,7 +302,7 @@ NAN = np.full((40, 2, 3), np.nan)
         (None, np.zeros((40, 1), int), "softmax", r"needs integer labels \(N,\), got int64 \(40, 1\)"),
         (None, np.full(40, 3), "softmax", "labels of the data must lie in 0 to 2, got 3 to 3"),
         (None, np.full(40, -1), "softmax", "labels of the data must lie in 0 to 2, got -1 to -1"),
-        (None, np.zeros((40, 5)), "pixels", "targets have 5 pixels, the network has 6 outputs"),
+        (None, np.zeros((40, 5)), "pixels", r"targets of shape \(40, 5\) do not fit the network's 6 outputs"),
         (None, NAN, "squared", "targets of the data: expected finite pixels, found 240 NaN"),
         (
             None,

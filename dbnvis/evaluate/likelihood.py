@@ -58,7 +58,8 @@ def visible_states(rbm: RBM, v: Any, name: str = "v") -> Array:
     """
     within, xp = (0.0, 1.0) if rbm.binary else UNBOUNDED, array_module(rbm.W)
     remedy = "see `binarized`" if rbm.binary else ""
-    v = check_images(v, shape=(rbm.n_visible,), within=within, name=name, dtype=rbm.W.dtype, xp=xp, remedy=remedy)
+    how = {"within": within, "dtype": rbm.W.dtype, "xp": xp, "remedy": remedy}
+    v = check_images(v, shape=(rbm.n_visible,), name=name, **how).astype(rbm.W.dtype, copy=False)
     grey = (v != 0) & (v != 1)
     if rbm.binary and bool(grey.any()):
         raise ValueError(

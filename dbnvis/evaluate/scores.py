@@ -113,7 +113,7 @@ class Responses:
             If the images do not fit the model or its pixels' range, or the model does not know its data's norm.
         """
         check_value("n_quantiles", n_quantiles, int | None, "[1, inf)")
-        images = images_of(model, images).astype(model.dtype, copy=False)
+        images = images_of(model, images)
         xp = model.xp
         scaled = rescale(images, input_norm(model), len(model.input_shape))
         table = {}

@@ -224,13 +224,14 @@ def checked(model: Any, data: Array, targets: Array, config: BackpropConfig, nam
         if low < 0 or high >= n_out:
             raise ValueError(f"labels of the {name} must lie in 0 to {n_out - 1}, got {low} to {high}")
     else:
-        targets = targets.reshape(len(targets), -1)
-        if targets.shape[1] != n_out:
-            raise ValueError(f"targets have {targets.shape[1]} pixels, the network has {n_out} outputs")
+        if targets.shape == data.shape:
+            targets = targets.reshape(len(targets), -1)
+        if targets.shape[1:] != (n_out,):
+            raise ValueError(f"targets of shape {targets.shape} do not fit the network's {n_out} outputs")
         within = (0.0, 1.0) if config.loss == "pixels" else UNBOUNDED
         how = {"within": within, "dtype": model.dtype, "remedy": "use the loss 'squared'"}
         targets = check_images(targets, name=f"targets of the {name}", **how).astype(model.dtype, copy=False)
-    return data.astype(model.dtype, copy=False), targets
+    return data, targets
 
 
 def with_dropout(network: Network, config: BackpropConfig, *, rng: Any) -> Network:

@@ -110,7 +110,7 @@ def train_dbn(
 def stack_rows(model: Any, images: Any, name: str) -> Array:
     """Images (N, *input_shape) or (N, V) for the lowest layer of a stack, (N, V) in its type; ValueError as there."""
     remedy = "give the model another input_range, and Gaussian or linear units for its pixels"
-    return rows(images_of(model, images, name, remedy)).astype(model.dtype, copy=False)
+    return rows(images_of(model, images, name, remedy))
 
 
 def rows(x: Array) -> Array:
