@@ -17,8 +17,10 @@ from itertools import pairwise
 from typing import Any
 
 from .backend import Array, array_module
+from .images import floats_of, images_of
 from .layers import Dense, Flatten, Network, Sigmoid
 from .rbm import RBM, GaussianRBM, gibbs
+from .settings import check_input, check_sizes, check_value
 
 
 @dataclass
@@ -50,6 +52,7 @@ class DBN:
     def __post_init__(self) -> None:
         if not self.rbms:
             raise ValueError("a DBN needs at least one RBM")
+        check_input(self.input_shape, self.input_range, self.input_norm)
         if math.prod(self.input_shape) != self.rbms[0].n_visible:
             raise ValueError(
                 f"images of shape {tuple(self.input_shape)} have {math.prod(self.input_shape)} pixels, "
@@ -90,8 +93,7 @@ class DBN:
         ValueError
             If a layer is to have no unit, or the variance is not positive.
         """
-        if min(sizes) < 1:
-            raise ValueError(f"every layer needs at least one unit, got {'-'.join(map(str, sizes))}")
+        check_sizes(*sizes)
         rbms = [RBM.random(n_in, n_out, rng=rng) for n_in, n_out in pairwise(sizes)]
         if variance is not None:
             rbms[0] = GaussianRBM(**rbms[0].params(), variance=variance)
@@ -136,7 +138,11 @@ class DBN:
         return Network(layers)
 
     def encode(self, v: Array, layer: str) -> Array:
-        """Mean-field pass up: images (B, V) or (B, *input_shape) -> means of `layer` (B, H)."""
+        """Mean-field pass up: images (B, V) or (B, *input_shape) -> means of `layer` (B, H).
+
+        Floats are taken as they are; integers and the like are images, checked (`images.images_of`).
+        """
+        v = floats_of(self, v)
         x = v.reshape(len(v), math.prod(v.shape[1:]))
         for rbm in self.rbms[: self.depth(layer)]:
             x = rbm.mean_h_given_v(x)
@@ -144,7 +150,7 @@ class DBN:
 
     def visible(self, v: Array, layer: str) -> Array:
         """What the RBM under `layer` sees of images (B, ...): pixels, or means of the layer below, (B, V)."""
-        depth = self.depth(layer)
+        v, depth = floats_of(self, v), self.depth(layer)
         return v.reshape(len(v), -1) if depth == 1 else self.encode(v, self.layer_names[depth - 2])
 
     def decode(self, h: Array, layer: str) -> Array:
@@ -187,14 +193,15 @@ class DBN:
         ValueError
             If `start` does not hold `n` images.
         """
+        check_value("n", n, int, "[1, inf)")
         depth = self.depth(layer)
         rbm = self.rbms[depth - 1]
         if start is None:
             v = rbm.random_v((n, rbm.n_visible), rng=rng)
-        elif len(start) != n:
-            raise ValueError(f"expected {n} start images, got {len(start)}")
         else:
-            v = start.reshape(n, -1)
+            v = images_of(self, start, "start").reshape(-1, self.rbms[0].n_visible)
+            if len(v) != n:
+                raise ValueError(f"expected {n} start images, got {len(v)}")
             for lower in self.rbms[: depth - 1]:
                 v = lower.sample_h_given_v(v, rng=rng)
         v = gibbs(rbm, v, steps, rng=rng)

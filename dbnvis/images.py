@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .backend import Array, array_module, move
+from .backend import LIBRARIES, Array, array_module, move
 
+UNBOUNDED = (-math.inf, math.inf)
 LARGEST = 1e15  # of pixels without a range: their squares, summed, must fit into float32
 
 
@@ -18,6 +19,7 @@ def check_images(
     name: str = "images",
     dtype: Any = None,
     xp: Any = None,
+    remedy: str = "",
 ) -> Array:
     """Return `images` as floating-point numbers if every pixel is finite and in the range `within`.
 
@@ -38,6 +40,8 @@ def check_images(
         float32 if absent.
     xp : module, optional
         The library that the array must belong to, numpy or cupy; lists are moved to it.
+    remedy : str
+        What to do about pixels out of range, for the error message.
 
     Returns
     -------
@@ -51,7 +55,7 @@ def check_images(
     TypeError
         If the array lives on another device than that of `xp`.
     """
-    x = _array(images, name, xp)
+    x = plain_array(images, name, xp)
     if x.dtype.kind not in "fiub":
         raise ValueError(f"{name}: expected real numbers, got an array of {x.dtype}")
     expected = "..." if shape is None else ", ".join(map(str, shape))
@@ -61,15 +65,41 @@ def check_images(
         if x.shape[1:] != (math.prod(shape),):
             raise ValueError(f"{name}: expected an array (N, {expected}), got shape {x.shape}")
         x = x.reshape(len(x), *shape)
-    _check_range(x, within, name)
+    _check_range(x, within, name, remedy)
     if x.dtype in ("float32", "float64"):
         return x
     return x.astype(dtype or ("float64" if x.dtype.kind == "f" and x.dtype.itemsize >= 8 else "float32"))
 
 
-def _array(images: Any, name: str, xp: Any) -> Array:
-    """`images` as a plain array."""
-    if type(images).__module__.partition(".")[0] == "cupy":
+def images_of(model: Any, images: Any, name: str = "images", remedy: str = "") -> Array:
+    """`check_images` for what `model` takes: (N, *input_shape) in its `input_range`, of its type, on its device."""
+    return check_images(images, name=name, remedy=remedy, **_input(model)).astype(model.dtype, copy=False)
+
+
+def image_of(model: Any, image: Any, name: str = "image") -> Array:
+    """`images_of` for one image, (*input_shape)."""
+    return images_of(model, plain_array(image, name, model.xp)[None], name)[0]
+
+
+def floats_of(model: Any, images: Any) -> Array:
+    """`images` as they are if they are floats, which may be means, pictures or samples; others through the gate."""
+    return as_floats(images, **_input(model))
+
+
+def as_floats(images: Any, **how: Any) -> Array:
+    """`images` as they are if they are an array of floats; others through `check_images`, as `how` says."""
+    right = type(images).__name__ == "ndarray" and images.dtype in ("float32", "float64")
+    return images if right else check_images(images, **how)
+
+
+def _input(model: Any) -> dict[str, Any]:
+    shape, within = tuple(model.input_shape), tuple(model.input_range)
+    return {"shape": shape, "within": within, "dtype": model.dtype, "xp": model.xp}
+
+
+def plain_array(images: Any, name: str, xp: Any = None) -> Array:
+    """`images`, of any type of numbers, as an array of `xp`; ValueError where some are masked or they have no shape."""
+    if type(images).__module__.partition(".")[0] in LIBRARIES - {"numpy"}:
         x = images
     else:
         import numpy
@@ -89,7 +119,7 @@ def _array(images: Any, name: str, xp: Any) -> Array:
     return move(x, xp)
 
 
-def _check_range(x: Array, within: tuple[float, float], name: str) -> None:
+def _check_range(x: Array, within: tuple[float, float], name: str, remedy: str) -> None:
     """ValueError unless all of `x` (N, ...) are finite and in the range."""
     low, high = float(x.min()), float(x.max())
     if not math.isfinite(low + high):
@@ -101,7 +131,8 @@ def _check_range(x: Array, within: tuple[float, float], name: str) -> None:
             )
     least, most = max(within[0], -LARGEST), min(within[1], LARGEST)
     if low < least or high > most:
-        hint = ""
+        remedies = [remedy] if remedy else []
         if tuple(within) == (0, 1) and low >= 0 and high <= 255:
-            hint = f"; divide by {'255' if high > 16 else 'the largest value that there can be'}"
+            remedies.insert(0, f"divide by {'255' if high > 16 else 'the largest value that there can be'}")
+        hint = "; " + ", or ".join(remedies) if remedies else ""
         raise ValueError(f"{name}: expected pixels in [{least:g}, {most:g}], found {low:g} to {high:g}{hint}")

@@ -14,10 +14,12 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from .backend import Array, array_module
+from .backend import Array, array_module, check_rng
+from .images import floats_of
 from .layers import Dense, Identity, Network, Sigmoid, Softmax
 from .numerics import sigmoid
 from .rbm import GaussianRBM
+from .settings import check_input, check_parameters, check_sizes
 
 BATCH = 5000  # images passed up at once by `encode`
 SAMPLE = 10_000  # images at the most from which an autoencoder's code starts
@@ -49,6 +51,7 @@ class MLP:
     input_norm: float | None = None
 
     def __post_init__(self) -> None:
+        check_input(self.input_shape, self.input_range, self.input_norm)
         if not self.layer_names:
             raise ValueError(
                 f"expected dense layers at addresses such as h1.pre, got {', '.join(self.network.layers) or 'none'}"
@@ -59,6 +62,7 @@ class MLP:
             if len(W) != n_in:
                 raise ValueError(f"layer {name} has {len(W)} inputs, {below} give {n_in}")
             n_in, below = W.shape[1], f"layer {name}'s units"
+        check_parameters(**self.network.params())
 
     def _dense(self, layer: str) -> Dense:
         return self.network.layers[f"{layer}.pre"]  # type: ignore[return-value]
@@ -88,9 +92,12 @@ class MLP:
         return (self._dense(layer).W.shape[1],)
 
     def encode(self, v: Array, layer: str) -> Array:
-        """Activations of `layer`: images (B, V) or (B, *input_shape) -> (B, H)."""
+        """Activations of `layer`: images (B, V) or (B, *input_shape) -> (B, H).
+
+        Floats are taken as they are; integers and the like are images, checked (`images.images_of`).
+        """
         self.layer_shape(layer)
-        network = self.network.upto(layer)
+        network, v = self.network.upto(layer), floats_of(self, v)
         v = v.reshape(len(v), *self.input_shape)
         parts = [network.forward(v[i : i + BATCH])[0] for i in range(0, len(v), BATCH)]
         return self.xp.concatenate(parts)
@@ -98,8 +105,9 @@ class MLP:
 
 def classifier(dbn: Any, n_classes: int, *, rng: Any, scale: float = 0.01) -> MLP:
     """The DBN `dbn` with a softmax layer "output" on top, whose weights are N(0, scale^2)."""
+    check_sizes(n_classes)
     layers = _copied(dbn.network)
-    W = rng.standard_normal((dbn.sizes[-1], n_classes), dtype=str(dbn.dtype))
+    W = check_rng(rng).standard_normal((dbn.sizes[-1], n_classes), dtype=str(dbn.dtype))
     W *= scale
     layers["output.pre"] = Dense(W, dbn.xp.zeros(n_classes, dtype=dbn.dtype))
     layers["output"] = Softmax()

@@ -17,8 +17,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from .backend import Array, array_module, bernoulli, logistic_mean, logistic_sample, matmul
+from .backend import Array, array_module, bernoulli, check_rng, logistic_mean, logistic_sample, matmul
 from .numerics import softplus
+from .settings import check_parameters, check_sizes, check_value
 
 
 @dataclass
@@ -45,6 +46,7 @@ class RBM:
     """Visible units are 0 or 1."""
 
     def __post_init__(self) -> None:
+        check_parameters(**self.params())
         if self.W.ndim != 2 or self.W.shape != (*self.vbias.shape, *self.hbias.shape):
             raise ValueError(
                 f"expected W (V, H), vbias (V,), hbias (H,); got {self.W.shape}, {self.vbias.shape}, {self.hbias.shape}"
@@ -53,7 +55,8 @@ class RBM:
     @classmethod
     def random(cls, n_visible: int, n_hidden: int, *, rng: Any, scale: float = 0.01, dtype: Any = "float32") -> RBM:
         """Weights N(0, scale^2), biases 0 (Hinton 2010, section 8); on the device of `rng`."""
-        W = rng.standard_normal((n_visible, n_hidden), dtype=dtype)
+        check_sizes(n_visible, n_hidden)
+        W = check_rng(rng).standard_normal((n_visible, n_hidden), dtype=dtype)
         W *= scale
         xp = array_module(W)
         return cls(W, xp.zeros(n_visible, dtype=dtype), xp.zeros(n_hidden, dtype=dtype))
@@ -115,7 +118,7 @@ class RBM:
 
     def energy(self, v: Array, h: Array) -> Array:
         """E(v, h) of each row, (B,)."""
-        return -h @ self.hbias - (self._times(v, self.W, "visible") * h).sum(axis=-1) + self._visible_energy(v)
+        return -(h @ self.hbias) - (self._times(v, self.W, "visible") * h).sum(axis=-1) + self._visible_energy(v)
 
     def free_energy(self, v: Array) -> Array:
         """F(v) = -log sum_h exp(-E(v, h)) of each row, (B,)."""
@@ -176,8 +179,7 @@ class GaussianRBM(RBM):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 < self.variance < math.inf:
-            raise ValueError(f"variance must be a finite number above 0, got {self.variance}")
+        check_value("variance", self.variance, float, "(0, inf)")
 
     def input_to_v(self, h: Array) -> Array:
         """Means of the visible units, variance * h W' + vbias: (..., H) -> (..., V)."""
@@ -207,11 +209,12 @@ class GaussianRBM(RBM):
         return (v - self.vbias) / self.variance
 
     def _noise(self, shape: tuple[int, ...], rng: Any) -> Array:
-        return math.sqrt(self.variance) * rng.standard_normal(shape, dtype=self.W.dtype)
+        return math.sqrt(self.variance) * check_rng(rng).standard_normal(shape, dtype=self.W.dtype)
 
 
 def gibbs(rbm: RBM, v: Array, steps: int, *, rng: Any) -> Array:
     """Run `steps` full Gibbs sweeps v -> h -> v from the states `v` (B, V); `v` is left unchanged."""
+    check_value("steps", steps, int, "[0, inf)")
     for _ in range(steps):
         v = rbm.sample_v_given_h(rbm.sample_h_given_v(v, rng=rng), rng=rng)
     return v

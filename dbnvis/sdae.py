@@ -18,8 +18,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from .backend import Array, array_module, logistic_mean, matmul
+from .backend import Array, array_module, check_rng, logistic_mean, matmul
+from .images import floats_of
 from .layers import Dense, Flatten, Network, Sigmoid
+from .settings import check_input, check_parameters, check_sizes
 
 
 @dataclass
@@ -49,6 +51,7 @@ class DAE:
     linear: bool = False
 
     def __post_init__(self) -> None:
+        check_parameters(**self.params())
         if self.W.ndim != 2 or self.W.shape != (*self.vbias.shape, *self.hbias.shape):
             raise ValueError(
                 f"expected W (V, H), vbias (V,), hbias (H,); got {self.W.shape}, {self.vbias.shape}, {self.hbias.shape}"
@@ -77,7 +80,7 @@ class DAE:
         bound = 4 * scale * math.sqrt(6 / (n_visible + n_hidden))
 
         def uniform(*shape: int) -> Array:
-            weights = rng.random(shape, dtype=dtype)
+            weights = check_rng(rng).random(shape, dtype=dtype)
             weights *= 2 * bound
             weights -= bound
             return weights
@@ -156,6 +159,7 @@ class StackedDAE:
     def __post_init__(self) -> None:
         if not self.daes:
             raise ValueError("a stack needs at least one autoencoder")
+        check_input(self.input_shape, self.input_range, self.input_norm)
         if math.prod(self.input_shape) != self.daes[0].n_visible:
             raise ValueError(
                 f"images of shape {tuple(self.input_shape)} have {math.prod(self.input_shape)} pixels, "
@@ -197,8 +201,7 @@ class StackedDAE:
         ValueError
             If a layer is to have no unit.
         """
-        if min(sizes) < 1:
-            raise ValueError(f"every layer needs at least one unit, got {'-'.join(map(str, sizes))}")
+        check_sizes(*sizes)
         daes = [
             DAE.random(n_in, n_out, rng=rng, tied=tied, linear=linear and i == 0)
             for i, (n_in, n_out) in enumerate(pairwise(sizes))
@@ -243,7 +246,11 @@ class StackedDAE:
         return Network(layers)
 
     def encode(self, v: Array, layer: str) -> Array:
-        """Activations of `layer`: images (B, V) or (B, *input_shape) -> (B, H)."""
+        """Activations of `layer`: images (B, V) or (B, *input_shape) -> (B, H).
+
+        Floats are taken as they are; integers and the like are images, checked (`images.images_of`).
+        """
+        v = floats_of(self, v)
         x = v.reshape(len(v), math.prod(v.shape[1:]))
         for dae in self.daes[: self.depth(layer)]:
             x = dae.encode(x)

@@ -11,6 +11,7 @@ Hinton (2010), "A practical guide to training restricted Boltzmann machines", UT
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from numbers import Integral
 from typing import Any, Literal
@@ -26,6 +27,7 @@ from tqdm import tqdm
 from .backend import Array, device_module, make_rng, move, to_numpy
 from .checkpoint import RBM_TYPES
 from .dbn import DBN
+from .images import UNBOUNDED, check_images
 from .numerics import softplus
 from .rbm import RBM, GaussianRBM, gibbs
 from .train import CDConfig, train_dbn
@@ -69,17 +71,24 @@ class _BoltzmannTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
             If `X` is sparse.
         TrainingDiverged
             If the weights are no longer finite: lower `learning_rate`.
+
+        Warns
+        -----
+        ConstantFeatures
+            If the features of a layer are the same for all rows: take a smaller `batch_size` or more `epochs`.
         """
         recipe = {field.name for field in fields(CDConfig)}
         config = CDConfig(**{name: value for name, value in self.get_params().items() if name in recipe})
         hidden = self._hidden()
-        if not hidden or not all(isinstance(n, Integral) and n >= 1 for n in hidden):
+        if not hidden or not all(isinstance(n, Integral) and not isinstance(n, bool) and n >= 1 for n in hidden):
             raise ValueError(f"expected at least one hidden unit in every layer, got layers of {hidden}")
         if self.visible not in ("auto", "binary", "gaussian"):
             raise ValueError(f"visible must be auto, binary or gaussian, got {self.visible!r}")
         xp = device_module(self.device)
-        X = validate_data(self, X, dtype=(np.float64, np.float32))
+        X = self._validated(X)
         gaussian = self.visible == "gaussian" or (self.visible == "auto" and not 0 <= X.min() <= X.max() <= 1)
+        if not gaussian:
+            check_images(X, name="X", remedy="set visible='gaussian'")
         scaler = StandardScaler(with_mean=gaussian, with_std=gaussian).fit(X)
         data = scaler.transform(X).astype("float32", copy=False)
 
@@ -88,7 +97,7 @@ class _BoltzmannTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         model = DBN.random((X.shape[1], *hidden), (X.shape[1],), rng=rng)
         if gaussian:
             model.rbms[0] = GaussianRBM(**model.rbms[0].params())
-            model.input_range = float(data.min()), float(data.max())
+            model.input_range = UNBOUNDED  # of other rows, too
         with (
             tqdm(total=len(hidden) * config.epochs, unit="epoch", disable=not self.verbose) as bar,
             np.errstate(over="ignore", invalid="ignore"),  # TrainingDiverged says it better
@@ -114,7 +123,13 @@ class _BoltzmannTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
     def _pixels(self, X: Any) -> Array:
         """`X`, checked, as the model sees it."""
         check_is_fitted(self, "model_")
-        return self.scaler_.transform(validate_data(self, X, reset=False, dtype=(np.float64, np.float32)))
+        return self.scaler_.transform(self._validated(X, reset=False))
+
+    def _validated(self, X: Any, **how: Any) -> Array:
+        """`X` as floats, by scikit-learn's rules, which drop masks."""
+        if np.ma.is_masked(X):
+            raise ValueError("X: some numbers are masked; fill them, or leave their rows out")
+        return validate_data(self, X, dtype=(np.float64, np.float32), **how)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -145,7 +160,8 @@ class RBMTransformer(_BoltzmannTransformer):
     """A restricted Boltzmann machine whose hidden units' probabilities are the features.
 
     Trained in float32, whatever the type of the data. The defaults suit tens of thousands of rows; a few thousand need
-    more updates: a smaller `batch_size`, more `epochs`.
+    more updates: a smaller `batch_size`, more `epochs`. Where `fit` learned nothing, so that every feature is the same
+    for all rows, it warns (`train.ConstantFeatures`).
 
     Parameters
     ----------
@@ -213,8 +229,13 @@ class RBMTransformer(_BoltzmannTransformer):
         Exact, unlike `BernoulliRBM.score_samples`, which guesses the sum from one random pixel. A pixel between 0
         and 1 counts as the probability of being on: v_i log p_i + (1 - v_i) log(1 - p_i). Not for Gaussian units.
         Takes time in proportion to n_features * n_components per row.
+
+        Raises
+        ------
+        ValueError
+            If a pixel lies outside [0, 1], where it is no probability.
         """
-        v = self._pixels(X)
+        v = check_images(self._pixels(X), name="X", remedy="clip them (numpy.clip, MinMaxScaler(clip=True))")
         rbm = self.model_.rbms[0]
         return np.concatenate([_pseudo_log_likelihood(rbm, v[rows]) for rows in gen_batches(len(v), ROWS)])
 
@@ -248,7 +269,10 @@ class DBNTransformer(_BoltzmannTransformer):
     hidden_layer_sizes: tuple[int, ...] = (500, 250)
 
     def _hidden(self) -> tuple[int, ...]:
-        return tuple(self.hidden_layer_sizes)
+        sizes = self.hidden_layer_sizes
+        if not isinstance(sizes, Iterable) or isinstance(sizes, str):
+            raise ValueError(f"hidden_layer_sizes must be one number for each layer, such as (500, 250), got {sizes!r}")
+        return tuple(sizes)
 
 
 def _pseudo_log_likelihood(rbm: RBM, v: Array) -> Array:

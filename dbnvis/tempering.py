@@ -55,6 +55,8 @@ class Tempered:
             raise TypeError("tempering is written for binary visible units; this RBM has Gaussian ones")
         if self.base_vbias.shape != self.rbm.vbias.shape:
             raise ValueError(f"expected base_vbias {self.rbm.vbias.shape}, got {self.base_vbias.shape}")
+        if not bool(array_module(self.base_vbias).isfinite(self.base_vbias).all()):
+            raise ValueError("base_vbias must be finite; see `base_rates`, of images in [0, 1]")
 
     def base_sample(self, n: int, *, rng: Any) -> Array:
         """Exact draws of v at beta = 0: (n, V)."""

@@ -262,7 +262,7 @@ def test_flat_data_and_a_large_batch(xp, rng):
         ({"dropout": 1.0}, r"dropout must lie in \[0, 1\)"),
         ({"input_dropout": -0.1}, r"input_dropout must lie in \[0, 1\)"),
         ({"loss": "hinge"}, "loss must be softmax or pixels or squared, got 'hinge'"),
-        ({"optimizer": "lbfgs"}, "optimizer must be sgd or adam, got 'lbfgs'"),
+        ({"optimizer": "lbfgs"}, "optimizer must be adam or sgd, got 'lbfgs'"),
     ],
 )
 def test_settings_that_make_no_sense(changes, match):
@@ -283,18 +283,33 @@ NAN = np.full((40, 2, 3), np.nan)
 @pytest.mark.parametrize(
     ("data", "targets", "loss", "match"),
     [
-        (np.zeros((40, 5)), None, "softmax", r"expected data \(N, 2, 3\) with N > 0, got \(40, 5\)"),
-        (np.zeros((0, 6)), None, "softmax", r"expected data \(N, 2, 3\) with N > 0, got \(0, 6\)"),
-        (np.zeros((40, 6, 1)), None, "pixels", r"expected data \(N, 2, 3\).*got \(40, 6, 1\)"),
-        (NAN, None, "softmax", "data contain NaN"),
-        (None, np.zeros(39, int), "softmax", "a target for each of the 40 images of the data, got 39"),
+        (np.zeros((40, 5)), None, "softmax", r"data: expected an array \(N, 2, 3\), got shape \(40, 5\)"),
+        (
+            np.zeros((0, 6)),
+            None,
+            "softmax",
+            r"data: expected at least one image, .*got shape \(0, 6\)",
+        ),
+        (np.zeros((40, 6, 1)), None, "pixels", r"data: expected an array \(N, 2, 3\), got shape \(40, 6, 1\)"),
+        (NAN, None, "softmax", "data: expected finite pixels, found 240 NaN"),
+        (
+            None,
+            np.zeros(39, int),
+            "softmax",
+            r"for each of the 40 images of the data, got an array of shape \(39,\)",
+        ),
         (None, np.zeros(40), "softmax", r"loss 'softmax' needs integer labels \(N,\), got float64 \(40,\)"),
         (None, np.zeros((40, 1), int), "softmax", r"needs integer labels \(N,\), got int64 \(40, 1\)"),
         (None, np.full(40, 3), "softmax", "labels of the data must lie in 0 to 2, got 3 to 3"),
         (None, np.full(40, -1), "softmax", "labels of the data must lie in 0 to 2, got -1 to -1"),
-        (None, np.zeros((40, 5)), "pixels", "targets have 5 pixels, the network has 6 outputs"),
-        (None, NAN, "squared", "targets of the data contain NaN"),
-        (None, np.full((40, 6), 1.5), "pixels", r"targets in \[0, 1\], got 1.5 to 1.5; use 'squared'"),
+        (None, np.zeros((40, 5)), "pixels", r"targets of shape \(40, 5\) do not fit the network's 6 outputs"),
+        (None, NAN, "squared", "targets of the data: expected finite pixels, found 240 NaN"),
+        (
+            None,
+            np.full((40, 6), 1.5),
+            "pixels",
+            r"targets of the data: .* in \[0, 1\], found 1.5 to 1.5; .*'squared'",
+        ),
     ],
 )
 def test_data_that_do_not_fit(xp, rng, data, targets, loss, match):

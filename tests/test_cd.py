@@ -626,9 +626,9 @@ def test_a_stream_keeps_its_images(xp):
     [
         (np.zeros((29, V)), "29 images, the first had 30"),
         (np.zeros((1, V)), "1 images, the first had 30"),
-        (np.zeros((30, V + 1)), rf"expected data of epoch 1 \(N, {V}\)"),
-        (np.full((30, V), np.nan), "data of epoch 1 contain NaN"),
-        (np.full((30, V), 2.0), r"need data of epoch 1 in \[0, 1\]"),
+        (np.zeros((30, V + 1)), rf"data of epoch 1: expected an array \(N, {V}\)"),
+        (np.full((30, V), np.nan), "data of epoch 1: expected finite pixels, found 150 NaN"),
+        (np.full((30, V), 2.0), r"data of epoch 1: expected pixels in \[0, 1\], found 2 to 2; .*use a GaussianRBM"),
     ],
 )
 def test_an_epoch_that_does_not_fit_is_refused(xp, second, message):
@@ -677,9 +677,9 @@ def test_parameters_are_trained_in_place_in_their_own_dtype(xp):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (np.zeros((4, V + 1)), rf"expected data \(N, {V}\).*got \(4, {V + 1}\)"),
-        (np.zeros((0, V)), rf"N > 0, got \(0, {V}\)"),
-        (np.zeros(V), rf"expected data \(N, {V}\)"),
+        (np.zeros((4, V + 1)), rf"data: expected an array \(N, {V}\), got shape \(4, {V + 1}\)"),
+        (np.zeros((0, V)), rf"at least one image, an array \(N, {V}\), got shape \(0, {V}\)"),
+        (np.zeros(V), rf"at least one image, an array \(N, {V}\), got shape \({V},\)"),
         (np.full((4, V), np.nan), "NaN or infinite"),
         (np.array([[0, 1, 0, np.inf, 0]]), "NaN or infinite"),
         (np.array([[0, 1, 0, -np.inf, 0]]), "NaN or infinite"),

@@ -143,7 +143,7 @@ def test_sparsity_moves_the_biases_alone(xp):
 @pytest.mark.parametrize(
     ("data", "settings", "message"),
     [
-        (np.zeros((0, 1, 10, 10)), {}, "N > 0"),
+        (np.zeros((0, 1, 10, 10)), {}, "expected at least one image"),
         (np.zeros((5, 10, 10)), {}, r"\(N, 1, rows, columns\)"),
         (np.zeros((5, 2, 10, 10)), {}, "do not fit"),
         (np.full((5, 1, 10, 10), 2.0), {}, r"in \[0, 1\]"),

@@ -440,7 +440,10 @@ def test_a_units_samples_do_not_depend_on_its_company():
     ("call", "message"),
     [
         (lambda: ConvRBM(np.zeros((2, 1, 3, 3)), np.zeros(2), np.zeros(2)), r"W \(K, C, rows, columns\)"),
-        (lambda: ConvRBM(np.zeros((2, 1, 3, 3)), np.zeros(1), np.zeros(2), pool=0), "pool must be at least 1"),
+        (
+            lambda: ConvRBM(np.zeros((2, 1, 3, 3)), np.zeros(1), np.zeros(2), pool=0),
+            "pool must be an integer",
+        ),
         (lambda: GaussianConvRBM(np.zeros((2, 1, 3, 3)), np.zeros(1), np.zeros(2), variance=0.0), "variance"),
         (lambda: ConvDBN([], (4, 4)), "at least one"),
         (lambda: two_layers(np)[0].sample(3, "h1", 1, rng=None, start=np.zeros((2, 4, 4))), "3 start images"),

@@ -304,10 +304,10 @@ def test_mistakes_are_refused():
     with pytest.raises(ValueError, match=r"images have shape \(2, 3\), the model takes \(6,\)"):
         sampled(method, classifier((6,), np.random.default_rng(0)), ["output:1"])
     for settings, match in (
-        ({"share": 0.0}, "share must lie"),
-        ({"beta": -1.0}, "beta be a finite"),
-        ({"beta": float("inf")}, "beta be a finite"),
-        ({"sweeps": 0}, "sweeps must be at least 1"),
+        ({"share": 0.0}, r"share must lie in \(0, 1\]"),
+        ({"beta": -1.0}, "beta must be a finite number of at least 0"),
+        ({"beta": float("inf")}, "beta must be a finite number of at least 0"),
+        ({"sweeps": 0}, "sweeps must be an integer of at least 1"),
         ({"pixels": "grey"}, "pixels must be means or states"),
         ({"start": "data"}, "needs images"),
     ):

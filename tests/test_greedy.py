@@ -206,8 +206,8 @@ def test_the_number_of_configurations_must_be_that_of_the_layers(xp, n):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (np.zeros((4, 3, 3)), r"expected data \(N, 6\).*got \(4, 9\)"),
-        (np.zeros((0, 2, 3)), r"expected data \(N, 6\) with N > 0"),
+        (np.zeros((4, 3, 3)), r"data: expected an array \(N, 2, 3\), got shape \(4, 3, 3\)"),
+        (np.zeros((0, 2, 3)), r"at least one image, an array \(N, 2, 3\), got shape \(0, 2, 3\)"),
         (np.full((4, 2, 3), np.nan), "NaN or infinite"),
         (np.full((4, 2, 3), 2.0), r"\[0, 1\]"),
     ],

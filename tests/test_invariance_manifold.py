@@ -267,7 +267,10 @@ def test_a_dead_unit_is_noted_and_not_drawn(xp):
 
 @pytest.mark.parametrize("settings", [{"step": 0}, {"step": 90.0}, {"shown": 0}, {"shown": 99}, {"max_angle": 180.0}])
 def test_refuses_settings_that_make_no_sense(settings):
-    with pytest.raises(ValueError, match="expected max_angle between 0 and 180 degrees"):
+    with pytest.raises(
+        ValueError,
+        match=r"step must lie in|a step for each of the .* pictures|shown must be|max_angle must lie between 0 and 180",
+    ):
         InvarianceManifold(**settings)(network(np)[0], ["h2:0"], rng=make_rng(np, 0))
 
 

@@ -146,7 +146,7 @@ def test_the_schedule_is_the_published_one():
     assert len(betas) == 14_501 and betas[0] == 0 and betas[-1] == 1
     np.testing.assert_allclose(np.diff(betas)[[0, 499, 500, 4499, 4500, -1]], [1e-3] * 2 + [1e-4] * 2 + [1e-5] * 2)
     for bad in ((1, 2), (0, 1, 1)):
-        with pytest.raises(ValueError, match="three numbers"):
+        with pytest.raises(ValueError, match="three numbers|must be an integer of at least 1"):
             schedule(*bad)
 
 
@@ -195,7 +195,7 @@ def test_settings_that_make_no_sense(settings, message):
 
 def test_reverse_annealing_needs_states_of_the_machine():
     rbm = build(np, oracles.machine(5, 3))
-    with pytest.raises(ValueError, match=r"expected v \(n_chains, 5\)"):
+    with pytest.raises(ValueError, match=r"expected an array \(N, 5\), got shape \(10, 4\)"):
         reverse_ais(rbm, base_vbias=np.zeros(5), v=np.zeros((10, 4)), rng=make_rng(np, 0))
 
 

@@ -402,9 +402,9 @@ def test_the_published_settings_are_the_authors():
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"starts": 0}, "starts, steps, rate and pixels must be positive"),
-        ({"rate": -1.0}, "starts, steps, rate and pixels must be positive"),
-        ({"gain": 0.0}, "gain must be absent or a positive number"),
+        ({"starts": 0}, "starts must be an integer of at least 1, got 0"),
+        ({"rate": -1.0}, "rate must be a finite number above 0, got -1"),
+        ({"gain": 0.0}, "gain must be a finite number above 0, or None"),
         ({"length": 1.0}, "length and gain both choose the step"),
         ({"decay": 1.0}, r"decay must lie in \[0, 1\)"),
         ({"blur_width": -0.5}, "blur_width must be a finite number"),

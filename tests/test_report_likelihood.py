@@ -66,7 +66,7 @@ def test_models_without_a_likelihood_are_refused():
 
 @pytest.mark.parametrize("bad", [{"chains": 1}, {"chains": -3}, {"samples": 0}, {"steps": (0, 1, 1)}])
 def test_settings_that_make_no_sense_are_refused(bad):
-    with pytest.raises(ValueError, match=r"must be at least|three numbers"):
+    with pytest.raises(ValueError, match=r"must be an integer of at least|three numbers"):
         Estimation(**bad)
 
 

@@ -17,7 +17,7 @@ def random_dbn(xp=np, seed=0):
         RBM(*(move(rng.standard_normal(shape).astype("float32"), xp) for shape in ((n, m), (n,), (m,))))
         for n, m in ((12, 8), (8, 5))
     ]
-    return DBN(rbms, (3, 4), input_norm=RHO)
+    return DBN(rbms, (3, 4), (-np.inf, np.inf), input_norm=RHO)
 
 
 def pictures(*shape, seed=1):

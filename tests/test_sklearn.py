@@ -89,7 +89,7 @@ def test_sparse_data_are_refused(transformer):
     [
         ({"visible": "grey"}, "visible must be auto, binary or gaussian, got 'grey'"),
         ({"epochs": 0}, "epochs must be an integer of at least 1, got 0"),
-        ({"sparsity_target": 1.5}, "sparsity_target must lie between 0 and 1, got 1.5"),
+        ({"sparsity_target": 1.5}, "sparsity_target must lie between 0 and 1, or None, got 1.5"),
         ({"device": "tpu"}, "device must be cpu, gpu or auto, got 'tpu'"),
     ],
 )
@@ -161,7 +161,7 @@ def test_diverged_training_leaves_no_model(transformer):
 @BOTH
 def test_binary_units_refuse_data_out_of_range(transformer):
     X, _ = xor(50)
-    with pytest.raises(ValueError, match=r"binary visible units need data in \[0, 1\], got .* to 242"):
+    with pytest.raises(ValueError, match=r"X: expected pixels in \[0, 1\], found .* to 242.*; .*visible='gaussian'"):
         clone(transformer).set_params(visible="binary").fit(X * 255)
 
 

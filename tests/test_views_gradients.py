@@ -154,7 +154,7 @@ def test_refuses_what_does_not_fit():
     model, batch = small_net(), images(2)
     with pytest.raises(ValueError, match=r"no rule 'guide'; the rules are gradient, deconvnet, guided"):
         ruled(Network({}), "guide")
-    with pytest.raises(ValueError, match=r"expected images of shape \(N, 9, 8\), got \(2, 8, 9\)"):
+    with pytest.raises(ValueError, match=r"images: expected an array \(N, 9, 8\), got shape \(2, 8, 9\)"):
         gradients(model, batch.transpose(0, 2, 1), ["output:0"] * 2)
     with pytest.raises(ValueError, match="one unit per image, got 1 units and 2 images"):
         gradients(model, batch, ["output:0"])

@@ -83,7 +83,7 @@ def test_refuses_what_makes_no_sense():
     for settings in ({"patch": 0}, {"stride": 0}, {"patch": 2.5}):
         with pytest.raises(ValueError, match="must be an integer of at least 1"):
             Occlusion(**settings)
-    with pytest.raises(ValueError, match="fill must be a finite pixel value"):
+    with pytest.raises(ValueError, match="fill must be a finite number, got nan"):
         Occlusion(fill=float("nan"))
     with pytest.raises(ValueError, match="no unit output:9"):
         Occlusion()(model, image, ["output:9"])

@@ -10,7 +10,18 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from .arrays import LIBRARIES, Array, UnitStreams, array_module, child_seeds, fixed_uniform, make_rng, move, to_numpy
+from .arrays import (
+    LIBRARIES,
+    Array,
+    UnitStreams,
+    array_module,
+    check_rng,
+    child_seeds,
+    fixed_uniform,
+    make_rng,
+    move,
+    to_numpy,
+)
 from .hot import (
     ascend,
     attract,
@@ -34,6 +45,7 @@ __all__ = [
     "ascend",
     "attract",
     "bernoulli",
+    "check_rng",
     "child_seeds",
     "contrast",
     "deal",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -67,6 +68,15 @@ def make_rng(xp: Any, *seed: int, into: Any = None) -> Any:
     return into
 
 
+def check_rng(rng: Any) -> Any:
+    """Return `rng` if it is a generator, of either library or of this one; TypeError otherwise."""
+    if not (callable(getattr(rng, "random", None)) and callable(getattr(rng, "standard_normal", None))) or (
+        hasattr(rng, "seed")  # NumPy's global generator and its RandomState, which draw no float32
+    ):
+        raise TypeError(f"rng must be a generator such as numpy.random.default_rng(0), got {reprlib.repr(rng)}")
+    return rng
+
+
 class UnitStreams:
     """Generators side by side, one for each row of the leading axis of what is drawn.
 
@@ -89,7 +99,7 @@ class UnitStreams:
 
 def child_seeds(rng: Any, n: int) -> list[int]:
     """Draw `n` integer seeds from `rng`, for generators that must not depend on each other's use."""
-    return [int(u) for u in to_numpy(rng.random(n)) * 2.0**53]
+    return [int(u) for u in to_numpy(check_rng(rng).random(n)) * 2.0**53]
 
 
 def fixed_uniform(seed: int, shape: tuple[int, ...]) -> Array:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import compiled, cuda, graphs
-from .arrays import Array, UnitStreams, array_module
+from .arrays import Array, UnitStreams, array_module, check_rng
 
 
 def _on_gpu(xp: Any, *arrays: Array) -> bool:
@@ -42,6 +42,7 @@ def logistic_mean(pre: Array, bias: Array, out: Array | None = None) -> Array:
 
 def logistic_sample(pre: Array, bias: Array, *, rng: Any, out: Array | None = None) -> Array:
     """Draw 0 or 1 with probability sigmoid(pre + bias) of 1; `out` may be `pre`."""
+    check_rng(rng)
     xp = array_module(pre, bias)
     if xp.__name__ == "cupy":
         return cuda.logistic_sample(pre, bias, rng, out)
@@ -54,6 +55,7 @@ def logistic_sample(pre: Array, bias: Array, *, rng: Any, out: Array | None = No
 
 def logistic_mean_sample(pre: Array, bias: Array, *, rng: Any, out: tuple[Array, Array]) -> None:
     """sigmoid(pre + bias) into `out[0]`, which may be `pre`, and a draw with that probability of 1 into `out[1]`."""
+    check_rng(rng)
     xp, (mean, sample) = array_module(pre, bias), out
     if xp.__name__ == "cupy":
         cuda.logistic_mean_sample(pre, bias, rng, mean, sample)
@@ -75,6 +77,7 @@ def _tanh_half(xp: Any, pre: Array, bias: Array, out: Array | None) -> Array:
 
 def bernoulli(p: Array, *, rng: Any, out: Array | None = None) -> Array:
     """Draw 0 or 1 with probability `p` of 1; `out` may be `p`."""
+    check_rng(rng)
     xp = array_module(p)
     if xp.__name__ == "cupy":
         return cuda.bernoulli(p, rng, out)

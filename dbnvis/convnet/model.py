@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from ..backend import Array, array_module
+from ..backend import Array, array_module, check_rng
 from ..convolution import Channels, Conv2D, MaxPool2D, ReLU
+from ..images import floats_of
 from ..layers import Dense, Flatten, Softmax
+from ..settings import check_input, check_parameters, check_sizes, check_value
 from .spatial import Position, ReceptiveField, SpatialNetwork, receptive_field
 
 BATCH = 250  # images passed up at once by `encode`: a convolutional layer's maps are large
@@ -44,6 +46,7 @@ class ConvNet:
     input_norm: float | None = None
 
     def __post_init__(self) -> None:
+        check_input(self.input_shape, self.input_range, self.input_norm)
         first = next(iter(self.network.layers.values()), None)
         if not isinstance(first, Channels) or not self.layer_names:
             raise ValueError(
@@ -53,6 +56,7 @@ class ConvNet:
         if tuple(first.shape) != tuple(self.input_shape):
             raise ValueError(f"images have shape {tuple(self.input_shape)}, the network takes {tuple(first.shape)}")
         self._shapes = self.network.shapes
+        check_parameters(**self.network.params())
 
     @classmethod
     def random(
@@ -91,11 +95,12 @@ class ConvNet:
         ValueError
             If a layer is to have no unit, or its windows do not fit the maps below.
         """
-        if min(*channels, *dense, n_classes, kernel) < 1:
-            raise ValueError(f"every layer needs at least one unit, got {channels}, {dense}, {n_classes}, {kernel}")
+        check_input(input_shape, input_range, None)
+        check_sizes(*channels, *dense, n_classes)
+        check_value("kernel", kernel, int, "[1, inf)")
 
         def weights(*shape: int, n_in: int, gain: float) -> Array:
-            W = rng.standard_normal(shape, dtype=dtype)
+            W = check_rng(rng).standard_normal(shape, dtype=dtype)
             W *= math.sqrt(gain / n_in)
             return W
 
@@ -141,9 +146,12 @@ class ConvNet:
         return self._shapes[f"{layer}.pre"]
 
     def encode(self, v: Array, layer: str) -> Array:
-        """Activations of `layer`: images (B, V) or (B, *input_shape) -> (B, *layer_shape)."""
+        """Activations of `layer`: images (B, V) or (B, *input_shape) -> (B, *layer_shape).
+
+        Floats are taken as they are; integers and the like are images, checked (`images.images_of`).
+        """
         self.layer_shape(layer)
-        network = self.network.upto(layer)
+        network, v = self.network.upto(layer), floats_of(self, v)
         if math.prod(v.shape[1:]) != math.prod(self.input_shape):
             raise ValueError(f"expected images of shape {tuple(self.input_shape)}, got {tuple(v.shape[1:])}")
         v = v.reshape(len(v), *self.input_shape)

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ..backend import Array, array_module
+from ..backend import Array, array_module, check_rng
 from ..layers import Pullback
 
 WITHIN = 1 - 1e-6  # of the range of a draw that must not miss all units of a block, whatever the rounding
@@ -101,7 +101,7 @@ def sample(means: Array, size: int, *, rng: Any, given_pool: bool = False) -> Ar
     xp = array_module(means)
     # A point on [0, 1) falls into the interval of one unit, or beyond them all: that is the off state.
     left = per_block(means, size)
-    left[...] = rng.random(left.shape, dtype=means.dtype)
+    left[...] = check_rng(rng).random(left.shape, dtype=means.dtype)
     if given_pool:
         left *= WITHIN
     h = xp.empty_like(means)

@@ -21,9 +21,10 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from ..backend import Array, array_module, bernoulli
+from ..backend import Array, array_module, bernoulli, check_rng
 from ..convolution import Conv2D
 from ..numerics import sigmoid
+from ..settings import check_parameters, check_sizes, check_value
 from . import blocks
 
 
@@ -58,13 +59,13 @@ class ConvRBM:
     """Visible units are 0 or 1."""
 
     def __post_init__(self) -> None:
+        check_parameters(**self.params())
         if self.W.ndim != 4 or self.W.shape[:2] != (*self.hbias.shape, *self.vbias.shape):
             raise ValueError(
                 f"expected W (K, C, rows, columns), vbias (C,), hbias (K,); "
                 f"got {self.W.shape}, {self.vbias.shape}, {self.hbias.shape}"
             )
-        if self.pool < 1:
-            raise ValueError(f"pool must be at least 1, got {self.pool}")
+        check_value("pool", self.pool, int, "[1, inf)")
 
     @classmethod
     def random(
@@ -79,7 +80,8 @@ class ConvRBM:
         dtype: Any = "float32",
     ) -> ConvRBM:
         """Filters of size x size, weights N(0, scale^2), biases 0; on the device of `rng`."""
-        W = rng.standard_normal((n_groups, n_channels, size, size), dtype=dtype)
+        check_sizes(n_groups, n_channels, size)
+        W = check_rng(rng).standard_normal((n_groups, n_channels, size, size), dtype=dtype)
         W *= scale
         xp = array_module(W)
         return cls(W, xp.zeros(n_channels, dtype=dtype), xp.zeros(n_groups, dtype=dtype), pool)
@@ -236,8 +238,7 @@ class GaussianConvRBM(ConvRBM):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 < self.variance < math.inf:
-            raise ValueError(f"variance must be a finite number above 0, got {self.variance}")
+        check_value("variance", self.variance, float, "(0, inf)")
 
     def input_to_v(self, h: Array) -> Array:
         """Means of the visible units: (..., K, rows, columns) -> (..., C, H, W)."""
@@ -266,4 +267,4 @@ class GaussianConvRBM(ConvRBM):
         return (v - self.vbias[:, None, None]) / self.variance
 
     def _noise(self, shape: tuple[int, ...], rng: Any) -> Array:
-        return math.sqrt(self.variance) * rng.standard_normal(shape, dtype=self.W.dtype)
+        return math.sqrt(self.variance) * check_rng(rng).standard_normal(shape, dtype=self.W.dtype)

@@ -23,7 +23,9 @@ from typing import Any
 from ..backend import Array, array_module
 from ..convnet import Position, ReceptiveField, SpatialNetwork, centre, receptive_field, unit_place
 from ..convolution import Channels
+from ..images import floats_of, images_of
 from ..rbm import gibbs
+from ..settings import check_input
 from .blocks import Detection, Pooling
 from .machine import ConvRBM
 
@@ -161,6 +163,7 @@ class ConvDBN:
     def __post_init__(self) -> None:
         if not self.crbms:
             raise ValueError("a convolutional DBN needs at least one convolutional RBM")
+        check_input(self.input_shape, self.input_range, self.input_norm)
         self.rbms  # noqa: B018 (the shapes are checked where they are computed)
 
     @property
@@ -221,14 +224,17 @@ class ConvDBN:
         return receptive_field(self, layer, position)
 
     def encode(self, v: Array, layer: str) -> Array:
-        """Mean-field pass up: images (B, V) or (B, *input_shape) -> means of detection units (B, K, rows, columns)."""
-        network, v = self.network.upto(layer), v.reshape(len(v), *self.input_shape)
+        """Mean-field pass up: images (B, V) or (B, *input_shape) -> means of detection units (B, K, rows, columns).
+
+        Floats are taken as they are; integers and the like are images, checked (`images.images_of`).
+        """
+        network, v = self.network.upto(layer), floats_of(self, v).reshape(len(v), *self.input_shape)
         parts = [network.forward(v[i : i + BATCH])[0] for i in range(0, len(v), BATCH)]
         return self.xp.concatenate(parts)
 
     def maps(self, v: Array, layer: str) -> Array:
         """What the machine under `layer` sees of images (B, ...): pixels, or means of pooling units, (B, C, H, W)."""
-        depth = self.depth(layer)
+        depth, v = self.depth(layer), floats_of(self, v)
         if depth > 1:
             pooled = self.crbms[depth - 2].pooled(self.encode(v, self.layer_names[depth - 2]))
             v = self.xp.clip(pooled, 0, 1)  # a sum of probabilities may round to above 1
@@ -291,7 +297,7 @@ class ConvDBN:
         elif len(start) != n:
             raise ValueError(f"expected {n} start images, got {len(start)}")
         else:
-            v = rbm.crbm.sample_v(self.visible(start, layer), rng=rng)
+            v = rbm.crbm.sample_v(self.visible(images_of(self, start, "start"), layer), rng=rng)
         v = gibbs(rbm, v, steps, rng=rng)
         return self.sample_decode(rbm.sample_h_given_v(v, rng=rng), layer, rng=rng)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..backend import Array, array_module
+from ..backend import Array, array_module, check_rng
 from ..layers import Dense, Layer, Network
 from ..mlp import MLP
 
@@ -127,7 +127,7 @@ def shuffled(model: Any, *, rng: Any) -> Any:
     """
 
     def shuffle(W: Array) -> Array:
-        return W.reshape(-1)[rng.random(W.size).argsort()].reshape(W.shape)
+        return W.reshape(-1)[check_rng(rng).random(W.size).argsort()].reshape(W.shape)
 
     if hasattr(model, "rbms"):
         return replace(model, rbms=[replace(rbm, W=shuffle(rbm.W)) for rbm in model.rbms])

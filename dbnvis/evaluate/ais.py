@@ -22,9 +22,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from ..backend import Array, array_module
+from ..backend import Array, array_module, check_rng
 from ..rbm import RBM
+from ..settings import check_value
 from ..tempering import Tempered
+from .likelihood import visible_states
 
 TRUSTED_SHARE, TRUSTED_LEAST = 0.1, 5  # of the chains that must count: a tenth, and five
 TRUSTED_GAP = 2.0  # nats between the two estimates
@@ -68,8 +70,10 @@ def schedule(*steps: int) -> list[float]:
     The default, 500, 4,000 and 10,000, is that of Salakhutdinov & Murray (2008): 14,501 values.
     """
     steps = steps or (500, 4_000, 10_000)
-    if len(steps) != 3 or min(steps) < 1:
-        raise ValueError(f"expected three numbers of steps of at least 1, got {steps}")
+    if len(steps) != 3:
+        raise ValueError(f"expected three numbers of steps, got {len(steps)}")
+    for n in steps:
+        check_value("steps", n, int, "[1, inf)")
     corners = (0.0, 0.5, 0.9, 1.0)
     betas = [
         low + (high - low) * i / n for (low, high), n in zip(pairwise(corners), steps, strict=True) for i in range(n)
@@ -114,6 +118,7 @@ def ais(
         If fewer than a tenth of the chains, or than five, carry the estimate.
     """
     path, betas = Tempered(rbm, base_vbias), _checked(betas, n_chains)
+    check_rng(rng)
     v = path.base_sample(n_chains, rng=rng)
     log_w = path.base_log_partition + _anneal(path, v, list(pairwise(betas)), rng, progress)
     return _trusted(_estimate(log_w, +1), "forward")
@@ -148,16 +153,16 @@ def reverse_ais(
     UntrustedEstimate
         As `ais`.
     """
-    if v.ndim != 2 or v.shape[1] != rbm.n_visible:
-        raise ValueError(f"expected v (n_chains, {rbm.n_visible}), got {v.shape}")
-    path, betas = Tempered(rbm, base_vbias), _checked(betas, len(v))
+    path = Tempered(rbm, base_vbias)
+    v = visible_states(rbm, v)
+    betas = _checked(betas, len(v))
+    check_rng(rng)
     log_w = _anneal(path, v.astype(rbm.W.dtype), list(pairwise(betas[::-1])), rng, progress)
     return _trusted(_estimate(log_w - path.base_log_partition, -1), "reverse")
 
 
 def _checked(betas: Sequence[float] | None, n_chains: int) -> list[float]:
-    if n_chains < 2:
-        raise ValueError(f"n_chains must be at least 2, got {n_chains}")
+    check_value("n_chains", n_chains, int, "[2, inf)")
     betas = schedule() if betas is None else [float(beta) for beta in betas]
     if len(betas) < 2 or betas[0] != 0 or betas[-1] != 1 or any(not b > a for a, b in pairwise(betas)):
         raise ValueError("the inverse temperatures must rise from 0 to 1")

@@ -18,7 +18,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from ..backend import Array, array_module
+from ..backend import Array, array_module, check_rng
 
 MIXED = 1.2  # potential scale reduction above which chains are said not to have mixed (Gelman & Rubin 1992)
 LEVEL = 0.01  # p-value below which two starts are said to disagree
@@ -157,7 +157,7 @@ def compare_starts(a: Array, b: Array, *, rng: Any) -> TwoStarts:
     """Compare chains of two starts by their occupancies (C, M) of the same modes, as `shares` counts them."""
     xp = array_module(a, b)
     both, n = xp.concatenate([a, b]), len(a)
-    order = rng.random((PERMUTATIONS, len(both))).argsort(axis=1)  # (P, C)
+    order = check_rng(rng).random((PERMUTATIONS, len(both))).argsort(axis=1)  # (P, C)
     first = both[order[:, :n]].mean(axis=1)  # (P, M)
     second = both[order[:, n:]].mean(axis=1)
     found = total_variation(a.mean(axis=0), b.mean(axis=0))

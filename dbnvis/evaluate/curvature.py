@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
-from ..backend import Array, array_module
+from ..backend import Array, array_module, check_rng
 from ..backend.eigen import extreme_eigenvectors
 
 CURVATURES = 3  # directions at either end of the spectrum that are returned
@@ -51,7 +51,7 @@ def tangent_curvatures(function: Function, centre: Array, norm: float, *, rng: A
         ahead, behind = function(norm * centre + h * xp.stack([v, -v]))[1]
         return norm**2 * basis((ahead - behind) / (2 * h), back=True) - slope * coordinates
 
-    start = rng.standard_normal(len(centre) - 1, dtype="float64")
+    start = check_rng(rng).standard_normal(len(centre) - 1, dtype="float64")
     start /= xp.sqrt((start * start).sum())
     image = apply(start)
     curvature = (start * image).sum()
@@ -66,7 +66,7 @@ def tangent_curvatures(function: Function, centre: Array, norm: float, *, rng: A
 def random_tangent(centre: Array, rng: Any) -> Array:
     """A random unit vector orthogonal to the unit vector `centre` (D,)."""
     xp = array_module(centre)
-    v = rng.standard_normal(len(centre), dtype="float64")
+    v = check_rng(rng).standard_normal(len(centre), dtype="float64")
     v -= (v * centre).sum() * centre
     return v / xp.sqrt((v * v).sum())
 

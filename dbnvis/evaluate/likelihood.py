@@ -13,10 +13,12 @@ from __future__ import annotations
 
 from typing import Any, Literal, get_args
 
-from ..backend import Array, array_module, bernoulli, fixed_uniform, move
+from ..backend import Array, array_module, bernoulli, check_rng, fixed_uniform, move
 from ..dbn import DBN
+from ..images import UNBOUNDED, check_images
 from ..numerics import sigmoid, softplus
 from ..rbm import RBM, GaussianRBM
+from ..settings import check_value
 
 FIXED_SEED = 2008  # of the fixed binarized set
 BATCH = 2000  # images at once
@@ -36,8 +38,7 @@ def binarized(images: Array, convention: Convention, *, rng: Any) -> Array:
     """
     if convention not in get_args(Convention):
         raise ValueError(f"convention must be {', '.join(get_args(Convention))}, got {convention!r}")
-    if float(images.min()) < 0 or float(images.max()) > 1:
-        raise ValueError(f"expected images in [0, 1], got {float(images.min()):g} to {float(images.max()):g}")
+    images = check_images(images)
     if convention == "threshold":
         return (images >= 0.5).astype(images.dtype)
     if convention == "fresh":
@@ -47,9 +48,38 @@ def binarized(images: Array, convention: Convention, *, rng: Any) -> Array:
     return (noise < images.astype("float32")).astype(images.dtype)
 
 
+def visible_states(rbm: RBM, v: Any, name: str = "v") -> Array:
+    """`v` (N, V) as states of the visible units of `rbm`, of 0 and 1 if they are binary.
+
+    Raises
+    ------
+    ValueError
+        If they are others: grey pixels have no probability under binary units.
+    """
+    within, xp = (0.0, 1.0) if rbm.binary else UNBOUNDED, array_module(rbm.W)
+    remedy = "see `binarized`" if rbm.binary else ""
+    how = {"within": within, "dtype": rbm.W.dtype, "xp": xp, "remedy": remedy}
+    v = check_images(v, shape=(rbm.n_visible,), name=name, **how).astype(rbm.W.dtype, copy=False)
+    grey = (v != 0) & (v != 1)
+    if rbm.binary and bool(grey.any()):
+        raise ValueError(
+            f"{name}: binary units need pixels of 0 and 1, found {float(v[grey][0]):g}; make them binary (`binarized`)"
+        )
+    return v
+
+
 def log_probability(rbm: RBM, v: Array, log_z: float) -> Array:
-    """log p(v) = -F(v) - log Z of each row of v (N, V): (N,), in float64."""
-    xp = array_module(v)
+    """log p(v) = -F(v) - log Z of each row of v (N, V): (N,), in float64.
+
+    A density for Gaussian units; binary ones need pixels of 0 and 1 (`visible_states`).
+
+    Raises
+    ------
+    ValueError
+        If v are no states of the visible units, or log Z is not finite.
+    """
+    check_value("log_z", log_z, float)
+    v, xp = visible_states(rbm, v), array_module(rbm.W)
     parts = [-rbm.free_energy(v[i : i + BATCH]).astype("float64") for i in range(0, len(v), BATCH)]
     return xp.concatenate(parts) - log_z
 
@@ -77,13 +107,14 @@ def log_probability_bound(dbn: DBN, v: Array, log_z: float, *, samples: int = 10
     TypeError
         If an RBM has Gaussian units.
     ValueError
-        If `samples` is less than 1.
+        If `samples` is less than 1, v are no states of the visible units, or log Z is not finite.
     """
-    xp = array_module(v)
     if any(isinstance(rbm, GaussianRBM) for rbm in dbn.rbms):
         raise TypeError("the bound is written for binary units; this DBN has Gaussian ones")
-    if samples < 1:
-        raise ValueError(f"samples must be at least 1, got {samples}")
+    check_value("samples", samples, int, "[1, inf)")
+    check_value("log_z", log_z, float)
+    check_rng(rng)
+    v, xp = visible_states(dbn.rbms[0], v), dbn.xp
     draws = 1 if len(dbn.rbms) == 1 else samples
     parts = []
     for i in range(0, len(v), BATCH):

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ..backend import Array, array_module
+from ..backend import Array, array_module, check_rng
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def bootstrap(
     xp, n = array_module(values), len(values)
     if n == 0 or bool(xp.isnan(values).any()):
         raise ValueError(f"bootstrap needs numbers; of {n} values {int(xp.isnan(values).sum()) if n else 0} are NaN")
-    rows = (rng.random((resamples, n)) * n).astype("int64")
+    rows = (check_rng(rng).random((resamples, n)) * n).astype("int64")
     draws = statistic(values[rows], axis=1)
     low, high = xp.quantile(draws, xp.asarray([0.5 - level / 2, 0.5 + level / 2]))
     return Estimate(*(float(x) for x in (statistic(values, axis=0), low, high)))
@@ -105,7 +105,7 @@ def energy_test(a: Array, b: Array, *, rng: Any, permutations: int = 999) -> Ene
     distances = xp.sqrt(xp.maximum(square[:, None] + square - 2 * (x @ x.T), 0))
     distances = distances * (1 - xp.eye(n + m))
     weights = xp.concatenate([xp.full(n, 1 / n), xp.full(m, -1 / m)])
-    order = rng.random((permutations, n + m)).argsort(axis=1)
+    order = check_rng(rng).random((permutations, n + m)).argsort(axis=1)
     w = xp.concatenate([weights[None], weights[order]])  # the sets as they are, then mixed up
     energy = -((w @ distances) * w).sum(axis=1)  # -w'Dw
     between = (distances[:n, n:]).mean()

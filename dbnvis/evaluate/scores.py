@@ -13,6 +13,8 @@ from typing import Any
 
 from ..backend import Array, array_module
 from ..convnet import unit_number
+from ..images import UNBOUNDED, as_floats, floats_of, images_of
+from ..settings import check_value
 
 BATCH = 5000  # images passed up at once
 MAPS_BATCH = 500  # of networks with maps, which are larger
@@ -20,6 +22,7 @@ MAPS_BATCH = 500  # of networks with maps, which are larger
 
 def rescale(images: Array, norm: float, n_axes: int) -> Array:
     """Scale each image (its last `n_axes` axes) to Euclidean norm `norm`; a zero image stays zero."""
+    images = as_floats(images, within=UNBOUNDED)
     xp = array_module(images)
     axes = tuple(range(-n_axes, 0))
     length = xp.sqrt((images * images).sum(axis=axes, keepdims=True))
@@ -29,8 +32,10 @@ def rescale(images: Array, norm: float, n_axes: int) -> Array:
 def pre_activations(model: Any, layer: str, images: Array, indices: Sequence[int] | None = None) -> Array:
     """Pre-activations of units of `layer` at images (N, *input_shape): (N, U).
 
-    The units of the numbers `indices`; if absent all, of a convolutional layer all channels at their centre.
+    The units of the numbers `indices`; if absent all, of a convolutional layer all channels at their centre. Floats
+    are taken as they are, such as pictures out of range; other images are checked (`images_of`).
     """
+    images = floats_of(model, images)
     xp, shape = array_module(images), model.layer_shape(layer)
     network = model.network.upto(f"{layer}.pre")
     size, columns = BATCH, slice(None) if indices is None else xp.asarray(indices)
@@ -56,6 +61,7 @@ def unit_scores(model: Any, layer: str, indices: Sequence[int], images: Array) -
     ValueError
         If the model does not know its data's norm.
     """
+    images = as_floats(images, within=UNBOUNDED)
     xp = array_module(images)
     scaled = rescale(images, input_norm(model), len(model.input_shape))
     network = model.network.upto(f"{layer}.pre")
@@ -75,6 +81,7 @@ def input_norm(model: Any) -> float:
             "the model does not know the mean norm of its training images; set model.input_norm "
             "(train_dbn and the checkpoints do), 9.2 for MNIST in [0, 1]"
         )
+    check_value("model.input_norm", model.input_norm, float, "[0, inf)")
     return float(model.input_norm)
 
 
@@ -98,8 +105,16 @@ class Responses:
 
     @classmethod
     def of(cls, model: Any, images: Array, n_quantiles: int | None = None) -> Responses:
-        """Measure `images` (N, *input_shape) on `model`, keeping all N responses or `n_quantiles` of them."""
-        xp = array_module(images)
+        """Measure `images` (N, *input_shape) on `model`, keeping all N responses or `n_quantiles` of them.
+
+        Raises
+        ------
+        ValueError
+            If the images do not fit the model or its pixels' range, or the model does not know its data's norm.
+        """
+        check_value("n_quantiles", n_quantiles, int | None, "[1, inf)")
+        images = images_of(model, images)
+        xp = model.xp
         scaled = rescale(images, input_norm(model), len(model.input_shape))
         table = {}
         for layer in model.layer_names:

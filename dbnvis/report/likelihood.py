@@ -14,6 +14,7 @@ from ..dbn import DBN
 from ..evaluate.ais import AISEstimate, ais, reverse_ais, schedule, trusted, warn_if_apart
 from ..evaluate.likelihood import FIXED_SEED, Convention, binarized, log_probability_bound
 from ..rbm import GaussianRBM, gibbs
+from ..settings import check_settings
 from ..tempering import base_rates
 from ..train import CDConfig, EpochStats
 from ..train.greedy import per_layer
@@ -38,9 +39,7 @@ class Estimation:
     """Draws per image for the bound of layers above the first."""
 
     def __post_init__(self) -> None:
-        for name, least in (("chains", 2), ("samples", 1)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        check_settings(self, chains="[2, inf)", samples="[1, inf)")
         schedule(*self.steps)
 
 

@@ -6,7 +6,7 @@ from .config import CDConfig
 from .convolutional import ConvCDConfig, ConvState, train_conv_dbn, train_crbm
 from .denoising import DAEState, SDAEState, train_dae, train_sdae
 from .greedy import DBNState, train_dbn
-from .monitor import EpochStats, TrainingDiverged
+from .monitor import ConstantFeatures, EpochStats, TrainingDiverged
 from .noise import DenoisingConfig
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "BackpropStats",
     "CDConfig",
     "CDState",
+    "ConstantFeatures",
     "ConvCDConfig",
     "ConvState",
     "DAEState",

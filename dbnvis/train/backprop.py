@@ -16,9 +16,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ..backend import Array, array_module, child_seeds, make_rng
+from ..images import UNBOUNDED, check_images, images_of, plain_array
 from ..layers import Dense, Dropout, Layer, Network
+from ..settings import check_kind, check_settings, check_trainable, check_value
 from . import optim
-from .config import check_count
 from .greedy import mean_norm
 from .losses import LOSSES, Loss
 from .monitor import TrainingDiverged
@@ -54,17 +55,17 @@ class BackpropConfig:
     """In the first epochs only the top layer learns, so that its random start does not spoil the others."""
 
     def __post_init__(self) -> None:
-        for name, least in (("epochs", 1), ("batch_size", 1), ("top_epochs", 0)):
-            check_count(name, getattr(self, name), least)
-        for name in ("learning_rate", "weight_decay"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise ValueError(f"{name} must be a finite number of at least 0, got {getattr(self, name)}")
-        for name in ("momentum", "dropout", "input_dropout"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} must lie in [0, 1), got {getattr(self, name)}")
-        for name, choices in (("loss", LOSSES), ("optimizer", optim.KEEPS)):
-            if getattr(self, name) not in choices:
-                raise ValueError(f"{name} must be {' or '.join(choices)}, got {getattr(self, name)!r}")
+        check_settings(
+            self,
+            epochs="[1, inf)",
+            batch_size="[1, inf)",
+            learning_rate="[0, inf)",
+            momentum="[0, 1)",
+            weight_decay="[0, inf)",
+            dropout="[0, 1)",
+            input_dropout="[0, 1)",
+            top_epochs="[0, inf)",
+        )
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ class ConvNetConfig(BackpropConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_count("shift", self.shift, 0)
+        check_value("shift", self.shift, int, "[0, inf)")
 
 
 @dataclass
@@ -154,10 +155,11 @@ def train_backprop(
     TrainingDiverged
         If the loss or a parameter is no longer finite after an epoch.
     """
+    check_kind("config", config, BackpropConfig)
     loss = LOSSES[config.loss]
     network = _trained_part(model, loss)
-    params = network.params()
-    xp = array_module(*params.values(), data, targets)
+    params, xp = network.params(), model.xp
+    check_trainable(params)
     data, targets = checked(model, data, targets, config, "data")
     held_out = None if held_out is None else checked(model, *held_out, config, "held-out data")
     if model.input_norm is None:
@@ -207,14 +209,12 @@ def measure(model: Any, data: Array, targets: Array, config: BackpropConfig) -> 
 
 def checked(model: Any, data: Array, targets: Array, config: BackpropConfig, name: str) -> tuple[Array, Array]:
     """Data (N, *input_shape) in the type of the parameters and targets as the loss takes them, or ValueError."""
-    xp, shape = array_module(data, targets), tuple(model.input_shape)
-    pixels, n_out = math.prod(shape), model.sizes[-1]
-    if len(data) == 0 or tuple(data.shape[1:]) not in (shape, (pixels,)):
-        raise ValueError(f"expected {name} (N, {', '.join(map(str, shape))}) with N > 0, got {tuple(data.shape)}")
-    if not bool(xp.isfinite(data).all()):
-        raise ValueError(f"the {name} contain NaN or infinite values")
-    if len(targets) != len(data):
-        raise ValueError(f"expected a target for each of the {len(data)} images of the {name}, got {len(targets)}")
+    data, n_out = images_of(model, data, name), model.sizes[-1]
+    targets = plain_array(targets, f"targets of the {name}", model.xp)
+    if targets.shape[:1] != (len(data),):
+        raise ValueError(
+            f"expected a target for each of the {len(data)} images of the {name}, got an array of shape {targets.shape}"
+        )
     if LOSSES[config.loss].labels:
         if targets.ndim != 1 or targets.dtype.kind not in "iu":
             raise ValueError(
@@ -224,15 +224,14 @@ def checked(model: Any, data: Array, targets: Array, config: BackpropConfig, nam
         if low < 0 or high >= n_out:
             raise ValueError(f"labels of the {name} must lie in 0 to {n_out - 1}, got {low} to {high}")
     else:
-        targets = targets.reshape(len(targets), -1).astype(model.dtype, copy=False)
-        if targets.shape[1] != n_out:
-            raise ValueError(f"targets have {targets.shape[1]} pixels, the network has {n_out} outputs")
-        least, most = float(targets.min()), float(targets.max())
-        if not math.isfinite(least + most):
-            raise ValueError(f"the targets of the {name} contain NaN or infinite values")
-        if config.loss == "pixels" and (least < 0 or most > 1):
-            raise ValueError(f"the loss 'pixels' needs targets in [0, 1], got {least:g} to {most:g}; use 'squared'")
-    return data.reshape(len(data), *shape).astype(model.dtype, copy=False), targets
+        if targets.shape == data.shape:
+            targets = targets.reshape(len(targets), -1)
+        if targets.shape[1:] != (n_out,):
+            raise ValueError(f"targets of shape {targets.shape} do not fit the network's {n_out} outputs")
+        within = (0.0, 1.0) if config.loss == "pixels" else UNBOUNDED
+        how = {"within": within, "dtype": model.dtype, "remedy": "use the loss 'squared'"}
+        targets = check_images(targets, name=f"targets of the {name}", **how).astype(model.dtype, copy=False)
+    return data, targets
 
 
 def with_dropout(network: Network, config: BackpropConfig, *, rng: Any) -> Network:

@@ -42,11 +42,13 @@ from ..backend import (
     synchronize,
     take_rows,
 )
+from ..images import UNBOUNDED, check_images
 from ..numerics import log_odds
 from ..rbm import RBM, GaussianRBM
+from ..settings import check_kind, check_trainable
 from ..tempering import Tempered, base_rates
 from .config import CDConfig
-from .monitor import EpochStats, monitor
+from .monitor import MONITOR, EpochStats, monitor, warn_if_constant
 
 MEMORY = 0.95  # of the running mean of the hidden units, per batch
 
@@ -106,7 +108,14 @@ def train_rbm(
         If the data do not fit the RBM or are empty, not finite or out of range, or an epoch's are more or fewer.
     TrainingDiverged
         If the parameters are no longer finite after an epoch.
+
+    Warns
+    -----
+    ConstantFeatures
+        If at the end no hidden unit varies over the images: there were too few updates.
     """
+    check_kind("config", config, CDConfig)
+    check_trainable(rbm.params())
     images = checked(rbm, data(0).copy() if callable(data) else data, "data")  # the array of every epoch
     xp = array_module(rbm.W)
     held_out = None if held_out is None else checked(rbm, held_out, "held-out data")
@@ -131,22 +140,17 @@ def train_rbm(
         update(n_batches)
         synchronize(xp)
         state.epoch = epoch + 1
+        if state.epoch == config.epochs:
+            h = rbm.mean_h_given_v(images[:MONITOR])
+            warn_if_constant(h, layer, config.epochs * n_batches, step.batch_size)
         yield monitor(rbm, images, held_out, layer, epoch + 1, rates[-1], time.perf_counter() - started)
 
 
 def checked(rbm: RBM, data: Array, name: str) -> Array:
     """`data` (N, V) in the type of the RBM's parameters, or ValueError if they do not fit it; see `train_rbm`."""
-    xp = array_module(rbm.W, data)
-    if data.ndim != 2 or data.shape[1] != rbm.n_visible or len(data) == 0:
-        raise ValueError(f"expected {name} (N, {rbm.n_visible}) with N > 0, got {data.shape}")
-    low, high = float(data.min()), float(data.max())
-    if not bool(xp.isfinite(xp.asarray([low, high])).all()):
-        raise ValueError(f"the {name} contain NaN or infinite values")
-    if not isinstance(rbm, GaussianRBM) and (low < 0 or high > 1):
-        raise ValueError(
-            f"binary visible units need {name} in [0, 1], got {low:g} to {high:g}; rescale them or use a GaussianRBM"
-        )
-    return data.astype(rbm.W.dtype, copy=False)
+    within = (0.0, 1.0) if rbm.binary else UNBOUNDED
+    how = {"shape": (rbm.n_visible,), "within": within, "dtype": rbm.W.dtype, "xp": array_module(rbm.W)}
+    return check_images(data, name=name, remedy="use a GaussianRBM", **how).astype(rbm.W.dtype, copy=False)
 
 
 def _show(images: Array, fresh: Array) -> None:

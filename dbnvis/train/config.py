@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from numbers import Integral
-from typing import Any, Literal
+from typing import Literal
 
-
-def check_count(name: str, value: Any, least: int) -> None:
-    """ValueError unless the setting `name` is an integer of at least `least`."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
-        raise ValueError(f"{name} must be an integer of at least {least}, got {value}")
+from ..settings import check_settings
 
 
 @dataclass(frozen=True)
@@ -63,29 +58,23 @@ class CDConfig:
     """Of Gaussian visible units, given the hidden ones; the default suits whitened patches. Binary units have none."""
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "k", "temperatures"):
-            check_count(name, getattr(self, name), 1)
-        check_count("momentum_epochs", self.momentum_epochs, 0)
-        if self.k_epochs is not None:
-            check_count("k_epochs", self.k_epochs, 1)
-        for name in ("learning_rate", "weight_decay", "l1_decay", "sparsity_cost"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise ValueError(f"{name} must be a finite number of at least 0, got {getattr(self, name)}")
-        for name in ("momentum", "final_momentum"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} must lie in [0, 1), got {getattr(self, name)}")
-        for name, choices in (
-            ("start", ("random", "transposed")),
-            ("schedule", ("linear", "constant")),
-            ("binarize", ("sample", "threshold", "none")),
-            ("reconstruction", ("sample", "mean")),
-        ):
-            if getattr(self, name) not in choices:
-                raise ValueError(f"{name} must be {' or '.join(choices)}, got {getattr(self, name)!r}")
-        if not 0 < self.variance < float("inf"):
-            raise ValueError(f"variance must be a finite number above 0, got {self.variance}")
-        if self.sparsity_target is not None and not 0 < self.sparsity_target < 1:
-            raise ValueError(f"sparsity_target must lie between 0 and 1, got {self.sparsity_target}")
+        check_settings(
+            self,
+            epochs="[1, inf)",
+            batch_size="[1, inf)",
+            learning_rate="[0, inf)",
+            momentum="[0, 1)",
+            final_momentum="[0, 1)",
+            momentum_epochs="[0, inf)",
+            k="[1, inf)",
+            k_epochs="[1, inf)",
+            temperatures="[1, 1000]",
+            weight_decay="[0, inf)",
+            l1_decay="[0, inf)",
+            sparsity_target="(0, 1)",
+            sparsity_cost="[0, inf)",
+            variance="(0, inf)",
+        )
         if self.temperatures > 1 and not self.persistent:
             raise ValueError(
                 f"{self.temperatures} temperatures need persistent chains; set persistent, or 1 temperature"

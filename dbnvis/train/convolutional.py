@@ -20,8 +20,9 @@ from typing import Any
 from ..backend import Array, array_module, ascend, attract, child_seeds, make_rng, synchronize
 from ..crbm import ConvDBN, ConvRBM
 from ..evaluate.audit import unit_audit
+from ..images import UNBOUNDED, check_images, images_of
 from ..numerics import log_odds
-from .config import check_count
+from ..settings import check_kind, check_settings, check_trainable
 from .greedy import mean_norm, per_layer, rows
 from .monitor import EpochStats, read
 
@@ -62,16 +63,19 @@ class ConvCDConfig:
     """Pull of the hidden biases towards the target (Lee et al. 2008: biases only)."""
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "k"):
-            check_count(name, getattr(self, name), 1)
-        for name in ("learning_rate", "weight_decay", "l1_decay", "sparsity_cost"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise ValueError(f"{name} must be a finite number of at least 0, got {getattr(self, name)}")
-        for name in ("momentum", "final_momentum"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} must lie in [0, 1), got {getattr(self, name)}")
-        if self.sparsity_target is not None and not 0 < self.sparsity_target < 1:
-            raise ValueError(f"sparsity_target must lie between 0 and 1, got {self.sparsity_target}")
+        check_settings(
+            self,
+            epochs="[1, inf)",
+            batch_size="[1, inf)",
+            learning_rate="[0, inf)",
+            momentum="[0, 1)",
+            final_momentum="[0, 1)",
+            k="[1, inf)",
+            weight_decay="[0, inf)",
+            l1_decay="[0, inf)",
+            sparsity_target="(0, 1)",
+            sparsity_cost="[0, inf)",
+        )
 
     def rate(self, epoch: float) -> float:
         """Learning rate after so many epochs, a fraction included."""
@@ -130,6 +134,8 @@ def train_crbm(
     TrainingDiverged
         If the parameters are no longer finite after an epoch.
     """
+    check_kind("config", config, ConvCDConfig)
+    check_trainable(crbm.params())
     xp = array_module(crbm.W)
     data = _checked(crbm, data, "data")
     held_out = None if held_out is None else _checked(crbm, held_out, "held-out data")
@@ -154,19 +160,13 @@ def train_crbm(
 
 def _checked(crbm: ConvRBM, data: Array, name: str) -> Array:
     """`data` in the machine's type; ValueError where they do not fit it."""
-    xp = array_module(crbm.W, data)
-    if data.ndim != 4 or len(data) == 0:
-        raise ValueError(f"expected {name} (N, {crbm.n_channels}, rows, columns) with N > 0, got {data.shape}")
-    crbm.hidden_shape(data.shape[1:])
-    low, high = float(data.min()), float(data.max())
-    if not bool(xp.isfinite(xp.asarray([low, high])).all()):
-        raise ValueError(f"the {name} contain NaN or infinite values")
-    if crbm.binary and (low < 0 or high > 1):
-        raise ValueError(
-            f"binary visible units need {name} in [0, 1], got {low:g} to {high:g}; "
-            "rescale them or use a GaussianConvRBM"
-        )
-    return data.astype(crbm.W.dtype, copy=False)
+    within = (0.0, 1.0) if crbm.binary else UNBOUNDED
+    how = {"within": within, "dtype": crbm.W.dtype, "xp": array_module(crbm.W)}
+    x = check_images(data, name=name, remedy="use a GaussianConvRBM", **how)
+    if x.ndim != 4:
+        raise ValueError(f"expected {name} (N, {crbm.n_channels}, rows, columns), got {x.shape}")
+    crbm.hidden_shape(x.shape[1:])
+    return x.astype(crbm.W.dtype, copy=False)
 
 
 def _start(crbm: ConvRBM, data: Array, config: ConvCDConfig, state: ConvState, rng: Any) -> None:
@@ -286,7 +286,9 @@ def train_conv_dbn(
     ValueError
         If the number of configurations is not that of the layers, or as `train_crbm`.
     """
-    configs = per_layer(config, len(dbn.crbms))
+    configs = per_layer(config, len(dbn.crbms), ConvCDConfig)
+    data = images_of(dbn, data, "data")
+    held_out = None if held_out is None else images_of(dbn, held_out, "held-out data")
     state = ConvState() if state is None else state
     dbn.input_norm = mean_norm(rows(data))
     seeds = child_seeds(rng, len(dbn.crbms))

@@ -21,11 +21,13 @@ from typing import Any
 
 from ..backend import Array, array_module, child_seeds, make_rng, matmul, synchronize, take_rows, to_numpy
 from ..evaluate.audit import unit_audit
+from ..images import UNBOUNDED, check_images
 from ..numerics import log_odds
 from ..sdae import DAE, StackedDAE
+from ..settings import check_kind, check_trainable
 from ..tempering import base_rates
-from .greedy import each, mean_norm, per_layer, rows
-from .monitor import MONITOR, EpochStats, TrainingDiverged
+from .greedy import each, mean_norm, per_layer, stack_rows
+from .monitor import MONITOR, EpochStats, TrainingDiverged, warn_if_constant
 from .noise import DenoisingConfig, corrupt, extremes
 from .optim import sgd
 
@@ -91,7 +93,14 @@ def train_dae(
         fewer.
     TrainingDiverged
         If the parameters are no longer finite after an epoch.
+
+    Warns
+    -----
+    ConstantFeatures
+        If at the end no hidden unit varies over the images: there were too few updates.
     """
+    check_kind("config", config, DenoisingConfig)
+    check_trainable(dae.params())
     images = checked(dae, data(0) if callable(data) else data, "data")
     xp = array_module(dae.W)
     held_out = None if held_out is None else checked(dae, held_out, "held-out data")
@@ -114,6 +123,9 @@ def train_dae(
             step(images, order[i], config.rate(epoch + i / n_batches), rng=epoch_rng)
         synchronize(xp)
         state.epoch, rate = epoch + 1, config.rate(epoch + (n_batches - 1) / n_batches)
+        if state.epoch == config.epochs:
+            h = dae.encode(images[:MONITOR])
+            warn_if_constant(h, layer, config.epochs * n_batches, step.batch_size)
         yield _monitor(dae, images, held_out, layer, epoch + 1, rate, time.perf_counter() - started)
 
 
@@ -152,10 +164,10 @@ def train_sdae(
     ValueError
         If the number of configurations is not that of the layers, or as `train_dae`.
     """
-    configs = per_layer(config, len(sdae.daes))
+    configs = per_layer(config, len(sdae.daes), DenoisingConfig)
     state = SDAEState() if state is None else state
-    data = each(lambda images: checked(sdae.daes[0], rows(images), "data"), data)
-    held_out = None if held_out is None else checked(sdae.daes[0], rows(held_out), "held-out data")
+    data = each(lambda images: stack_rows(sdae, images, "data"), data)
+    held_out = None if held_out is None else stack_rows(sdae, held_out, "held-out data")
     sdae.input_norm = mean_norm(data(0) if callable(data) else data)
     seeds = child_seeds(rng, len(sdae.daes))
     for i, (name, dae) in enumerate(zip(sdae.layer_names, sdae.daes, strict=True)):
@@ -170,19 +182,12 @@ def train_sdae(
 
 def checked(dae: DAE, data: Array, name: str, n: int | None = None) -> Array:
     """`data` (N, V) in the type of the parameters, or ValueError if they do not fit the autoencoder or are not `n`."""
-    array_module(dae.W, data)
-    if n is not None and len(data) != n:
-        raise ValueError(f"the {name} are {len(data)} images, the first epoch's were {n}; give all as many")
-    if data.ndim != 2 or data.shape[1] != dae.n_visible or len(data) == 0:
-        raise ValueError(f"expected {name} (N, {dae.n_visible}) with N > 0, got {data.shape}")
-    low, high = float(data.min()), float(data.max())
-    if not math.isfinite(low + high):
-        raise ValueError(f"the {name} contain NaN or infinite values")
-    if not dae.linear and (low < 0 or high > 1):
-        raise ValueError(
-            f"logistic output needs {name} in [0, 1], got {low:g} to {high:g}; rescale them or make the output linear"
-        )
-    return data.astype(dae.W.dtype, copy=False)
+    within = UNBOUNDED if dae.linear else (0.0, 1.0)
+    how = {"shape": (dae.n_visible,), "within": within, "dtype": dae.W.dtype, "xp": array_module(dae.W)}
+    x = check_images(data, name=name, remedy="make the output linear", **how)
+    if n is not None and len(x) != n:
+        raise ValueError(f"the {name} are {len(x)} images, the first epoch's were {n}; give all as many")
+    return x.astype(dae.W.dtype, copy=False)
 
 
 class _Step:

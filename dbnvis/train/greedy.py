@@ -15,8 +15,10 @@ from typing import Any, TypeVar
 
 from ..backend import Array, child_seeds, make_rng
 from ..dbn import DBN
+from ..images import images_of
 from ..rbm import RBM, GaussianRBM
-from .cd import CDState, checked, train_rbm
+from ..settings import check_kind
+from .cd import CDState, train_rbm
 from .config import CDConfig
 from .monitor import EpochStats
 
@@ -69,7 +71,7 @@ def train_dbn(
         If the number of configurations is not that of the layers, an RBM cannot start as the one below transposed, or
         as `train_rbm`.
     """
-    configs = per_layer(config, len(dbn.rbms))
+    configs = per_layer(config, len(dbn.rbms), CDConfig)
     for (below, rbm), chosen in zip(pairwise(dbn.rbms), configs[1:], strict=True):
         kind = "Gaussian" if isinstance(below, GaussianRBM) else "binary"
         if chosen.start == "transposed" and (kind == "Gaussian" or rbm.n_hidden < below.n_visible):
@@ -79,8 +81,8 @@ def train_dbn(
                 "give it as many hidden units or more, or start it at random"
             )
     state = DBNState() if state is None else state
-    data = each(lambda images: checked(dbn.rbms[0], rows(images), "data"), data)
-    held_out = None if held_out is None else rows(held_out)
+    data = each(lambda images: stack_rows(dbn, images, "data"), data)
+    held_out = None if held_out is None else stack_rows(dbn, held_out, "held-out data")
     dbn.input_norm = mean_norm(data(0) if callable(data) else data)
     seeds = child_seeds(rng, len(dbn.rbms))
     for i, (name, rbm) in enumerate(zip(dbn.layer_names, dbn.rbms, strict=True)):
@@ -105,6 +107,12 @@ def train_dbn(
             held_out = None if held_out is None else rbm.mean_h_given_v(held_out)
 
 
+def stack_rows(model: Any, images: Any, name: str) -> Array:
+    """Images (N, *input_shape) or (N, V) for the lowest layer of a stack, (N, V) in its type; ValueError as there."""
+    remedy = "give the model another input_range, and Gaussian or linear units for its pixels"
+    return rows(images_of(model, images, name, remedy))
+
+
 def rows(x: Array) -> Array:
     """Images (N, ...) as (N, V)."""
     return x.reshape(len(x), math.prod(x.shape[1:]))
@@ -120,11 +128,13 @@ def each(function: Callable[[Array], Array], data: Array | Callable[[int], Array
     return (lambda epoch: function(data(epoch))) if callable(data) else function(data)
 
 
-def per_layer(config: C | Sequence[C], n_layers: int) -> list[C]:
-    """One configuration for each layer; ValueError if `config` are more or fewer."""
+def per_layer(config: C | Sequence[C], n_layers: int, kind: type = object) -> list[C]:
+    """One configuration for each layer; ValueError if `config` are more or fewer, TypeError if one is no `kind`."""
     configs = list(config) if isinstance(config, Sequence) else [config] * n_layers
     if len(configs) != n_layers:
         raise ValueError(f"got {len(configs)} configurations for {n_layers} layers")
+    for each_config in configs:
+        check_kind("config", each_config, kind)
     return configs
 
 

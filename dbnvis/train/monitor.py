@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass
 
 from ..backend import Array, array_module, to_numpy
 from ..evaluate.audit import UnitAudit, unit_audit
 from ..rbm import RBM
 
+CONSTANT = 0.05  # standard deviation of a hidden mean over the images, below which it is the same for all
 MONITOR = 2000  # images that the monitoring of an epoch looks at, of training and of held-out data each
 
 
@@ -38,6 +40,22 @@ class EpochStats:
 
 class TrainingDiverged(FloatingPointError):
     """Parameters became infinite or not a number."""
+
+
+class ConstantFeatures(UserWarning):
+    """After training, the hidden units are the same for every image."""
+
+
+def warn_if_constant(h: Array, layer: str, updates: int, batch_size: int) -> None:
+    """Warn with ConstantFeatures if no column of the hidden means `h` (N, H) of several images varies over them."""
+    spread = float(h.std(axis=0).max())
+    if len(h) > 1 and spread < CONSTANT:
+        warnings.warn(
+            f"layer {layer}: no hidden unit varies over the images (largest standard deviation {spread:.4f}) after "
+            f"{updates} updates of {batch_size} images each; take a smaller batch_size, such as 10, or more epochs",
+            ConstantFeatures,
+            stacklevel=3,
+        )
 
 
 def monitor(

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from ..backend import Array, array_module
 from ..sdae import DAE
-from .config import check_count
+from ..settings import check_settings
 
 EXTREMES, SAMPLE = (0.01, 0.99), 10_000  # quantiles that salt and pepper take of real-valued data; images looked at
 
@@ -50,21 +50,16 @@ class DenoisingConfig:
     `train_dae` and `train_sdae` train what they are given."""
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size"):
-            check_count(name, getattr(self, name), 1)
-        for name in ("noise_level", "learning_rate", "weight_decay"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise ValueError(f"{name} must be a finite number of at least 0, got {getattr(self, name)}")
-        if not 0 <= self.momentum < 1:
-            raise ValueError(f"momentum must lie in [0, 1), got {self.momentum}")
-        if not 0 < self.start_activity < 1:
-            raise ValueError(f"start_activity must lie between 0 and 1, got {self.start_activity}")
-        for name, choices in (
-            ("noise", ("salt-and-pepper", "masking", "gaussian")),
-            ("schedule", ("linear", "constant")),
-        ):
-            if getattr(self, name) not in choices:
-                raise ValueError(f"{name} must be {' or '.join(choices)}, got {getattr(self, name)!r}")
+        check_settings(
+            self,
+            noise_level="[0, inf)",
+            epochs="[1, inf)",
+            batch_size="[1, inf)",
+            learning_rate="[0, inf)",
+            momentum="[0, 1)",
+            start_activity="(0, 1)",
+            weight_decay="[0, inf)",
+        )
         if self.noise != "gaussian" and self.noise_level > 1:
             raise ValueError(f"noise_level of {self.noise} is a chance, at most 1, got {self.noise_level}")
 

@@ -9,6 +9,7 @@ from typing import Any
 from ..backend import Array, array_module
 from ..convolution import ReLU
 from ..evaluate.audit import duplicate_units
+from ..images import image_of, images_of
 from .responses import passes
 
 MANY = 0.5  # of a layer's units: where more are dead, the start is not to blame
@@ -17,7 +18,7 @@ BLOWN = 3.0  # times the median norm of a layer's weights, beyond which a unit's
 
 def maps(model: Any, image: Array, addresses: Sequence[str]) -> dict[str, Array]:
     """What `image` (*input_shape) leaves at each of `addresses`, by address: (C, rows, columns) or (H,)."""
-    return {address: x[0] for address, x in next(passes(model, image[None], addresses)).items()}
+    return {address: x[0] for address, x in next(passes(model, image_of(model, image)[None], addresses)).items()}
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ class Statistics:
 
 def statistics(model: Any, images: Array, layers: Sequence[str]) -> dict[str, Statistics]:
     """Statistics of the channels of `layers` over images (N, *input_shape), by layer, in one pass."""
-    xp, parts = array_module(images), {layer: [] for layer in layers}  # type: ignore[var-annotated]
+    images = images_of(model, images)
+    xp, parts = model.xp, {layer: [] for layer in layers}  # type: ignore[var-annotated]
     for batch in passes(model, images, [address for layer in layers for address in (f"{layer}.pre", layer)]):
         for layer in layers:
             pre, post = (batch[address].reshape(*batch[address].shape[:2], -1) for address in (f"{layer}.pre", layer))

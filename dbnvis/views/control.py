@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from ..backend import Array, array_module
+from ..backend import Array, array_module, check_rng
 
 WINDOW = 7  # side of the window of the structural similarity, pixels
 
@@ -42,7 +42,7 @@ def randomized(model: Any, *, rng: Any) -> Iterator[tuple[str, Any]]:
 
 def _drawn(x: Array, rng: Any) -> Array:
     """Normal numbers of mean 0 and the mean square of x, in its shape."""
-    return rng.standard_normal(x.shape, dtype=x.dtype) * array_module(x).sqrt((x * x).mean())
+    return check_rng(rng).standard_normal(x.shape, dtype=x.dtype) * array_module(x).sqrt((x * x).mean())
 
 
 def rank_correlation(a: Array, b: Array) -> Array:

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..backend import Array, array_module, to_numpy
+from ..backend import Array, to_numpy
+from ..images import images_of
 from .responses import passes, peaks_of
 
 COMPONENTS = 50
@@ -47,10 +48,12 @@ def tsne(codes: Array, *, perplexity: float = 30.0, seed: int) -> Array:
 
 def codes(model: Any, images: Array, layer: str) -> Array:
     """What `layer` makes of images (N, *input_shape), as rows (N, D); "input": the pixels."""
-    xp = array_module(images)
+    images = images_of(model, images)
     if layer == "input":
         return images.reshape(len(images), -1)
-    return xp.concatenate([batch[layer].reshape(len(batch[layer]), -1) for batch in passes(model, images, [layer])])
+    return model.xp.concatenate(
+        [batch[layer].reshape(len(batch[layer]), -1) for batch in passes(model, images, [layer])]
+    )
 
 
 def responses_of_units(model: Any, images: Array, layers: Sequence[str]) -> tuple[list[tuple[str, int]], Array]:
@@ -63,7 +66,7 @@ def responses_of_units(model: Any, images: Array, layers: Sequence[str]) -> tupl
     rows : array (U, N)
         Mean 0 and variance 1, so that a distance says how little two units correlate.
     """
-    xp, units, rows = array_module(images), [], []
+    xp, units, rows = model.xp, [], []
     for layer, (peaks, _) in peaks_of(model, images, layers).items():
         spread, highest = peaks.std(axis=0), peaks.max(axis=0)
         kept = [j for j, x in enumerate(((spread > 1e-6) & (highest > 0)).tolist()) if x]

@@ -28,9 +28,9 @@ from typing import Any
 
 from ..backend import Array, array_module
 from ..convolution import Channels, Conv2D, MaxPool2D, ReLU
+from ..images import images_of
 from ..layers import Dense, Flatten, Identity, Network, Pullback, Softmax
-from ..visualize.base import Unit, as_units, one_hot
-from .responses import check_shape
+from ..visualize.base import Unit, as_units, one_hot, parse_units
 
 Rule = Callable[[Array, Array], Array]
 
@@ -110,7 +110,8 @@ def gradients(model: Any, images: Array, units: Sequence[Unit | str], rule: str 
     ValueError
         If the images do not fit the model, there is not one unit per image, or the rule is unknown or undefined.
     """
-    check_shape(model, images)
+    images = images_of(model, images)
+    units = parse_units(units)
     if len(units) != len(images):
         raise ValueError(f"expected one unit per image, got {len(units)} units and {len(images)} images")
     layer, numbers = as_units(model, units)

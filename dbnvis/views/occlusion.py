@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..backend import Array, array_module
-from ..visualize.base import Unit, as_units, one_hot
+from ..images import image_of
+from ..settings import check_settings
+from ..visualize.base import Unit, as_units, one_hot, parse_units
 from .responses import passes
 
 
@@ -29,11 +31,7 @@ class Occlusion:
     """Pixel value of the square."""
 
     def __post_init__(self) -> None:
-        for name in ("patch", "stride"):
-            if getattr(self, name) != int(getattr(self, name)) or getattr(self, name) < 1:
-                raise ValueError(f"{name} must be an integer of at least 1, got {getattr(self, name)}")
-        if not abs(self.fill) < float("inf"):
-            raise ValueError(f"fill must be a finite pixel value, got {self.fill}")
+        check_settings(self, patch="[1, inf)", stride="[1, inf)")
 
     def covered(self, image: Array) -> Array:
         """Copies of image (..., height, width), one per place: (rows, columns, ..., height, width).
@@ -61,7 +59,8 @@ class Occlusion:
 
         See `located` for the position at which a channel responds most to the whole image.
         """
-        parsed = tuple(unit if isinstance(unit, Unit) else Unit.parse(unit) for unit in units)
+        image = image_of(model, image)
+        parsed = tuple(parse_units(units))
         readers = [(f"{unit.layer}.pre", one_hot(model, *_number(model, unit))) for unit in parsed]
 
         def readings(found: dict[str, Array]) -> Array:
@@ -72,6 +71,7 @@ class Occlusion:
 
     def top_channel(self, model: Any, image: Array, layer: str) -> OcclusionMaps:
         """Cover `image` and sum the activation of the channel of `layer` that responds most to the whole image."""
+        image = image_of(model, image)
         whole = next(passes(model, image[None], [layer]))[layer]
         totals = whole.reshape(*whole.shape[:2], -1).sum(axis=-1)[0]
         top = int(totals.argmax())

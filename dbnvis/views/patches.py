@@ -17,6 +17,7 @@ from typing import Any
 
 from ..backend import Array, array_module
 from ..convnet import ReceptiveField
+from ..images import images_of
 from ..visualize.base import Unit
 from .gradients import gradients
 from .responses import at, passes, peaks_of
@@ -92,6 +93,7 @@ def top_patches(
     ArithmeticError
         If a patch alone excites its unit otherwise than its image did.
     """
+    images = images_of(model, images)
     if not 1 <= k <= len(images):
         raise ValueError(f"k must lie between 1 and the {len(images)} images, got {k}")
     xp, layer = array_module(images), units[0].layer

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..backend import Array, array_module
-from ..visualize.base import Unit, as_units
+from ..images import image_of, images_of
+from ..visualize.base import Unit, as_units, parse_units
 
 BATCH = 250  # images passed up at once: a convolutional layer's maps are large
 
@@ -20,11 +21,11 @@ def passes(model: Any, images: Array, addresses: Sequence[str]) -> Iterator[dict
     Raises
     ------
     ValueError
-        If the images have another shape than the model's input.
+        If the images do not fit the model's input or its pixels' range (`images_of`).
     KeyError
         If there is no such address; the message lists those that exist.
     """
-    check_shape(model, images)
+    images = images_of(model, images)
     layers = model.network.layers
     last = max((model.network.upto(address) for address in addresses), key=lambda part: len(part.layers))
     for start in range(0, len(images), BATCH):
@@ -34,12 +35,6 @@ def passes(model: Any, images: Array, addresses: Sequence[str]) -> Iterator[dict
             if address in addresses:
                 found[address] = x
         yield found
-
-
-def check_shape(model: Any, images: Array) -> None:
-    """ValueError unless `images` is (N, *input_shape) of `model`, N at least 1."""
-    if tuple(images.shape[1:]) != tuple(model.input_shape) or not len(images):
-        raise ValueError(f"expected images of shape (N, {', '.join(map(str, model.input_shape))}), got {images.shape}")
 
 
 def peaks(pre: Array) -> tuple[Array, Array]:
@@ -55,7 +50,7 @@ def peaks(pre: Array) -> tuple[Array, Array]:
 
 def peaks_of(model: Any, images: Array, layers: Sequence[str]) -> dict[str, tuple[Array, Array]]:
     """`peaks` of every channel of `layers` over images (N, *input_shape), by layer: values (N, C), positions (N, C)."""
-    xp, found = array_module(images), {layer: ([], []) for layer in layers}  # type: ignore[var-annotated]
+    xp, found = model.xp, {layer: ([], []) for layer in layers}  # type: ignore[var-annotated]
     for batch in passes(model, images, [f"{layer}.pre" for layer in layers]):
         for layer, parts in found.items():
             for part, x in zip(parts, peaks(batch[f"{layer}.pre"]), strict=True):
@@ -77,9 +72,8 @@ def located(model: Any, image: Array, units: Sequence[Unit | str]) -> list[Unit]
     ValueError, KeyError
         If a unit does not exist (`visualize.as_units`), or the image does not fit the model.
     """
-    found = []
-    for text in units:
-        unit = text if isinstance(text, Unit) else Unit.parse(text)
+    found, image = [], image_of(model, image)
+    for unit in parse_units(units):
         as_units(model, [unit])
         if unit.position is None and len(model.layer_shape(unit.layer)) > 1:
             _, where = peaks_of(model, image[None], [unit.layer])[unit.layer]

@@ -14,7 +14,8 @@ from typing import Any, ClassVar, Literal
 
 from ..backend import Array, child_seeds
 from ..evaluate.scores import input_norm, rescale
-from .base import Unit, UnitImages, as_units, check_choices, neighbours, unit_at, unit_images, unit_rngs
+from ..settings import check_settings, check_value
+from .base import Unit, UnitImages, as_units, neighbours, unit_at, unit_images, unit_rngs
 
 # Neighbours climb together, whether asked for or not: a matrix product's last bits depend on all of its rows, and
 # a unit's picture must not depend on its company. Enough rows for a fast product, few enough for the cache.
@@ -56,23 +57,27 @@ class ActivationMaximization:
     tolerance: float = 1e-5
     """A start stops when 10 steps have not raised its activation by more than this fraction."""
 
+    def __post_init__(self) -> None:
+        check_settings(
+            self,
+            starts="[1, inf)",
+            norm="(0, 1e15]",
+            step="(0, 1e15]",
+            max_steps="[1, inf)",
+            tolerance="[0, inf)",
+        )
+
     def __call__(self, model: Any, units: Sequence[Unit | str], *, rng: Any, images: Array | None = None) -> UnitImages:
         """Maximize `units` of one layer; see `UnitImages`.
 
         Raises
         ------
         ValueError
-            If a setting makes no sense or a unit does not exist.
+            If a unit does not exist, or the model knows no norm above 0.
         """
-        check_choices(self)
-        if self.starts < 1 or self.max_steps < 1 or not self.step > 0:
-            raise ValueError(
-                f"starts, max_steps and step must be positive, got {self.starts}, {self.max_steps}, {self.step}"
-            )
         layer, indices = as_units(model, units)
         norm = self.norm if self.norm is not None else input_norm(model)
-        if not norm > 0:
-            raise ValueError(f"norm must be positive, got {norm}")
+        check_value("norm", norm, float, "(0, 1e15]")
         (seed,) = child_seeds(rng, 1)
         parts, climbed = [], []
         # A pass through maps costs so much that units there climb alone.

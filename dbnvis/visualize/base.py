@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
 from functools import total_ordering
-from typing import Any, ClassVar, Literal, Protocol, get_args, get_origin, get_type_hints
+from numbers import Integral
+from typing import Any, ClassVar, Protocol
 
 from ..backend import Array, array_module, make_rng, to_numpy
 from ..convnet import Position, centre, unit_number, unit_place
 from ..evaluate.scores import unit_scores
+from ..settings import shown
 
 MEMORY = 256 * 2**20  # bytes that the arrays of a chunk of units may take
 
@@ -43,11 +45,11 @@ class Unit:
     @classmethod
     def parse(cls, text: str) -> Unit:
         """Read `h3:17`, `conv2:5@3,4` or `conv2:5@mean`; ValueError for anything else."""
-        match = re.fullmatch(r"\s*(\w+):(\d+)(?:@(mean|(\d+),(\d+)))?\s*", text)
-        if match is None:
+        match = isinstance(text, str) and re.fullmatch(r"\s*(\w+):(\d+)(?:@(mean|(\d+),(\d+)))?\s*", text)
+        if not match:
             raise ValueError(
-                f"a unit is written LAYER:INDEX, such as h3:17; got {text!r} (a channel of a convolutional layer may "
-                "have a position, conv2:5@3,4, or @mean)"
+                f"a unit is written LAYER:INDEX, such as h3:17; got {shown(text)} (a channel of a convolutional layer "
+                "may have a position, conv2:5@3,4, or @mean)"
             )
         layer, index, position, row, column = match.groups()
         if row is None:
@@ -122,7 +124,16 @@ class Visualizer(Protocol):
     ) -> UnitImages: ...
 
 
-def as_units(model: Any, units: Sequence[Unit | str]) -> tuple[str, list[int]]:
+def parse_units(units: Sequence[Unit | str] | Unit | str) -> list[Unit]:
+    """`units`, each of which may be written as `Unit.parse` reads it; a single one is a list of one."""
+    if isinstance(units, (Unit, str)):
+        units = [units]
+    elif not isinstance(units, Iterable):
+        raise ValueError(f"expected units such as ['h3:17'], got {shown(units)}")
+    return [unit if isinstance(unit, Unit) else Unit.parse(unit) for unit in units]
+
+
+def as_units(model: Any, units: Sequence[Unit | str] | Unit | str) -> tuple[str, list[int]]:
     """Check `units` against `model`: their common layer and their numbers in it.
 
     A dense unit's number is its index; that of a channel at a position is in `convnet`.
@@ -135,7 +146,7 @@ def as_units(model: Any, units: Sequence[Unit | str]) -> tuple[str, list[int]]:
     KeyError
         If the layer does not exist.
     """
-    parsed = [unit if isinstance(unit, Unit) else Unit.parse(unit) for unit in units]
+    parsed = parse_units(units)
     layers = sorted({unit.layer for unit in parsed})
     if len(layers) != 1:
         raise ValueError(f"expected units of one layer, got {', '.join(layers) if layers else 'no unit'}")
@@ -146,7 +157,7 @@ def as_units(model: Any, units: Sequence[Unit | str]) -> tuple[str, list[int]]:
         raise KeyError(f"no layer {layer!r}; the model has {', '.join(nearest + others)}")
     size, *maps = shape = model.layer_shape(layer)
     for unit in parsed:
-        if not 0 <= unit.index < size:
+        if not (isinstance(unit.index, Integral) and 0 <= unit.index < size):
             raise ValueError(f"no unit {unit}; layer {layer} has units {layer}:0 to {layer}:{size - 1}")
         if unit.position is not None and not maps:
             raise ValueError(f"no unit {unit}; the units of layer {layer} are dense and have no positions")
@@ -181,13 +192,6 @@ def neighbours(model: Any, layer: str, number: int, size: int) -> range:
     index = number % channels
     first, end = number - index % size, number - index + channels
     return range(first, min(first + size, end))
-
-
-def check_choices(method: Any) -> None:
-    """ValueError if a setting of `method` declared as a Literal holds none of its values."""
-    for name, hint in get_type_hints(type(method)).items():
-        if get_origin(hint) is Literal and getattr(method, name) not in get_args(hint):
-            raise ValueError(f"{name} must be {' or '.join(get_args(hint))}, got {getattr(method, name)!r}")
 
 
 def unit_images(

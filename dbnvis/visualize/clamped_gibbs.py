@@ -18,9 +18,11 @@ from ..backend import Array, UnitStreams, array_module, bernoulli, child_seeds, 
 from ..backend.clusters import cluster_centres
 from ..evaluate import activity, chains
 from ..evaluate.chains import LEVEL, MIXED
+from ..images import images_of
 from ..rbm import RBM, clamp, gibbs
+from ..settings import check_settings
 from ..tempering import Tempered, base_rates
-from .base import MEMORY, Unit, UnitImages, as_units, check_choices, chunks, unit_images, unit_rngs
+from .base import MEMORY, Unit, UnitImages, as_units, chunks, unit_images, unit_rngs
 
 STARTS = 10_000  # training images at the most from which chains start
 SKETCH = 32  # random directions of the hidden layer along which chains are recorded
@@ -74,6 +76,17 @@ class ClampedGibbs:
     diagnose: bool = False
     """Also run chains from the other start and estimate how often the unit is on; takes four times as long."""
 
+    def __post_init__(self) -> None:
+        check_settings(
+            self,
+            chains="[1, inf)",
+            burn_in="[0, inf)",
+            draws="[1, inf)",
+            thin="[1, inf)",
+            shown="[0, inf)",
+            temperatures="[1, 1000]",
+        )
+
     def __call__(self, model: Any, units: Sequence[Unit | str], *, rng: Any, images: Array | None = None) -> UnitImages:
         """Sample with each of `units` of one layer held on; see `UnitImages`.
 
@@ -82,20 +95,12 @@ class ClampedGibbs:
         TypeError
             If the model has no p(v | h) to sample from.
         ValueError
-            If a setting makes no sense, or images are needed and absent.
+            If images are needed and absent.
         """
         if not hasattr(model, "sample_decode"):
             raise TypeError(
                 f"{type(model).__name__} has no p(v | h), so a unit cannot be held on while sampling; "
                 "use activation maximization or sampling by evidence"
-            )
-        check_choices(self)
-        if self.temperatures < 1:
-            raise ValueError(f"temperatures must be at least 1, got {self.temperatures}")
-        if min(self.chains, self.draws, self.thin) < 1 or min(self.burn_in, self.shown) < 0:
-            raise ValueError(
-                "chains, draws and thin must be at least 1, burn_in and shown at least 0; got "
-                f"{self.chains}, {self.draws}, {self.thin}, {self.burn_in}, {self.shown}"
             )
         layer, indices = as_units(model, units)
         start = self.start if self.start != "auto" else ("noise" if images is None else "data")
@@ -109,7 +114,7 @@ class ClampedGibbs:
                 f"tempered chains and diagnose are written for fully connected RBMs, {type(model).__name__} has others"
                 "; leave both settings out"
             )
-        codes = None if images is None else model.visible(images[:STARTS], layer)
+        codes = None if images is None else model.visible(images_of(model, images[:STARTS]), layer)
         sampler = _Sampler(self, model, layer, codes, child_seeds(rng, 4))
         row = 2 * rbm.n_visible + 3 * rbm.n_hidden + 2 * model.rbms[0].n_visible + self.draws * self.thin * SKETCH
         parts = [

@@ -36,10 +36,12 @@ from typing import Any, ClassVar, Literal
 from ..backend import Array, UnitStreams, array_module, child_seeds, make_rng
 from ..evaluate.chains import MIXED, binary_scale_reduction, integrated_time
 from ..evaluate.scores import pre_activations
+from ..images import images_of
 from ..layers import Softmax
 from ..numerics import log_mean_exp, softplus
 from ..rbm import GaussianRBM
-from .base import Unit, UnitImages, as_units, check_choices, chunks, unit_images, unit_rngs
+from ..settings import check_settings
+from .base import Unit, UnitImages, as_units, chunks, unit_images, unit_rngs
 
 STARTS = 2_000  # training images at the most from which chains start
 SKETCH = 32  # random directions of the top hidden layer along which chains are recorded
@@ -89,6 +91,19 @@ class EvidenceSampling:
     """data: training images drawn in proportion to the unit's evidence; noise: fair coins; auto: data where images
     are at hand."""
 
+    def __post_init__(self) -> None:
+        check_settings(
+            self,
+            chains="[1, inf)",
+            burn_in="[0, inf)",
+            draws="[1, inf)",
+            thin="[1, inf)",
+            sweeps="[1, inf)",
+            share="(0, 1]",
+            beta="[0, inf)",
+            shown="[0, inf)",
+        )
+
     def __call__(self, model: Any, units: Sequence[Unit | str], *, rng: Any, images: Array | None = None) -> UnitImages:
         """Sample with each of `units` of one layer held on; see `UnitImages`.
 
@@ -97,7 +112,7 @@ class EvidenceSampling:
         TypeError
             If there is no prior.
         ValueError
-            If a setting makes no sense, the prior makes other images than the model takes, or images are needed and
+            If the prior makes other images than the model takes, or images are needed and
             absent.
         """
         prior = self._checked_prior(model)
@@ -105,10 +120,9 @@ class EvidenceSampling:
         start = self.start if self.start != "auto" else ("noise" if images is None else "data")
         if start == "data" and images is None:
             raise ValueError("start 'data' needs images; pass images=... or use start='noise'")
+        images = None if images is None else images_of(model, images[:STARTS])
         xp, (seed, shared_seed) = model.xp, child_seeds(rng, 2)
-        weights = (
-            None if start == "noise" or images is None else _evidence(model, layer, indices, images[:STARTS], self.beta)
-        )
+        weights = None if start == "noise" or images is None else _evidence(model, layer, indices, images, self.beta)
         coins = make_rng(xp, shared_seed).random((prior.rbms[-1].n_hidden, SKETCH))
         sketch = xp.where(coins < 0.5, -1.0, 1.0).astype(model.dtype)
         row = 4 * sum(prior.sizes) + self.draws * self.thin * SKETCH
@@ -125,16 +139,6 @@ class EvidenceSampling:
         return unit_images(bare, model, layer, indices, pictures, notes=notes, extras=found, **resolved)
 
     def _checked_prior(self, model: Any) -> Any:
-        check_choices(self)
-        if min(self.chains, self.draws, self.thin, self.sweeps) < 1 or min(self.burn_in, self.shown) < 0:
-            raise ValueError(
-                "chains, draws, thin and sweeps must be at least 1, burn_in and shown at least 0; got "
-                f"{self.chains}, {self.draws}, {self.thin}, {self.sweeps}, {self.burn_in}, {self.shown}"
-            )
-        if not 0 < self.share <= 1 or not 0 <= self.beta < math.inf:
-            raise ValueError(
-                f"share must lie in (0, 1] and beta be a finite number of at least 0, got {self.share}, {self.beta}"
-            )
         prior = model if self.prior is None else self.prior
         if not hasattr(prior, "rbms"):
             raise TypeError(

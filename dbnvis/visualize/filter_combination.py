@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 from ..backend import Array, array_module
-from .base import Unit, UnitImages, as_units, check_choices, one_hot, unit_images
+from ..settings import check_settings
+from .base import Unit, UnitImages, as_units, one_hot, unit_images
 
 
 def combined_inputs(model: Any) -> list[int]:
@@ -42,6 +43,9 @@ class FilterCombination:
     rank: Literal["magnitude", "positive"] = "magnitude"
     """magnitude: the k largest |weight|, both signs; positive: the k largest weights, negative ones left out."""
 
+    def __post_init__(self) -> None:
+        check_settings(self)
+
     def __call__(
         self, model: Any, units: Sequence[Unit | str], *, rng: Any = None, images: Array | None = None
     ) -> UnitImages:
@@ -52,7 +56,6 @@ class FilterCombination:
         ValueError
             If k is not between 1 and the size of every layer combined, or a unit does not exist.
         """
-        check_choices(self)
         layer, indices = as_units(model, units)
         network = model.network.upto(f"{layer}.pre")
         names = list(network.layers)

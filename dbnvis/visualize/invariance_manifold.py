@@ -16,8 +16,9 @@ from typing import Any, ClassVar, Literal
 from ..backend import Array, array_module, child_seeds, make_rng, move
 from ..evaluate.curvature import CURVATURES, Function, random_tangent, tangent_curvatures
 from ..layers import Network, Trainable
+from ..settings import check_settings
 from .activation_maximization import ActivationMaximization
-from .base import Unit, UnitImages, as_units, check_choices, unit_at, unit_images, unit_rngs
+from .base import Unit, UnitImages, as_units, unit_at, unit_images, unit_rngs
 
 CLIMB, POLISH = 60, 300  # steps at the most of every re-maximization, and of the optimum's own
 FIRST, GROW, SHRINK = 0.02, 1.5, 0.5  # of a step in the unit sphere; its change after a success, after a failure
@@ -63,21 +64,30 @@ class InvarianceManifold:
     norm: float | None = None
     """Euclidean norm of the input; the training images' mean norm if absent."""
 
+    def __post_init__(self) -> None:
+        check_settings(
+            self, max_angle="(0, 180)", step="[1e-3, 180)", shown="[1, inf)", starts="[1, inf)", norm="(0, 1e15]"
+        )
+        if self._n_steps < self.shown:
+            raise ValueError(
+                f"expected a step for each of the {self.shown} pictures on either way, got {self._n_steps}: "
+                f"max_angle {self.max_angle:g}, step {self.step:g}"
+            )
+
+    @property
+    def _n_steps(self) -> int:
+        """Of the trace, on either way."""
+        return round(self.max_angle / self.step)
+
     def __call__(self, model: Any, units: Sequence[Unit | str], *, rng: Any, images: Array | None = None) -> UnitImages:
         """Trace `units` of one layer; see `UnitImages`.
 
         Raises
         ------
         ValueError
-            If a setting makes no sense, a unit sees fewer than 2 CURVATURES + 2 pixels, or does not exist.
+            If a unit sees fewer than 2 CURVATURES + 2 pixels, or does not exist.
         """
-        check_choices(self)
-        n_steps = round(self.max_angle / self.step) if self.step > 0 else 0
-        if not (n_steps >= self.shown >= 1 and 0 < self.max_angle < 180):
-            raise ValueError(
-                "expected max_angle between 0 and 180 degrees and at least 1 picture and a step for each; got "
-                f"max_angle {self.max_angle}, step {self.step}, shown {self.shown}"
-            )
+        n_steps = self._n_steps
         layer, indices = as_units(model, units)
         for index in indices:
             _, shape = _seen(model, layer, index)

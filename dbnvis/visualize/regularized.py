@@ -16,8 +16,9 @@ from typing import Any, ClassVar, Literal
 
 from ..backend import Array, UnitStreams, array_module, child_seeds
 from ..layers import Network
+from ..settings import check_settings
 from .activation_maximization import RESTARTS, darken_unseen, fresh_noise
-from .base import Unit, UnitImages, as_units, check_choices, neighbours, unit_at, unit_images, unit_rngs
+from .base import Unit, UnitImages, as_units, neighbours, unit_at, unit_images, unit_rngs
 
 BLOCK = 10  # neighbours that climb together, asked for or not, as in `activation_maximization`; all classes of digits
 TRUNCATE = 4.0  # standard deviations at which the Gaussian ends, as SciPy's does
@@ -74,13 +75,34 @@ class RegularizedOptimization:
     constraint: Literal["box", "none"] = "box"
     """box: pixels stay in the input range; none: they are free (Simonyan et al. 2014)."""
 
+    def __post_init__(self) -> None:
+        check_settings(
+            self,
+            starts="[1, inf)",
+            steps="[1, inf)",
+            length="(0, inf)",
+            gain="(0, inf)",
+            rate="(0, inf)",
+            decay="[0, 1)",
+            blur_width="[0, inf)",
+            blur_every="[0, inf)",
+            norm_percentile="[0, 100]",
+            contribution_percentile="[0, 100]",
+            penalty="[0, inf)",
+            jitter="[0, inf)",
+            noise="[0, inf)",
+            pixels="(0, inf)",
+        )
+        if self.length is not None and self.gain is not None:
+            raise ValueError(f"length and gain both choose the step; leave one out, got {self.length} and {self.gain}")
+
     def __call__(self, model: Any, units: Sequence[Unit | str], *, rng: Any, images: Array | None = None) -> UnitImages:
         """Maximize `units` of one layer; see `UnitImages`.
 
         Raises
         ------
         ValueError
-            If a setting makes no sense, also for images of one axis, or a unit does not exist.
+            If a setting makes no sense for images of one axis, or a unit does not exist.
         """
         self._check(model)
         layer, indices = as_units(model, units)
@@ -101,25 +123,6 @@ class RegularizedOptimization:
         return unit_images(self, model, layer, indices, _reordered(x, order), notes=notes, extras=extras)
 
     def _check(self, model: Any) -> None:
-        check_choices(self)
-        if self.starts < 1 or self.steps < 1 or not self.rate > 0 or not self.pixels > 0:
-            raise ValueError(
-                "starts, steps, rate and pixels must be positive, got "
-                f"{self.starts}, {self.steps}, {self.rate}, {self.pixels}"
-            )
-        for name in ("length", "gain"):
-            if getattr(self, name) is not None and not 0 < getattr(self, name) < math.inf:
-                raise ValueError(f"{name} must be absent or a positive number, got {getattr(self, name)}")
-        if self.length is not None and self.gain is not None:
-            raise ValueError(f"length and gain both choose the step; leave one out, got {self.length} and {self.gain}")
-        if not 0 <= self.decay < 1:
-            raise ValueError(f"decay must lie in [0, 1), got {self.decay}")
-        for name in ("blur_width", "blur_every", "penalty", "jitter", "noise"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise ValueError(f"{name} must be a finite number of at least 0, got {getattr(self, name)}")
-        for name in ("norm_percentile", "contribution_percentile"):
-            if not 0 <= getattr(self, name) <= 100:
-                raise ValueError(f"{name} must lie in [0, 100], got {getattr(self, name)}")
         if len(model.input_shape) < 2 and ((self.blur_width and self.blur_every) or self.jitter):
             raise ValueError(
                 f"images of shape {tuple(model.input_shape)} have no rows and columns to blur or move; set blur_width "

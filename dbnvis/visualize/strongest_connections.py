@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ..backend import Array
+from ..settings import check_settings
 from .base import Unit, UnitImages, as_units, unit_images
 
 
@@ -33,6 +34,9 @@ class StrongestConnections:
 
     k: int = 9
     """Filters per unit."""
+
+    def __post_init__(self) -> None:
+        check_settings(self)
 
     def __call__(
         self, model: Any, units: Sequence[Unit | str], *, rng: Any = None, images: Array | None = None

@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 
 from ..backend import Array
 from ..evaluate.scores import pre_activations
+from ..images import images_of
+from ..settings import check_settings
 from .base import Unit, UnitImages, as_units, unit_images
 
 
@@ -27,6 +29,9 @@ class TopImages:
     k: int = 9
     """Images per unit."""
 
+    def __post_init__(self) -> None:
+        check_settings(self)
+
     def __call__(
         self, model: Any, units: Sequence[Unit | str], *, rng: Any = None, images: Array | None = None
     ) -> UnitImages:
@@ -40,6 +45,7 @@ class TopImages:
         layer, indices = as_units(model, units)
         if images is None:
             raise ValueError("TopImages needs training images; pass images=... (or a data set on the command line)")
+        images = images_of(model, images)
         if not 1 <= self.k <= len(images):
             raise ValueError(f"k must lie between 1 and the {len(images)} images, got {self.k}")
         xp = model.xp
