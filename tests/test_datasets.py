@@ -55,14 +55,14 @@ def place(folder, files=FILES, suffix=".gz"):
 
 @pytest.fixture
 def places(tmp_path, monkeypatch):
-    """Replace all of the search order by empty folders, and MNIST by the small files."""
+    """Replace all of the search order by empty folders, none of them named, and MNIST by the small files."""
     (tmp_path / "checkout" / "dbnvis" / "datasets").mkdir(parents=True)
     (tmp_path / "checkout" / "setup.cfg").touch()
     module = sys.modules["dbnvis.datasets.fetch"]
     monkeypatch.setattr(module, "__file__", str(tmp_path / "checkout" / "dbnvis" / "datasets" / "fetch.py"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(module, "cache", lambda: tmp_path / "cache" / "dbnvis")
-    monkeypatch.setenv("DBNVIS_DATA", str(tmp_path / "environment"))
+    monkeypatch.delenv("DBNVIS_DATA", raising=False)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setitem(datasets.DATASETS, "mnist", small_spec())
     return {
@@ -137,12 +137,117 @@ def test_files_are_found_in_a_subfolder_or_the_folder_itself(places, inner, suff
     assert_is_small(datasets.load("mnist", str(places["argument"]), download=False))
 
 
-def test_search_order(places):
-    order = ["argument", "environment", "checkout", "cache"]
-    for name in reversed(order):
+def test_search_order(places, monkeypatch):
+    """A folder that the user names is the only one searched."""
+    for name in ("cache", "checkout"):
         folder = place(places[name] / "mnist")
-        assert datasets.locate("mnist", places["argument"]) == folder
-    assert datasets.locate("mnist") == places["environment"] / "mnist"
+        assert datasets.locate("mnist") == folder
+    for name in ("environment", "argument"):
+        places[name].mkdir()
+    monkeypatch.setenv("DBNVIS_DATA", str(places["environment"]))
+    assert datasets.locate("mnist") is None
+    place(places["environment"])
+    assert datasets.locate("mnist") == places["environment"]
+    assert datasets.locate("mnist", places["argument"]) is None
+    place(places["argument"])
+    assert datasets.locate("mnist", places["argument"]) == places["argument"]
+
+
+@pytest.mark.parametrize("inner", [".", "mnist", "MNIST/raw"])
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_dotted_names_and_torchvisions_folder(places, inner, suffix):
+    dotted = {name.replace("-idx", ".idx"): content for name, content in FILES.items()}
+    place(places["argument"] / inner, dotted, suffix)
+    data = datasets.load("mnist", places["argument"])
+    assert_is_small(data)
+    assert data.folder == places["argument"] / inner and data.source == f"mnist from {data.folder}"
+
+
+def test_torchvisions_folder_of_fashion_mnist_is_not_that_of_mnist(places, monkeypatch):
+    monkeypatch.setitem(datasets.DATASETS, "fashion-mnist", small_spec(elsewhere=("FashionMNIST/raw",)))
+    place(places["argument"] / "FashionMNIST" / "raw")
+    assert datasets.locate("mnist", places["argument"]) is None
+    assert_is_small(datasets.load("fashion-mnist", places["argument"]))
+
+
+def named_in_vain(places, monkeypatch, how):
+    """Name a folder that holds something else than MNIST, while MNIST lies in the cache and in the checkout."""
+    place(places["cache"] / "mnist")
+    place(places["checkout"] / "mnist")
+    places[how].mkdir(exist_ok=True)
+    if how == "environment":
+        monkeypatch.setenv("DBNVIS_DATA", str(places[how]))
+        return None
+    return places[how]
+
+
+@pytest.mark.parametrize("how", ["argument", "environment"])
+@pytest.mark.parametrize("name", ["mnist", "auto"])
+@pytest.mark.parametrize(
+    ("files", "found"),
+    [
+        ([], "found it empty"),
+        ([".hidden"], "found it empty"),
+        (["kmnist-train-images-idx3-ubyte.gz"], "idx files of Kuzushiji-MNIST: kmnist-train-images-idx3-ubyte.gz"),
+        (["KMNIST/raw/train-images-idx3-ubyte"], "idx files of Kuzushiji-MNIST: KMNIST/raw/train-images-idx3-ubyte"),
+        (["emnist-letters-test-labels-idx1-ubyte"], "idx files of EMNIST: emnist-letters-test-labels-idx1-ubyte"),
+        (["qmnist-test-labels-idx2-int.gz"], "idx files of QMNIST: "),
+        (["k49-train.idx3", "fashion-x-idx1"], "idx files of Fashion-MNIST, Kuzushiji-49: "),
+        (["own-train-images-idx3-ubyte"], "idx files: own-train-images-idx3-ubyte"),
+        ([f"{i}.jpg" for i in range(5)], "found pictures: 0.jpg, 1.jpg, 2.jpg and 2 more"),
+        (["a.txt", "b\n.txt"], r"found a.txt, 'b\n.txt'"),
+    ],
+)
+def test_a_named_folder_without_the_data_set_is_an_error(places, server, monkeypatch, how, name, files, found):
+    use(monkeypatch, serve(server))
+    given = named_in_vain(places, monkeypatch, how)
+    for file in files:
+        (places[how] / file).parent.mkdir(parents=True, exist_ok=True)
+        (places[how] / file).touch()
+    with pytest.raises(FileNotFoundError) as caught:
+        datasets.load(name, given, notify=pytest.fail)
+    text = str(caught.value)
+    for part in (f"mnist is not in {places[how]}", *NAMES, found, "dbnvis data --fetch mnist"):
+        assert part in text
+    assert ("--data-dir" if given else "$DBNVIS_DATA") in text and "\n" not in text
+    assert ("DATASETS['mine']" in text) == ("idx files" in found)
+    assert ("--dataset digits" in text) == (name == "auto")
+    assert server.asked == []
+
+
+def test_part_of_the_data_set_in_a_named_folder(places):
+    place(places["argument"] / "mnist", {name: FILES[name] for name in NAMES[:3]})
+    with pytest.raises(
+        FileNotFoundError, match=rf"looked for {NAMES[3]} \(plain or .gz\) there and in its mnist, MNIST"
+    ):
+        datasets.load("mnist", places["argument"])
+
+
+@pytest.mark.parametrize("name", ["mnist", "auto", "digits", "patches", "crops"])
+@pytest.mark.parametrize("how", ["argument", "environment"])
+def test_a_named_folder_that_does_not_exist_is_an_error_whatever_the_data_set(places, monkeypatch, how, name):
+    place(places["cache"] / "mnist")
+    wrong = places["cache"].parent / "dbnviz"
+    if how == "environment":
+        monkeypatch.setenv("DBNVIS_DATA", str(wrong))
+    given, said = (None, r"\$DBNVIS_DATA") if how == "environment" else (wrong, "--data-dir")
+    with pytest.raises(FileNotFoundError, match=f"{said} names .*dbnviz, which was not found; is it {places['cache']}"):
+        datasets.load(name, given)
+    wrong.touch()
+    with pytest.raises(NotADirectoryError, match=f"{said} names .*which is a file; expected a folder"):
+        datasets.load(name, given)
+
+
+def test_embedded_data_in_a_named_folder(places, monkeypatch):
+    """$DBNVIS_DATA is a folder of several data sets; --data-dir holds the one that is asked for."""
+    place(places["environment"] / "mnist")
+    monkeypatch.setenv("DBNVIS_DATA", str(places["environment"]))
+    monkeypatch.setitem(datasets.DATASETS, "planted", datasets.Spec("planted", generate=lambda: ARRAYS))
+    data = datasets.load("planted")
+    assert_is_small(data)
+    assert data.folder is None and data.source == "planted, embedded"
+    with pytest.raises(FileNotFoundError, match=r"planted is embedded, and .* holds nothing of it: found mnist"):
+        datasets.load("planted", places["environment"])
 
 
 def test_an_installed_package_searches_no_checkout(places):
@@ -159,13 +264,13 @@ def test_the_cache_is_the_users(monkeypatch, tmp_path):
 
 
 def test_what_is_not_there_is_explained_in_one_line(places):
-    place(places["environment"] / "mnist", {name: FILES[name] for name in NAMES[:3]})
+    place(places["checkout"] / "mnist", {name: FILES[name] for name in NAMES[:3]})
     with pytest.raises(FileNotFoundError) as caught:
-        datasets.load("mnist", places["argument"], download=False)
+        datasets.load("mnist", download=False)
     text = str(caught.value)
-    for expected in (*NAMES, *(str(folder / "mnist") for folder in places.values()), "DBNVIS_DATA"):
+    for expected in (*NAMES, *(str(places[name] / "mnist") for name in ("checkout", "cache")), "DBNVIS_DATA"):
         assert expected in text
-    assert f"{places['environment'] / 'mnist'} (lacks {NAMES[3]})" in text
+    assert f"{places['checkout'] / 'mnist'} (lacks {NAMES[3]})" in text
     assert "\n" not in text
 
 
@@ -175,6 +280,14 @@ def test_unknown_names_list_the_known_nearest_first():
     for call in (datasets.locate, datasets.fetch):
         with pytest.raises(ValueError, match="unknown data set 'mnst'; known are mnist, "):
             call("mnst")
+
+
+@pytest.mark.parametrize("name", ["emnist", "kmnist", "own/mnist", "QMNIST"])
+def test_names_of_relatives_and_folders_say_how_data_of_ones_own_are_used(name):
+    with pytest.raises(
+        ValueError, match=rf"unknown data set '{name}'; known are .*; data of your own .*DATASETS\['mine'\]"
+    ):
+        datasets.load(name)
 
 
 def test_a_generated_data_set_has_no_files(places):
@@ -479,8 +592,9 @@ def test_auto_falls_back_to_digits_and_says_so_once(places, monkeypatch, downloa
         datasets.load("auto", download=download)
 
 
-def test_auto_is_mnist_where_it_is_found(places):
+def test_auto_is_mnist_where_it_is_found(places, monkeypatch):
     place(places["environment"] / "mnist")
+    monkeypatch.setenv("DBNVIS_DATA", str(places["environment"]))
     ds = datasets.load("auto", notify=pytest.fail, download=False)
     assert ds.name == "mnist"
     assert_is_small(ds)

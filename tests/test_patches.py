@@ -48,7 +48,7 @@ def test_embedded_patches(embedded):
     assert embedded.train_images.shape == (100_000, 12, 12) and embedded.test_images.shape == (10_000, 12, 12)
     assert embedded.train_images.dtype == np.float32
     assert embedded.input_range == (-np.inf, np.inf) and embedded.input_shape == (12, 12)
-    assert not embedded.train_labels.any() and not embedded.test_labels.any()
+    assert embedded.train_labels is None and embedded.test_labels is None
     assert embedded.train_images.var(dtype=float) == pytest.approx(0.1, abs=1e-3)
     assert embedded.train_images.mean(dtype=float) == pytest.approx(0, abs=0.01)
     norms = np.linalg.norm(embedded.train_images.reshape(100_000, -1).astype(float), axis=1)

@@ -26,7 +26,7 @@ from dbnvis.datasets.folders import PathLike
 from dbnvis.datasets.idx import read_idx
 from dbnvis.images import check_images
 
-__all__ = ["DATASETS", "Dataset", "Spec", "check_images", "fetch", "load", "locate", "read_idx"]
+__all__ = ["DATASETS", "Dataset", "Spec", "advice", "check_images", "fetch", "load", "locate", "read_idx"]
 
 LARGEST = 16 + 60_000 * 28 * 28  # bytes of MNIST's training images
 DARK = 64  # bytes of images, 0 to 255, that reach not even this are of another range
@@ -183,6 +183,13 @@ def fetch(name: str, data_dir: PathLike | None = None, progress: bool = True) ->
     if not spec.files:
         raise ValueError(f"{name} is embedded, there is nothing to download: --dataset {name}, or load({name!r})")
     return _files.fetch(name, spec, data_dir, progress=progress, repair=True)
+
+
+def advice(name: str) -> str:
+    """How to get a data set that is not at hand, for the end of a message."""
+    if name not in DATASETS:
+        return f"{name} is no data set that dbnvis knows; {folders.OWN}"
+    return f"dbnvis data --fetch {name}, or --data-dir" if DATASETS[name].files else "name its folder by --data-dir"
 
 
 def _spec(name: str) -> Spec:

@@ -52,10 +52,10 @@ class Dataset:
         ):
             if images.ndim != 3:
                 raise ValueError(f"{self.name}: expected {part} images (N, H, W), got shape {images.shape}")
-            if labels is not None:
-                _check_labels(labels, len(images), f"{self.name}: ", part)
             images = check_images(images, name=f"{self.name}: {part} images", within=self.input_range)
             object.__setattr__(self, f"{part}_images", images)
+            if labels is not None:
+                _check_labels(labels, len(images), f"{self.name}: ", part)
         if self.train_images.shape[1:] != self.test_images.shape[1:]:
             raise ValueError(
                 f"{self.name}: the train images are {self.train_images.shape[1:]}, "
@@ -77,6 +77,13 @@ class Dataset:
         return f"{self.name}, embedded" if self.folder is None else f"{self.name} from {self.folder}"
 
     @property
+    def labels(self) -> tuple[np.ndarray, np.ndarray]:
+        """Labels of the training and of the test images; ValueError where there are none."""
+        if self.train_labels is None or self.test_labels is None:
+            raise ValueError(f"this needs labels, and the images of {self.name} have none; try --dataset mnist")
+        return self.train_labels, self.test_labels
+
+    @property
     def n_classes(self) -> int:
         """How many classes a classifier of the images tells apart: the largest label and one.
 
@@ -86,21 +93,17 @@ class Dataset:
             If the images have no labels, all training images are of one class, the labels are no numbers of classes,
             or a test image is of a class beyond those of the training images.
         """
-        if self.train_labels is None or self.test_labels is None:
-            raise ValueError(f"a classifier needs labels, and the images of {self.name} have none; try --dataset mnist")
-        classes, beyond = np.unique(self.train_labels), int(self.test_labels.max())
-        if len(classes) < 2:
+        train, test = self.labels
+        most, beyond = int(train.max()), int(test.max())
+        if train.min() == most:
             raise ValueError(
-                f"a classifier needs two classes at least; all training images of {self.name} have label {classes[0]}"
+                f"a classifier needs two classes at least; all training images of {self.name} are of {most}"
             )
-        n = int(classes[-1]) + 1
-        if n > len(self.train_labels):
-            raise ValueError(f"{self.name}: expected classes numbered from 0, got a label {n - 1}; renumber them")
-        if beyond >= n:
-            raise ValueError(
-                f"{self.name}: test images have label {beyond}, and no training image a label above {n - 1}"
-            )
-        return n
+        if most >= len(train):
+            raise ValueError(f"{self.name}: expected classes numbered from 0, got a label {most}; renumber them")
+        if beyond > most:
+            raise ValueError(f"{self.name}: a test image has label {beyond}, and no training image one above {most}")
+        return most + 1
 
     @property
     def input_shape(self) -> tuple[int, int]:

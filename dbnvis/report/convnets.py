@@ -50,13 +50,12 @@ def train_convnet(
     Raises
     ------
     ValueError
-        If the images have no labels, the run to resume had other settings or other data, or an unfinished one would
-        be overwritten.
+        If the images have no labels, or all one, or too few pixels, the run to resume had other settings or other
+        data, or an unfinished one would be overwritten.
     TrainingDiverged
         With the last good checkpoint's path.
     """
-    if dataset.train_labels is None or dataset.test_labels is None:
-        raise ValueError(f"a classifier needs labels, and the images of {dataset.name} have none; try --dataset mnist")
+    n_classes = dataset.n_classes
     part, final = folder / TRAINING, folder / MODEL
     model_rng, train_rng = (make_rng(xp, seed, purpose) for purpose in (1, 2))
     facts = {"dataset": dataset.name, "data_sha256": dataset.sha256}
@@ -69,7 +68,6 @@ def train_convnet(
         if path == final:
             return final
     else:
-        n_classes = int(dataset.train_labels.max()) + 1
         model = ConvNet.random(
             tuple(dataset.input_shape), n_classes=n_classes, rng=model_rng, input_range=dataset.input_range
         )
