@@ -1,5 +1,6 @@
 """dbnvis.datasets: search order, downloads from a server in this process, checks, and the embedded digits."""
 
+import gc
 import gzip
 import hashlib
 import http.server
@@ -43,7 +44,7 @@ ARRAYS, FILES = small_files()
 def small_spec(files=FILES, **changes):
     sums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     spec = replace(datasets.DATASETS["mnist"], files=sums, mirrors=(), patience=0.5)
-    return replace(spec, **changes)
+    return replace(spec, **{"largest": 100_000} | changes)
 
 
 def place(folder, files=FILES, suffix=".gz"):
@@ -97,6 +98,7 @@ def server():
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as httpd:
         httpd.daemon_threads, httpd.block_on_close = True, False
         httpd.answers, httpd.asked, httpd.released = {}, [], threading.Event()
+        httpd.cut_off = threading.Event()
         httpd.url = f"http://127.0.0.1:{httpd.server_address[1]}"
         threading.Thread(target=httpd.serve_forever, args=(0.02,), daemon=True).start()
         yield httpd
@@ -246,7 +248,7 @@ def test_embedded_data_in_a_named_folder(places, monkeypatch):
     data = datasets.load("planted")
     assert_is_small(data)
     assert data.folder is None and data.source == "planted, embedded"
-    with pytest.raises(FileNotFoundError, match=r"planted is embedded, and .* holds nothing of it: found mnist"):
+    with pytest.raises(FileNotFoundError, match=r"planted is embedded, and .* holds nothing of it: found idx files"):
         datasets.load("planted", places["environment"])
 
 
@@ -405,6 +407,91 @@ def test_arrays_that_do_not_belong_together_are_refused(change, message):
         datasets.Dataset(**good | change)
 
 
+def planted(monkeypatch, *arrays, **changes):
+    spec = datasets.Spec("planted", generate=lambda: arrays, **changes)
+    monkeypatch.setitem(datasets.DATASETS, "planted", spec)
+    return datasets.load("planted")
+
+
+@pytest.mark.parametrize("most", [0, 1, 15, 16, 63])
+def test_bytes_of_another_range_are_not_divided_by_255(monkeypatch, most):
+    """Binary images, and counts such as scikit-learn's digits."""
+    images = np.full((4, 3, 3), most, np.uint8)
+    with pytest.raises(ValueError, match=rf"planted: expected bytes from 0 to 255, found none above {most}; give such"):
+        planted(monkeypatch, images, np.arange(4) % 2, images, np.arange(4) % 2)
+    for dtype in (np.float32, np.float64):
+        scaled = (images / max(most, 1)).astype(dtype)
+        data = planted(monkeypatch, scaled, np.arange(4) % 2, scaled, np.arange(4) % 2)
+        np.testing.assert_array_equal(data.train_images, scaled)
+    bright = images.copy()
+    bright[0, 0, 0] = 64  # dark images with one brighter pixel, in either part
+    for train, test in ((images, bright), (bright, images)):
+        data = planted(monkeypatch, train, np.arange(4) % 2, test, np.arange(4) % 2)
+        np.testing.assert_allclose(data.train_images, train / 255, rtol=1e-6)
+
+
+def test_booleans_and_other_integers_are_pixels_only_in_their_range(monkeypatch):
+    images = np.random.default_rng(0).random((4, 3, 3)) < 0.5
+    for dtype in (bool, np.int64, np.int16):
+        data = planted(monkeypatch, images.astype(dtype), np.arange(4) % 2, images.astype(dtype), np.arange(4) % 2)
+        assert data.train_images.dtype == np.float32
+        np.testing.assert_array_equal(data.train_images, images)
+    with pytest.raises(ValueError, match=r"expected pixels in \[0, 1\], found 0 to 200; divide by 255"):
+        planted(monkeypatch, images * 200, np.arange(4) % 2, images * 200, np.arange(4) % 2)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (np.array([0, 1, 2.5, 0]), "expected integer labels, got float64"),
+        (np.array([0, 1, np.nan, 0]), "expected integer labels, got float64"),
+        (np.array(["a", "b", "a", "b"]), "expected integer labels, got <U1"),
+        (np.array([0, 1, -1, 0]), "expected train labels that are integers from 0, got int64, the least -1"),
+        (np.array([0, 1, 2]), r"4 train images need as many labels, got shape \(3,\)"),
+        (np.eye(4, dtype=int), r"4 train images need as many labels, got shape \(4, 4\)"),
+    ],
+)
+def test_labels_that_are_none_are_refused(monkeypatch, labels, message):
+    images = np.zeros((4, 3, 3), np.float32)
+    with pytest.raises(ValueError, match=message):
+        planted(monkeypatch, images, labels, images, np.arange(4))
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "message"),
+    [
+        (None, None, "needs labels, and the images of planted have none; try --dataset mnist"),
+        ([0, 1, 0, 1], None, "needs labels"),
+        ([0, 0, 0, 0], [0, 0, 0, 0], "two classes at least; all training images of planted are of 0"),
+        ([3, 3, 3, 3], [0, 1, 2, 3], "two classes at least; all training images of planted are of 3"),
+        ([0, 1, 2, 900], [0, 0, 0, 0], "expected classes numbered from 0, got a label 900; renumber them"),
+        ([0, 1, 0, 1], [0, 0, 2, 0], "a test image has label 2, and no training image one above 1"),
+    ],
+)
+def test_labels_that_no_classifier_can_learn(train, test, message):
+    images = np.zeros((4, 3, 3), np.float32)
+    parts = (None if labels is None else np.array(labels) for labels in (train, test))
+    train, test = parts
+    data = datasets.Dataset("planted", images, train, images, test, "")
+    with pytest.raises(ValueError, match=message):
+        print(data.n_classes)
+    assert data.first(2).train_labels is None or len(data.first(2).train_labels) == 2
+
+
+def test_the_number_of_classes():
+    images = np.zeros((4, 3, 3), np.float32)
+    for labels, n in (([0, 1, 0, 1], 2), ([1, 2, 3, 1], 4)):  # those of EMNIST's letters begin with 1
+        data = datasets.Dataset("planted", images, np.array(labels), images, np.array([0, 1, 1, 0]), "")
+        assert data.n_classes == n
+
+
+def test_images_without_labels_have_the_hash_of_zeros(monkeypatch):
+    images = np.random.default_rng(0).random((4, 3, 3), np.float32)
+    without = planted(monkeypatch, images, None, images[:2], None)
+    zeros = planted(monkeypatch, images, np.zeros(4, np.uint8), images[:2], np.zeros(2, np.uint8))
+    assert without.sha256 == zeros.sha256 and without.train_labels is None
+
+
 def test_check_images():
     for good in (np.zeros((1, 1)), np.ones((2, 3, 4), np.float32)):
         assert datasets.check_images(good) is good
@@ -495,6 +582,27 @@ def dripping(request):
         request.wfile.write(b"x")
 
 
+def endless(request):
+    """Send zeros for as long as they are taken."""
+    request.send_response(200)
+    request.end_headers()
+    try:
+        while not request.server.released.is_set():
+            request.wfile.write(bytes(1 << 16))
+    except OSError:
+        request.server.cut_off.set()
+
+
+def bomb(request):
+    """Zeros, compressed by the server a thousand times."""
+    content = gzip.compress(bytes(64 << 20), compresslevel=1)
+    request.send_response(200)
+    request.send_header("Content-Encoding", "gzip")
+    request.send_header("Content-Length", str(len(content)))
+    request.end_headers()
+    request.wfile.write(content)
+
+
 BAD_MIRRORS = {
     "404": (None, "HTTP status 404"),
     "another file": (
@@ -506,6 +614,9 @@ BAD_MIRRORS = {
     "cut connection": (cut, "the connection broke off"),
     "silent": (silent, "in"),
     "dripping": (dripping, "only 0 bytes in"),
+    "endless": (endless, "sends more than the 101124 bytes that the file may have"),
+    "decompressed without end": (bomb, "sends more than the 101124 bytes"),
+    "a gzip stream of too much": (gzip.compress(bytes(1 << 20)), "expected at most 100000 bytes, found more"),
 }
 
 
@@ -529,6 +640,105 @@ def test_a_bad_mirror_leaves_nothing_and_the_next_is_tried(places, server, monke
     use(monkeypatch, bad, good)
     assert_is_small(datasets.load("mnist"))
     assert files_under(places["cache"]) == sorted(f"mnist/{name}.gz" for name in NAMES)
+
+
+def test_an_endless_body_is_cut_off(places, server, monkeypatch):
+    server.answers[f"/bad/{NAMES[0]}.gz"] = endless
+    use(monkeypatch, f"{server.url}/bad/")
+    with pytest.raises(ConnectionError, match="sends more than"):
+        datasets.fetch("mnist", progress=False)
+    gc.collect()
+    assert server.cut_off.wait(5)
+
+
+@pytest.mark.parametrize("where", ["cache", "argument", "environment"])
+@pytest.mark.parametrize(
+    "damage", [lambda c: c[:-9], lambda c: b"", lambda c: gzip.compress(FILES[NAMES[2]]), lambda c: b"<html>"]
+)
+def test_fetching_repairs_what_is_there_and_keeps_it(places, server, monkeypatch, where, damage):
+    use(monkeypatch, serve(server))
+    if where == "environment":
+        places[where].mkdir()
+        monkeypatch.setenv("DBNVIS_DATA", str(places[where]))
+    folder = place(places[where] / "mnist")
+    path = folder / f"{NAMES[0]}.gz"
+    bad = damage(path.read_bytes())
+    path.write_bytes(bad)
+    data_dir = places["argument"] if where == "argument" else None
+    with pytest.raises(ValueError, match=r"damaged|cut off|not the expected|not an idx file|empty"):
+        datasets.load("mnist", data_dir)
+    with pytest.warns(UserWarning, match=rf"{path} was not the expected file: replaced, and kept as {path.name}.bad"):
+        assert datasets.fetch("mnist", data_dir, progress=False) == folder
+    assert server.asked == [f"/good/{NAMES[0]}.gz"]
+    assert (folder / f"{path.name}.bad").read_bytes() == bad
+    assert_is_small(datasets.load("mnist", data_dir))
+
+
+def test_a_broken_plain_file_gives_way_to_the_one_fetched(places, server, monkeypatch):
+    use(monkeypatch, serve(server))
+    folder = place(places["cache"] / "mnist", suffix="")
+    dotted = folder / NAMES[1].replace("-idx", ".idx")
+    (folder / NAMES[1]).rename(dotted)
+    dotted.write_bytes(dotted.read_bytes()[:-1] + b"?")
+    with pytest.warns(UserWarning, match="kept as"):
+        datasets.fetch("mnist", progress=False)
+    assert files_under(folder) == sorted([*(n for n in NAMES if n != NAMES[1]), f"{NAMES[1]}.gz", f"{dotted.name}.bad"])
+    assert_is_small(datasets.load("mnist"))
+
+
+def test_a_repair_that_fails_leaves_what_is_there(places, server, monkeypatch):
+    use(monkeypatch, f"{server.url}/nothing/")
+    folder = place(places["cache"] / "mnist")
+    (folder / f"{NAMES[0]}.gz").write_bytes(b"bad")
+    before = files_under(folder)
+    with pytest.raises(ConnectionError, match="HTTP status 404"):
+        datasets.fetch("mnist", progress=False)
+    assert files_under(folder) == before and (folder / f"{NAMES[0]}.gz").read_bytes() == b"bad"
+
+
+def test_auto_fetches_mnist(places, server, monkeypatch):
+    use(monkeypatch, serve(server))
+    assert datasets.fetch("auto", progress=False) == places["cache"] / "mnist"
+
+
+def test_mirrors_are_asked_by_https_first():
+    for spec in datasets.DATASETS.values():
+        secure = [mirror.startswith("https://") for mirror in spec.mirrors]
+        assert secure == sorted(secure, reverse=True) and (not secure or secure[0])
+
+
+def test_the_largest_file_is_that_of_the_training_images():
+    for name in ("mnist", "fashion-mnist"):
+        assert datasets.DATASETS[name].largest == len(idx(np.zeros((60_000, 28, 28), np.uint8)))
+
+
+def test_a_file_that_is_too_large_is_not_even_read(places):
+    folder = place(places["argument"], suffix="")
+    with (folder / NAMES[0]).open("wb") as file:
+        file.truncate(1 << 40)  # a sparse file of a TiB
+    with pytest.raises(
+        ValueError, match=f"{NAMES[0]}: expected at most 101124 bytes, found {1 << 40}; get the file again"
+    ):
+        datasets.load("mnist", places["argument"])
+
+
+def test_files_of_another_known_data_set_are_named(places, monkeypatch):
+    _, other = small_files()
+    other = {name: content[:-1] + b"!" for name, content in other.items()}
+    monkeypatch.setitem(datasets.DATASETS, "fashion-mnist", small_spec(other))
+    place(places["argument"], other)
+    with pytest.raises(
+        ValueError, match=r"not the expected file: .* it is a file of fashion-mnist: give --dataset fashion"
+    ):
+        datasets.load("mnist", places["argument"])
+
+
+@pytest.mark.parametrize(("inner", "title"), [("KMNIST/raw", ", of MNIST, not of Kuzushiji-MNIST"), ("own", "")])
+def test_files_of_ones_own_under_names_of_mnist(places, inner, title):
+    other = {name: content[:-1] + b"!" for name, content in FILES.items()}
+    place(places["argument"] / inner, other)
+    with pytest.raises(ValueError, match=rf"get the file again{title}; data of your own .*DATASETS\['mine'\]"):
+        datasets.load("mnist", places["argument"] / inner)
 
 
 def test_a_steady_download_may_take_longer_than_the_patience(places, server, monkeypatch):

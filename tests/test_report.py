@@ -28,7 +28,7 @@ from dbnvis.datasets.whitening import unwhiten
 from dbnvis.evaluate.scores import Responses, pre_activations, rescale
 from dbnvis.mlp import classifier
 from dbnvis.plot import sheet
-from dbnvis.report import figures, opening, study
+from dbnvis.report import figures, opening, session, study
 from dbnvis.report.health import training_curves, training_health
 from dbnvis.results import array_hash, model_hash
 from dbnvis.train import EpochStats, TrainingDiverged
