@@ -18,6 +18,8 @@ from ..train import TrainingDiverged
 from ..train.backprop import BackpropState, BackpropStats, ConvNetConfig, measure, train_backprop
 from .session import MODEL, QUANTILES, TRAINING
 
+LEAST = 16  # rows and columns of images that two 5 x 5 convolutions with 2 x 2 pooling leave something of
+
 
 def train_convnet(
     dataset: Dataset,
@@ -55,7 +57,12 @@ def train_convnet(
     TrainingDiverged
         With the last good checkpoint's path.
     """
-    n_classes = dataset.n_classes
+    n_classes, (height, width) = dataset.n_classes, dataset.input_shape
+    if min(height, width) < LEAST:
+        raise ValueError(
+            f"{dataset.name}: the convnet needs at least {LEAST} x {LEAST} pixels, got {height} x {width}; "
+            "train another family (dbnvis train --family dbn)"
+        )
     part, final = folder / TRAINING, folder / MODEL
     model_rng, train_rng = (make_rng(xp, seed, purpose) for purpose in (1, 2))
     facts = {"dataset": dataset.name, "data_sha256": dataset.sha256}
