@@ -72,7 +72,7 @@ def test_a_model_is_opened_with_its_own_data():
     path = model_of(datasets.load("own", "data1"))
     for study in (opened(path, data_dir=Path("data1")), opened(path, datasets.load("own", "data1"))):
         np.testing.assert_array_equal(study.images, arrays(1)[0] / np.float32(255))
-        assert study.other == "" and "data" not in study.provenance
+        assert study.other == "" and "images" not in study.provenance
         assert study.provenance["data_sha256"] == study.provenance["training_data_sha256"]
         assert study.heading == "own"
 
@@ -100,13 +100,13 @@ def test_other_data_are_taken_on_request_and_said_everywhere(name):
     path = model_of(datasets.load("own", "data1"))
     study = opened(path, asked, other_data=True)
     np.testing.assert_array_equal(study.images, asked.train_images)
-    assert study.heading == f"own, {OTHER}" and f"percentage of {name} (other data) test images" in study.legend
+    assert study.heading == f"own, images: {OTHER}" and f"percentage of {name} (other data) test images" in study.legend
     pictures = study.pictures(TopImages(k=3), study.units("h1"))
     # the percentages are of these test images, not of those that the checkpoint keeps
     assert study.responses.by_layer["h1"].shape == (20, 8)
     figures.sheet(study, TopImages(k=3), pictures, "sheet")
     manifest = json.loads(Path("out/sheet.json").read_text())
-    assert manifest["data"] == OTHER
+    assert manifest["images"] == OTHER
     assert manifest["data_sha256"] == asked.sha256 != manifest["training_data_sha256"]
 
 
@@ -239,7 +239,7 @@ def test_commands_that_open_a_model(capsys):
         status, said = run(capsys, *look, *given, "--other-data", "--out", f"out{given[1]}")
         assert status == 0 and len(said) == 1 and said[0].startswith("data: ")
         (manifest,) = Path(f"out{given[1]}").rglob("*.json")
-        assert json.loads(manifest.read_text())["data"] == OTHER
+        assert json.loads(manifest.read_text())["images"] == OTHER
 
 
 @pytest.mark.parametrize("command", ["train", "evaluate", "visualize", "compare"])
@@ -263,9 +263,10 @@ def test_evaluate_refuses_other_data_and_says_which_it_took(capsys):
     args = ("evaluate", path, "--steps", "2", "2", "2", "--chains", "2", "--samples", "1", "--out", "o")
     status, said = run(capsys, *args)  # the embedded ones
     assert status == 2 and "--other-data" in said[-1]
-    assert run(capsys, *args, "--other-data")[0] == 0
+    status, said = run(capsys, *args, "--other-data")
+    assert status == 0, said
     (manifest,) = Path("o").rglob("*.json")
-    assert json.loads(manifest.read_text())["data"] == OTHER
+    assert json.loads(manifest.read_text())["images"] == OTHER
     checkpoint.save("by_hand.npz", DBN.random(SIZES, SHAPE, rng=np.random.default_rng(0)), config={}, seed=0)
     status, said = run(capsys, "evaluate", "by_hand.npz")
     assert status == 2 and "does not say which data it was trained on; give --dataset" in said[-1]

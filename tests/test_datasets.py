@@ -292,6 +292,12 @@ def test_names_of_relatives_and_folders_say_how_data_of_ones_own_are_used(name):
         datasets.load(name)
 
 
+def test_an_unknown_name_with_a_folder_says_what_lies_there(places):
+    place(places["argument"], {"emnist-letters-train-images-idx3-ubyte": b"", "emnist-letters-x-idx1-ubyte": b""})
+    with pytest.raises(ValueError, match=rf"known are .*; in {places['argument']} found idx files of EMNIST: emnist-"):
+        datasets.load("emnist", places["argument"])
+
+
 def test_a_generated_data_set_has_no_files(places):
     assert datasets.locate("digits") is None
     with pytest.raises(ValueError, match="digits is embedded"):
@@ -595,7 +601,7 @@ def endless(request):
 
 def bomb(request):
     """Zeros, compressed by the server a thousand times."""
-    content = gzip.compress(bytes(64 << 20), compresslevel=1)
+    content = gzip.compress(bytes(1 << 20))
     request.send_response(200)
     request.send_header("Content-Encoding", "gzip")
     request.send_header("Content-Length", str(len(content)))

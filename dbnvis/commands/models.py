@@ -94,7 +94,7 @@ class Evaluate(ModelOptions):
             print(*(f"{name:26} {value}" for name, value in row.items()), "", sep="\n")
         sha = results.model_hash(saved.model)
         facts = {"model": self.model, "model_sha256": sha, "seed": self.seed, "layers": layers or "all"}
-        facts |= {"data": other, "training_data_sha256": saved.info.get("data_sha256")} if other else {}
+        facts |= {"images": other, "training_data_sha256": saved.info.get("data_sha256")} if other else {}
         table = self.out / data.name / "tables" / f"evaluation_{sha[:8]}.csv"
         versions = results.versions(saved.model.xp.__name__)
         print(*save_likelihood(table, rows, data, self.how, **facts, versions=versions), sep="\n")

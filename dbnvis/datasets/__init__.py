@@ -138,7 +138,7 @@ def load(
                 warnings.warn(line, stacklevel=2)
             else:
                 notify(line)
-    spec = _spec(name)
+    spec = _spec(name, data_dir)
     folder = locate(name, data_dir)
     if spec.generate is None:
         folder = folder or _files.obtain(name, spec, data_dir, download=download, progress=progress)
@@ -192,15 +192,18 @@ def advice(name: str) -> str:
     return f"dbnvis data --fetch {name}, or --data-dir" if DATASETS[name].files else "name its folder by --data-dir"
 
 
-def _spec(name: str) -> Spec:
-    """Look a name up, or raise ValueError with the names, nearest first."""
+def _spec(name: str, data_dir: PathLike | None = None) -> Spec:
+    """Look a name up, or raise ValueError with the names, nearest first, and what lies in `data_dir`."""
     if name in DATASETS:
         return DATASETS[name]
     known = [*DATASETS, "auto"]
     nearest = difflib.get_close_matches(name, known, n=len(known), cutoff=0.0)
     own = folders.relative(Path(name)) or os.path.exists(name) or os.sep in name
     shown = repr(name) if len(name) <= 60 else f"{name[:60]!r}..."
-    raise ValueError(f"unknown data set {shown}; known are {', '.join(nearest)}{f'; {folders.OWN}' * bool(own)}")
+    there = "" if data_dir is None else f"; in {data_dir} {folders.contents(folders.named(data_dir) or Path())}"
+    raise ValueError(
+        f"unknown data set {shown}; known are {', '.join(nearest)}{there}{f'; {folders.OWN}' * bool(own or there)}"
+    )
 
 
 def _dataset(name: str, arrays: Arrays, folder: Path | None = None) -> Dataset:

@@ -80,7 +80,7 @@ class Dataset:
     def labels(self) -> tuple[np.ndarray, np.ndarray]:
         """Labels of the training and of the test images; ValueError where there are none."""
         if self.train_labels is None or self.test_labels is None:
-            raise ValueError(f"this needs labels, and the images of {self.name} have none; try --dataset mnist")
+            raise ValueError(f"a classifier needs labels, and the images of {self.name} have none; try --dataset mnist")
         return self.train_labels, self.test_labels
 
     @property

@@ -103,8 +103,7 @@ def obtain(name: str, spec: Spec, data_dir: PathLike | None = None, *, download:
 
 def not_there(name: str, spec: Spec, data_dir: PathLike | None) -> str:
     """One line: what was looked for in the folder that the user named, what was found, what to do."""
-    folder = folders.named(data_dir)
-    assert folder is not None
+    folder = folders.named(data_dir) or Path()
     found, given = folders.contents(folder), f"{folder} ({folders.how(data_dir)})"
     if spec.from_folder is not None:
         return (

@@ -27,7 +27,7 @@ SHOWN, LOOKED_AT = 3, 1000  # names of a folder that a message gives, and that a
 #: How data that no entry of `DATASETS` describes are used.
 OWN = (
     "data of your own get a name in Python: dbnvis.datasets.DATASETS['mine'] = dbnvis.datasets.Spec(...), then "
-    "dbnvis.cli.main(['train', '--dataset', 'mine'])"
+    "dbnvis.cli.main([...])"
 )
 
 

@@ -16,8 +16,8 @@ from ..train import EpochStats
 from .album import Album
 from .study import Progress, Study, silent
 
-#: What headings and manifests say of a study of other images.
-OTHER = "images: other data than the model was trained on"
+#: What headings and manifests say of the images of a study.
+OTHER = "other data than the model was trained on"
 
 
 def finished(model: str | Path, *, xp: Any) -> tuple[checkpoint.Checkpoint, str]:
@@ -183,7 +183,7 @@ def open_study(
             "data_sha256": dataset.sha256 if dataset else None,
             "training": {**saved.config, "seed": saved.seed},
             "training_data_sha256": saved.info.get("data_sha256"),
-            **({"data": other} if other else {}),
+            **({"images": other} if other else {}),
             "versions": results.versions(xp.__name__),
         },
         progress=progress,

@@ -55,7 +55,7 @@ class Study:
     data : Dataset, optional
         The data set, with test images and labels, for the views of images.
     other : str
-        What headings say where `data` are others than the model was trained on.
+        What headings say of the images where `data` are others than the model was trained on.
 
     Raises
     ------
@@ -154,7 +154,7 @@ class Study:
     @property
     def heading(self) -> str:
         """What headings begin with."""
-        return f"{self.dataset}{', unwhitened' * self.unwhiten}{f', {self.other}' * bool(self.other)}"
+        return f"{self.dataset}{', unwhitened' * self.unwhiten}{f', images: {self.other}' * bool(self.other)}"
 
     @property
     def legend(self) -> str:
