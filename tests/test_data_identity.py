@@ -123,7 +123,9 @@ def test_data_found_by_default_that_are_others_are_not_at_hand():
         study = opened(path)
     assert len(said) == 1 and study.images is None and study.data is None
     assert study.provenance["data_sha256"] is None
-    with pytest.raises(ValueError, match="this needs own images and none are at hand; name its folder by --data-dir"):
+    with pytest.raises(
+        ValueError, match="this needs own test images and none are at hand; name its folder by --data-dir"
+    ):
         study.data_at_hand()
 
 
@@ -316,5 +318,7 @@ def test_backpropagation_refuses_labels_of_one_class():
 def test_images_too_small_for_the_default_convnet(side):
     images, labels = np.random.default_rng(0).random((9, side, side), np.float32), np.arange(9) % 3
     data = datasets.Dataset("small", images, labels, images, labels, "")
-    with pytest.raises(ValueError, match=f"small: the convnet needs at least 16 x 16 pixels, got {side} x {side}"):
+    with pytest.raises(
+        ValueError, match=rf"images of small, {side} x {side}, are too small for the convnet .*--family dbn"
+    ):
         report.convnets.train_convnet(data, ConvNetConfig(), folder=Path("c"), seed=0, xp=np)

@@ -189,7 +189,9 @@ def advice(name: str) -> str:
     """How to get a data set that is not at hand, for the end of a message."""
     if name not in DATASETS:
         return f"{name} is no data set that dbnvis knows; {folders.OWN}"
-    return f"dbnvis data --fetch {name}, or --data-dir" if DATASETS[name].files else "name its folder by --data-dir"
+    if DATASETS[name].files:
+        return f"dbnvis data --fetch {name}, or --data-dir"
+    return "name its folder by --data-dir" if DATASETS[name].from_folder else f"give --dataset {name}"
 
 
 def _spec(name: str, data_dir: PathLike | None = None) -> Spec:

@@ -18,8 +18,6 @@ from ..train import TrainingDiverged
 from ..train.backprop import BackpropState, BackpropStats, ConvNetConfig, measure, train_backprop
 from .session import MODEL, QUANTILES, TRAINING
 
-LEAST = 16  # rows and columns of images that two 5 x 5 convolutions with 2 x 2 pooling leave something of
-
 
 def train_convnet(
     dataset: Dataset,
@@ -57,12 +55,7 @@ def train_convnet(
     TrainingDiverged
         With the last good checkpoint's path.
     """
-    n_classes, (height, width) = dataset.n_classes, dataset.input_shape
-    if min(height, width) < LEAST:
-        raise ValueError(
-            f"{dataset.name}: the convnet needs at least {LEAST} x {LEAST} pixels, got {height} x {width}; "
-            "train another family (dbnvis train --family dbn)"
-        )
+    n_classes = dataset.n_classes
     part, final = folder / TRAINING, folder / MODEL
     model_rng, train_rng = (make_rng(xp, seed, purpose) for purpose in (1, 2))
     facts = {"dataset": dataset.name, "data_sha256": dataset.sha256}
@@ -75,9 +68,7 @@ def train_convnet(
         if path == final:
             return final
     else:
-        model = ConvNet.random(
-            tuple(dataset.input_shape), n_classes=n_classes, rng=model_rng, input_range=dataset.input_range
-        )
+        model = _new(dataset, n_classes, model_rng)
         saved = checkpoint.Checkpoint(model, asdict(config), seed, {"epoch": 0, "tuning": []})
     model, state = saved.model, BackpropState(saved.info["epoch"], saved.arrays)
     history = [BackpropStats(**stats) for stats in saved.info["tuning"]]
@@ -99,6 +90,18 @@ def train_convnet(
     save(final, Responses.of(model, test[0], QUANTILES).by_layer)
     part.unlink(missing_ok=True)
     return final
+
+
+def _new(dataset: Dataset, n_classes: int, rng: Any) -> ConvNet:
+    """The default network for the images; ValueError where they are too small."""
+    height, width = dataset.input_shape
+    try:
+        return ConvNet.random((height, width), n_classes=n_classes, rng=rng, input_range=dataset.input_range)
+    except ValueError as error:
+        raise ValueError(
+            f"the images of {dataset.name}, {height} x {width}, are too small for the convnet ({error}); give larger "
+            "ones, or train another family (dbnvis train --family dbn)"
+        ) from None
 
 
 def percent_wrong(path: Path, dataset: Dataset, *, xp: Any) -> float:

@@ -88,7 +88,9 @@ class Study:
     def data_at_hand(self) -> Dataset:
         """The data set; ValueError, which says how to get it, where there is none."""
         if self.data is None:
-            raise ValueError(f"this needs {self.dataset} images and none are at hand; {datasets.advice(self.dataset)}")
+            raise ValueError(
+                f"this needs {self.dataset} test images and none are at hand; {datasets.advice(self.dataset)}"
+            )
         return self.data
 
     def pictures(self, method: Any, units: Sequence[Unit]) -> UnitImages:

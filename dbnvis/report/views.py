@@ -155,10 +155,10 @@ def weights_figure(study: Study) -> None:
     study.save("weights", figure, tiles)
 
 
-def tsne_figures(study: Study, n: int = POINTS, perplexity: float = PERPLEXITY) -> None:
-    """Test images in the plane by the code of each layer, and units by their responses."""
+def tsne_figures(study: Study, n: int = POINTS, perplexity: float | None = None) -> None:
+    """Test images in the plane by the code of each layer; without a `perplexity`, 30 or the most for so few."""
     images, labels = labelled(study, n)
-    perplexity = min(perplexity, (len(images) - 1) / 3)  # the most that so few points allow
+    perplexity = perplexity or min(PERPLEXITY, (len(images) - 1) / 3)
     model, tiles, arrays = study.model, shown(images), {"labels": labels}
     addresses = ["input", *(name for name in model.layer_names if name != "output")]
     panels = []
@@ -180,14 +180,14 @@ def tsne_figures(study: Study, n: int = POINTS, perplexity: float = PERPLEXITY) 
     study.save("tsne_images", figure, arrays, **settings)
 
 
-def tsne_units_figure(study: Study, n: int = POINTS, perplexity: float = PERPLEXITY) -> None:
-    """Units in the plane by their responses to test images."""
+def tsne_units_figure(study: Study, n: int = POINTS, perplexity: float | None = None) -> None:
+    """Units in the plane by their responses to test images; perplexity as of `tsne_figures`."""
     images, _ = held_out(study, n)
     model = study.model
     layers = [name for name in model.layer_names if name != "output"]
     units, responses = views.responses_of_units(model, images, layers)
     left_out = sum(model.layer_shape(layer)[0] for layer in layers) - len(units)
-    perplexity = min(perplexity, (len(units) - 1) / 3)
+    perplexity = perplexity or min(PERPLEXITY, (len(units) - 1) / 3)
     xy = views.tsne(responses, perplexity=perplexity, seed=study.seed)
     best = to_numpy(model.xp.argsort(-responses, axis=1)[:, :9])
     tiles = np.stack([shown(images[model.xp.asarray(rows)]).mean(axis=0) for rows in best])
