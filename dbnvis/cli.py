@@ -15,7 +15,7 @@ import tyro
 from . import report
 from .backend import device_module
 from .blas import use_best_kernels
-from .commands import COMMANDS, Options, PageOptions, Visualize, load_study
+from .commands import COMMANDS, ModelOptions, Options, PageOptions, Visualize, load_study
 from .commands.look import METHODS
 from .console import EpochBars, one_line, option, progress, run_command
 from .report.page import Page
@@ -69,7 +69,7 @@ def figure_script(
     """
 
     @dataclass(frozen=True)
-    class Script(Options):
+    class Script(ModelOptions):
         model: str = shipped
         """A checkpoint (model.npz of a training), or pretrained or convnet: a model shipped with the package."""
 

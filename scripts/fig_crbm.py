@@ -3,10 +3,9 @@
 import sys
 from contextlib import closing
 
-from dbnvis import datasets
 from dbnvis.backend import device_module
 from dbnvis.cli import run_script
-from dbnvis.commands import Options
+from dbnvis.commands import Options, loaded
 from dbnvis.console import EpochBars
 from dbnvis.report import crbm
 
@@ -14,7 +13,7 @@ from dbnvis.report import crbm
 class Figure(Options):
     def run(self) -> None:
         out, xp = self.out / "mnist" / "convnet", device_module(self.device)
-        for data in (self.load(), datasets.load("crops")):
+        for data in (self.load(), loaded("crops", None)):
             recipe = crbm.recipe_of(data)
             with closing(EpochBars()) as bars:
                 path = out.parent / "models" / f"crbm-{data.name}.npz"

@@ -2,14 +2,13 @@
 
 import sys
 
-from dbnvis import datasets
 from dbnvis.cli import figure_script
 from dbnvis.report.health import training_health
 from dbnvis.report.study import Study
 
 
 def draw(study: Study, history: list) -> None:
-    training_health(study, history, datasets.load(study.dataset).test_images)
+    training_health(study, history, study.data_at_hand().test_images)
 
 
 if __name__ == "__main__":

@@ -249,7 +249,7 @@ def labelled_images(n: int) -> tuple[Any, Any]:
     from dbnvis import datasets
 
     data = datasets.load("auto", download=False, notify=str)
-    return data.train_images[:n], data.train_labels[:n]
+    return data.train_images[:n], data.labels[0][:n]
 
 
 def convnet(batch: int = 100, n: int = EPOCH, epochs: int = 2, recipe: bool = False) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def trainings() -> dict[str, str]:
     from dbnvis.train.backprop import BackpropConfig, ConvNetConfig, train_backprop
 
     data = datasets.load("digits")
-    x, y = data.train_images[:600], data.train_labels[:600]
+    x, y = data.train_images[:600], np.asarray(data.train_labels)[:600]
     hashes = {}
 
     def note(name: str, part: object) -> None:

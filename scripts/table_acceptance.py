@@ -4,15 +4,14 @@ import sys
 
 from sklearn.neural_network import MLPClassifier
 
-from dbnvis import datasets
 from dbnvis.cli import figure_script
 from dbnvis.report import Study, tables
 
 
 def draw(study: Study, _: object) -> None:
-    data = datasets.load(study.dataset)
+    data = study.data_at_hand()
     classifier = MLPClassifier((256,), batch_size=200, max_iter=8, random_state=0)
-    classifier.fit(data.train_images.reshape(len(data.train_images), -1), data.train_labels)
+    classifier.fit(data.train_images.reshape(len(data.train_images), -1), data.labels[0])
     study.out = study.out.parent / "tables"
     tables.acceptance(study, data, classifier)
 

@@ -4,12 +4,12 @@ import sys
 from dataclasses import dataclass
 
 from dbnvis.cli import run_script
-from dbnvis.commands import Options, load_study
+from dbnvis.commands import ModelOptions, load_study
 from dbnvis.report.claims_table import claims
 
 
 @dataclass(frozen=True)
-class Claims(Options):
+class Claims(ModelOptions):
     model: str = "pretrained"
     """A checkpoint, or pretrained: the model shipped with the package."""
     other: str | None = None

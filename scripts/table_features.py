@@ -16,6 +16,7 @@ from dbnvis.sklearn import DBNTransformer, RBMTransformer
 class Table(Options):
     def run(self) -> None:
         data, rows, classifier = self.load(), [], LogisticRegression(max_iter=500)
+        train_labels, test_labels = data.labels
         train, test = (x.reshape(len(x), -1) for x in (data.train_images, data.test_images))
         features = {"pixels": FunctionTransformer()}
         for n, rate in ((500, 0.01), (500, 0.1), (1024, 0.01), (1024, 0.1)):
@@ -27,8 +28,8 @@ class Table(Options):
             start = time.process_time()
             transformer.fit(train)
             rows.append({"features": name, "training, CPU s": round(time.process_time() - start, 1)})
-            classifier.fit(transformer.transform(train), data.train_labels)
-            rows[-1]["test accuracy"] = classifier.score(transformer.transform(test), data.test_labels)
+            classifier.fit(transformer.transform(train), train_labels)
+            rows[-1]["test accuracy"] = classifier.score(transformer.transform(test), test_labels)
             print(rows[-1], flush=True)
         settings = {name: x.get_params() for name, x in {**features, "classifier": classifier}.items()}
         manifest = {"dataset": data.name, "data_sha256": data.sha256, "settings": settings, "machine": machine()}

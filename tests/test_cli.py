@@ -51,6 +51,7 @@ def alone(tmp_path, monkeypatch):
     monkeypatch.setattr(fetch, "cache", lambda: nowhere)
     monkeypatch.setattr(fetch, "roots", lambda data_dir=None: iter([Path(data_dir or nowhere)]))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.delenv("DBNVIS_DATA", raising=False)
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
 
@@ -66,12 +67,13 @@ def trained(tmp_path_factory):
 
 
 def refused(capsys, *args):
-    """Run a command that is a mistake; its one line."""
+    """Run a command that is a mistake; its one line, after the one that names the data."""
     capsys.readouterr()
     assert main([str(arg) for arg in args]) == 2
     out, err = capsys.readouterr()
     assert out == ""
     seen = [line.rpartition("\r")[2] for line in err.split("\n")]  # progress bars return to the line's beginning
+    seen = [line for line in seen if not line.startswith("data: ")]
     assert len(seen) == 2 and seen[1] == "", err
     assert seen[0].startswith("dbnvis: ")
     return seen[0]

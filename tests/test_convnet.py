@@ -24,8 +24,8 @@ from dbnvis.convnet import ConvNet, SpatialNetwork, unit_number, unit_place
 from dbnvis.convolution import Channels, Conv2D, MaxPool2D, ReLU
 from dbnvis.evaluate.scores import Responses, pre_activations, rescale, unit_scores
 from dbnvis.layers import Dense, Flatten, Softmax
+from dbnvis.report import open_study
 from dbnvis.report.convnets import percent_wrong, train_convnet
-from dbnvis.report.session import open_study
 from dbnvis.train.backprop import BackpropState, ConvNetConfig, train_backprop, with_dropout
 from dbnvis.visualize import as_units
 

@@ -1,5 +1,6 @@
 """dbnvis.datasets: search order, downloads from a server in this process, checks, and the embedded digits."""
 
+import gc
 import gzip
 import hashlib
 import http.server
@@ -43,7 +44,7 @@ ARRAYS, FILES = small_files()
 def small_spec(files=FILES, **changes):
     sums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     spec = replace(datasets.DATASETS["mnist"], files=sums, mirrors=(), patience=0.5)
-    return replace(spec, **changes)
+    return replace(spec, **{"largest": 100_000} | changes)
 
 
 def place(folder, files=FILES, suffix=".gz"):
@@ -55,14 +56,14 @@ def place(folder, files=FILES, suffix=".gz"):
 
 @pytest.fixture
 def places(tmp_path, monkeypatch):
-    """Replace all of the search order by empty folders, and MNIST by the small files."""
+    """Replace all of the search order by empty folders, none of them named, and MNIST by the small files."""
     (tmp_path / "checkout" / "dbnvis" / "datasets").mkdir(parents=True)
     (tmp_path / "checkout" / "setup.cfg").touch()
     module = sys.modules["dbnvis.datasets.fetch"]
     monkeypatch.setattr(module, "__file__", str(tmp_path / "checkout" / "dbnvis" / "datasets" / "fetch.py"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(module, "cache", lambda: tmp_path / "cache" / "dbnvis")
-    monkeypatch.setenv("DBNVIS_DATA", str(tmp_path / "environment"))
+    monkeypatch.delenv("DBNVIS_DATA", raising=False)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setitem(datasets.DATASETS, "mnist", small_spec())
     return {
@@ -97,6 +98,7 @@ def server():
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as httpd:
         httpd.daemon_threads, httpd.block_on_close = True, False
         httpd.answers, httpd.asked, httpd.released = {}, [], threading.Event()
+        httpd.cut_off = threading.Event()
         httpd.url = f"http://127.0.0.1:{httpd.server_address[1]}"
         threading.Thread(target=httpd.serve_forever, args=(0.02,), daemon=True).start()
         yield httpd
@@ -137,12 +139,117 @@ def test_files_are_found_in_a_subfolder_or_the_folder_itself(places, inner, suff
     assert_is_small(datasets.load("mnist", str(places["argument"]), download=False))
 
 
-def test_search_order(places):
-    order = ["argument", "environment", "checkout", "cache"]
-    for name in reversed(order):
+def test_search_order(places, monkeypatch):
+    """A folder that the user names is the only one searched."""
+    for name in ("cache", "checkout"):
         folder = place(places[name] / "mnist")
-        assert datasets.locate("mnist", places["argument"]) == folder
-    assert datasets.locate("mnist") == places["environment"] / "mnist"
+        assert datasets.locate("mnist") == folder
+    for name in ("environment", "argument"):
+        places[name].mkdir()
+    monkeypatch.setenv("DBNVIS_DATA", str(places["environment"]))
+    assert datasets.locate("mnist") is None
+    place(places["environment"])
+    assert datasets.locate("mnist") == places["environment"]
+    assert datasets.locate("mnist", places["argument"]) is None
+    place(places["argument"])
+    assert datasets.locate("mnist", places["argument"]) == places["argument"]
+
+
+@pytest.mark.parametrize("inner", [".", "mnist", "MNIST/raw"])
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_dotted_names_and_torchvisions_folder(places, inner, suffix):
+    dotted = {name.replace("-idx", ".idx"): content for name, content in FILES.items()}
+    place(places["argument"] / inner, dotted, suffix)
+    data = datasets.load("mnist", places["argument"])
+    assert_is_small(data)
+    assert data.folder == places["argument"] / inner and data.source == f"mnist from {data.folder}"
+
+
+def test_torchvisions_folder_of_fashion_mnist_is_not_that_of_mnist(places, monkeypatch):
+    monkeypatch.setitem(datasets.DATASETS, "fashion-mnist", small_spec(elsewhere=("FashionMNIST/raw",)))
+    place(places["argument"] / "FashionMNIST" / "raw")
+    assert datasets.locate("mnist", places["argument"]) is None
+    assert_is_small(datasets.load("fashion-mnist", places["argument"]))
+
+
+def named_in_vain(places, monkeypatch, how):
+    """Name a folder that holds something else than MNIST, while MNIST lies in the cache and in the checkout."""
+    place(places["cache"] / "mnist")
+    place(places["checkout"] / "mnist")
+    places[how].mkdir(exist_ok=True)
+    if how == "environment":
+        monkeypatch.setenv("DBNVIS_DATA", str(places[how]))
+        return None
+    return places[how]
+
+
+@pytest.mark.parametrize("how", ["argument", "environment"])
+@pytest.mark.parametrize("name", ["mnist", "auto"])
+@pytest.mark.parametrize(
+    ("files", "found"),
+    [
+        ([], "found it empty"),
+        ([".hidden"], "found it empty"),
+        (["kmnist-train-images-idx3-ubyte.gz"], "idx files of Kuzushiji-MNIST: kmnist-train-images-idx3-ubyte.gz"),
+        (["KMNIST/raw/train-images-idx3-ubyte"], "idx files of Kuzushiji-MNIST: KMNIST/raw/train-images-idx3-ubyte"),
+        (["emnist-letters-test-labels-idx1-ubyte"], "idx files of EMNIST: emnist-letters-test-labels-idx1-ubyte"),
+        (["qmnist-test-labels-idx2-int.gz"], "idx files of QMNIST: "),
+        (["k49-train.idx3", "fashion-x-idx1"], "idx files of Fashion-MNIST, Kuzushiji-49: "),
+        (["own-train-images-idx3-ubyte"], "idx files: own-train-images-idx3-ubyte"),
+        ([f"{i}.jpg" for i in range(5)], "found pictures: 0.jpg, 1.jpg, 2.jpg and 2 more"),
+        (["a.txt", "b\n.txt"], r"found a.txt, 'b\n.txt'"),
+    ],
+)
+def test_a_named_folder_without_the_data_set_is_an_error(places, server, monkeypatch, how, name, files, found):
+    use(monkeypatch, serve(server))
+    given = named_in_vain(places, monkeypatch, how)
+    for file in files:
+        (places[how] / file).parent.mkdir(parents=True, exist_ok=True)
+        (places[how] / file).touch()
+    with pytest.raises(FileNotFoundError) as caught:
+        datasets.load(name, given, notify=pytest.fail)
+    text = str(caught.value)
+    for part in (f"mnist is not in {places[how]}", *NAMES, found, "dbnvis data --fetch mnist"):
+        assert part in text
+    assert ("--data-dir" if given else "$DBNVIS_DATA") in text and "\n" not in text
+    assert ("DATASETS['mine']" in text) == ("idx files" in found)
+    assert ("--dataset digits" in text) == (name == "auto")
+    assert server.asked == []
+
+
+def test_part_of_the_data_set_in_a_named_folder(places):
+    place(places["argument"] / "mnist", {name: FILES[name] for name in NAMES[:3]})
+    with pytest.raises(
+        FileNotFoundError, match=rf"looked for {NAMES[3]} \(plain or .gz\) there and in its mnist, MNIST"
+    ):
+        datasets.load("mnist", places["argument"])
+
+
+@pytest.mark.parametrize("name", ["mnist", "auto", "digits", "patches", "crops"])
+@pytest.mark.parametrize("how", ["argument", "environment"])
+def test_a_named_folder_that_does_not_exist_is_an_error_whatever_the_data_set(places, monkeypatch, how, name):
+    place(places["cache"] / "mnist")
+    wrong = places["cache"].parent / "dbnviz"
+    if how == "environment":
+        monkeypatch.setenv("DBNVIS_DATA", str(wrong))
+    given, said = (None, r"\$DBNVIS_DATA") if how == "environment" else (wrong, "--data-dir")
+    with pytest.raises(FileNotFoundError, match=f"{said} names .*dbnviz, which was not found; is it {places['cache']}"):
+        datasets.load(name, given)
+    wrong.touch()
+    with pytest.raises(NotADirectoryError, match=f"{said} names .*which is a file; expected a folder"):
+        datasets.load(name, given)
+
+
+def test_embedded_data_in_a_named_folder(places, monkeypatch):
+    """$DBNVIS_DATA is a folder of several data sets; --data-dir holds the one that is asked for."""
+    place(places["environment"] / "mnist")
+    monkeypatch.setenv("DBNVIS_DATA", str(places["environment"]))
+    monkeypatch.setitem(datasets.DATASETS, "planted", datasets.Spec("planted", generate=lambda: ARRAYS))
+    data = datasets.load("planted")
+    assert_is_small(data)
+    assert data.folder is None and data.source == "planted, embedded"
+    with pytest.raises(FileNotFoundError, match=r"planted is embedded, and .* holds nothing of it: found idx files"):
+        datasets.load("planted", places["environment"])
 
 
 def test_an_installed_package_searches_no_checkout(places):
@@ -159,13 +266,13 @@ def test_the_cache_is_the_users(monkeypatch, tmp_path):
 
 
 def test_what_is_not_there_is_explained_in_one_line(places):
-    place(places["environment"] / "mnist", {name: FILES[name] for name in NAMES[:3]})
+    place(places["checkout"] / "mnist", {name: FILES[name] for name in NAMES[:3]})
     with pytest.raises(FileNotFoundError) as caught:
-        datasets.load("mnist", places["argument"], download=False)
+        datasets.load("mnist", download=False)
     text = str(caught.value)
-    for expected in (*NAMES, *(str(folder / "mnist") for folder in places.values()), "DBNVIS_DATA"):
+    for expected in (*NAMES, *(str(places[name] / "mnist") for name in ("checkout", "cache")), "DBNVIS_DATA"):
         assert expected in text
-    assert f"{places['environment'] / 'mnist'} (lacks {NAMES[3]})" in text
+    assert f"{places['checkout'] / 'mnist'} (lacks {NAMES[3]})" in text
     assert "\n" not in text
 
 
@@ -175,6 +282,20 @@ def test_unknown_names_list_the_known_nearest_first():
     for call in (datasets.locate, datasets.fetch):
         with pytest.raises(ValueError, match="unknown data set 'mnst'; known are mnist, "):
             call("mnst")
+
+
+@pytest.mark.parametrize("name", ["emnist", "kmnist", "own/mnist", "QMNIST"])
+def test_names_of_relatives_and_folders_say_how_data_of_ones_own_are_used(name):
+    with pytest.raises(
+        ValueError, match=rf"unknown data set '{name}'; known are .*; data of your own .*DATASETS\['mine'\]"
+    ):
+        datasets.load(name)
+
+
+def test_an_unknown_name_with_a_folder_says_what_lies_there(places):
+    place(places["argument"], {"emnist-letters-train-images-idx3-ubyte": b"", "emnist-letters-x-idx1-ubyte": b""})
+    with pytest.raises(ValueError, match=rf"known are .*; in {places['argument']} found idx files of EMNIST: emnist-"):
+        datasets.load("emnist", places["argument"])
 
 
 def test_a_generated_data_set_has_no_files(places):
@@ -292,6 +413,91 @@ def test_arrays_that_do_not_belong_together_are_refused(change, message):
         datasets.Dataset(**good | change)
 
 
+def planted(monkeypatch, *arrays, **changes):
+    spec = datasets.Spec("planted", generate=lambda: arrays, **changes)
+    monkeypatch.setitem(datasets.DATASETS, "planted", spec)
+    return datasets.load("planted")
+
+
+@pytest.mark.parametrize("most", [0, 1, 15, 16, 63])
+def test_bytes_of_another_range_are_not_divided_by_255(monkeypatch, most):
+    """Binary images, and counts such as scikit-learn's digits."""
+    images = np.full((4, 3, 3), most, np.uint8)
+    with pytest.raises(ValueError, match=rf"planted: expected bytes from 0 to 255, found none above {most}; give such"):
+        planted(monkeypatch, images, np.arange(4) % 2, images, np.arange(4) % 2)
+    for dtype in (np.float32, np.float64):
+        scaled = (images / max(most, 1)).astype(dtype)
+        data = planted(monkeypatch, scaled, np.arange(4) % 2, scaled, np.arange(4) % 2)
+        np.testing.assert_array_equal(data.train_images, scaled)
+    bright = images.copy()
+    bright[0, 0, 0] = 64  # dark images with one brighter pixel, in either part
+    for train, test in ((images, bright), (bright, images)):
+        data = planted(monkeypatch, train, np.arange(4) % 2, test, np.arange(4) % 2)
+        np.testing.assert_allclose(data.train_images, train / 255, rtol=1e-6)
+
+
+def test_booleans_and_other_integers_are_pixels_only_in_their_range(monkeypatch):
+    images = np.random.default_rng(0).random((4, 3, 3)) < 0.5
+    for dtype in (bool, np.int64, np.int16):
+        data = planted(monkeypatch, images.astype(dtype), np.arange(4) % 2, images.astype(dtype), np.arange(4) % 2)
+        assert data.train_images.dtype == np.float32
+        np.testing.assert_array_equal(data.train_images, images)
+    with pytest.raises(ValueError, match=r"expected pixels in \[0, 1\], found 0 to 200; divide by 255"):
+        planted(monkeypatch, images * 200, np.arange(4) % 2, images * 200, np.arange(4) % 2)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (np.array([0, 1, 2.5, 0]), "expected integer labels, got float64"),
+        (np.array([0, 1, np.nan, 0]), "expected integer labels, got float64"),
+        (np.array(["a", "b", "a", "b"]), "expected integer labels, got <U1"),
+        (np.array([0, 1, -1, 0]), "expected train labels that are integers from 0, got int64, the least -1"),
+        (np.array([0, 1, 2]), r"4 train images need as many labels, got shape \(3,\)"),
+        (np.eye(4, dtype=int), r"4 train images need as many labels, got shape \(4, 4\)"),
+    ],
+)
+def test_labels_that_are_none_are_refused(monkeypatch, labels, message):
+    images = np.zeros((4, 3, 3), np.float32)
+    with pytest.raises(ValueError, match=message):
+        planted(monkeypatch, images, labels, images, np.arange(4))
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "message"),
+    [
+        (None, None, "needs labels, and the images of planted have none; try --dataset mnist"),
+        ([0, 1, 0, 1], None, "needs labels"),
+        ([0, 0, 0, 0], [0, 0, 0, 0], "two classes at least; all training images of planted are of 0"),
+        ([3, 3, 3, 3], [0, 1, 2, 3], "two classes at least; all training images of planted are of 3"),
+        ([0, 1, 2, 900], [0, 0, 0, 0], "expected classes numbered from 0, got a label 900; renumber them"),
+        ([0, 1, 0, 1], [0, 0, 2, 0], "a test image has label 2, and no training image one above 1"),
+    ],
+)
+def test_labels_that_no_classifier_can_learn(train, test, message):
+    images = np.zeros((4, 3, 3), np.float32)
+    parts = (None if labels is None else np.array(labels) for labels in (train, test))
+    train, test = parts
+    data = datasets.Dataset("planted", images, train, images, test, "")
+    with pytest.raises(ValueError, match=message):
+        print(data.n_classes)
+    assert data.first(2).train_labels is None or len(data.first(2).train_labels) == 2
+
+
+def test_the_number_of_classes():
+    images = np.zeros((4, 3, 3), np.float32)
+    for labels, n in (([0, 1, 0, 1], 2), ([1, 2, 3, 1], 4)):  # those of EMNIST's letters begin with 1
+        data = datasets.Dataset("planted", images, np.array(labels), images, np.array([0, 1, 1, 0]), "")
+        assert data.n_classes == n
+
+
+def test_images_without_labels_have_the_hash_of_zeros(monkeypatch):
+    images = np.random.default_rng(0).random((4, 3, 3), np.float32)
+    without = planted(monkeypatch, images, None, images[:2], None)
+    zeros = planted(monkeypatch, images, np.zeros(4, np.uint8), images[:2], np.zeros(2, np.uint8))
+    assert without.sha256 == zeros.sha256 and without.train_labels is None
+
+
 def test_check_images():
     for good in (np.zeros((1, 1)), np.ones((2, 3, 4), np.float32)):
         assert datasets.check_images(good) is good
@@ -382,6 +588,27 @@ def dripping(request):
         request.wfile.write(b"x")
 
 
+def endless(request):
+    """Send zeros for as long as they are taken."""
+    request.send_response(200)
+    request.end_headers()
+    try:
+        while not request.server.released.is_set():
+            request.wfile.write(bytes(1 << 16))
+    except OSError:
+        request.server.cut_off.set()
+
+
+def bomb(request):
+    """Zeros, compressed by the server a thousand times."""
+    content = gzip.compress(bytes(1 << 20))
+    request.send_response(200)
+    request.send_header("Content-Encoding", "gzip")
+    request.send_header("Content-Length", str(len(content)))
+    request.end_headers()
+    request.wfile.write(content)
+
+
 BAD_MIRRORS = {
     "404": (None, "HTTP status 404"),
     "another file": (
@@ -393,6 +620,9 @@ BAD_MIRRORS = {
     "cut connection": (cut, "the connection broke off"),
     "silent": (silent, "in"),
     "dripping": (dripping, "only 0 bytes in"),
+    "endless": (endless, "sends more than the 101124 bytes that the file may have"),
+    "decompressed without end": (bomb, "sends more than the 101124 bytes"),
+    "a gzip stream of too much": (gzip.compress(bytes(1 << 20)), "expected at most 100000 bytes, found more"),
 }
 
 
@@ -416,6 +646,105 @@ def test_a_bad_mirror_leaves_nothing_and_the_next_is_tried(places, server, monke
     use(monkeypatch, bad, good)
     assert_is_small(datasets.load("mnist"))
     assert files_under(places["cache"]) == sorted(f"mnist/{name}.gz" for name in NAMES)
+
+
+def test_an_endless_body_is_cut_off(places, server, monkeypatch):
+    server.answers[f"/bad/{NAMES[0]}.gz"] = endless
+    use(monkeypatch, f"{server.url}/bad/")
+    with pytest.raises(ConnectionError, match="sends more than"):
+        datasets.fetch("mnist", progress=False)
+    gc.collect()
+    assert server.cut_off.wait(5)
+
+
+@pytest.mark.parametrize("where", ["cache", "argument", "environment"])
+@pytest.mark.parametrize(
+    "damage", [lambda c: c[:-9], lambda c: b"", lambda c: gzip.compress(FILES[NAMES[2]]), lambda c: b"<html>"]
+)
+def test_fetching_repairs_what_is_there_and_keeps_it(places, server, monkeypatch, where, damage):
+    use(monkeypatch, serve(server))
+    if where == "environment":
+        places[where].mkdir()
+        monkeypatch.setenv("DBNVIS_DATA", str(places[where]))
+    folder = place(places[where] / "mnist")
+    path = folder / f"{NAMES[0]}.gz"
+    bad = damage(path.read_bytes())
+    path.write_bytes(bad)
+    data_dir = places["argument"] if where == "argument" else None
+    with pytest.raises(ValueError, match=r"damaged|cut off|not the expected|not an idx file|empty"):
+        datasets.load("mnist", data_dir)
+    with pytest.warns(UserWarning, match=rf"{path} was not the expected file: replaced, and kept as {path.name}.bad"):
+        assert datasets.fetch("mnist", data_dir, progress=False) == folder
+    assert server.asked == [f"/good/{NAMES[0]}.gz"]
+    assert (folder / f"{path.name}.bad").read_bytes() == bad
+    assert_is_small(datasets.load("mnist", data_dir))
+
+
+def test_a_broken_plain_file_gives_way_to_the_one_fetched(places, server, monkeypatch):
+    use(monkeypatch, serve(server))
+    folder = place(places["cache"] / "mnist", suffix="")
+    dotted = folder / NAMES[1].replace("-idx", ".idx")
+    (folder / NAMES[1]).rename(dotted)
+    dotted.write_bytes(dotted.read_bytes()[:-1] + b"?")
+    with pytest.warns(UserWarning, match="kept as"):
+        datasets.fetch("mnist", progress=False)
+    assert files_under(folder) == sorted([*(n for n in NAMES if n != NAMES[1]), f"{NAMES[1]}.gz", f"{dotted.name}.bad"])
+    assert_is_small(datasets.load("mnist"))
+
+
+def test_a_repair_that_fails_leaves_what_is_there(places, server, monkeypatch):
+    use(monkeypatch, f"{server.url}/nothing/")
+    folder = place(places["cache"] / "mnist")
+    (folder / f"{NAMES[0]}.gz").write_bytes(b"bad")
+    before = files_under(folder)
+    with pytest.raises(ConnectionError, match="HTTP status 404"):
+        datasets.fetch("mnist", progress=False)
+    assert files_under(folder) == before and (folder / f"{NAMES[0]}.gz").read_bytes() == b"bad"
+
+
+def test_auto_fetches_mnist(places, server, monkeypatch):
+    use(monkeypatch, serve(server))
+    assert datasets.fetch("auto", progress=False) == places["cache"] / "mnist"
+
+
+def test_mirrors_are_asked_by_https_first():
+    for spec in datasets.DATASETS.values():
+        secure = [mirror.startswith("https://") for mirror in spec.mirrors]
+        assert secure == sorted(secure, reverse=True) and (not secure or secure[0])
+
+
+def test_the_largest_file_is_that_of_the_training_images():
+    for name in ("mnist", "fashion-mnist"):
+        assert datasets.DATASETS[name].largest == len(idx(np.zeros((60_000, 28, 28), np.uint8)))
+
+
+def test_a_file_that_is_too_large_is_not_even_read(places):
+    folder = place(places["argument"], suffix="")
+    with (folder / NAMES[0]).open("wb") as file:
+        file.truncate(1 << 40)  # a sparse file of a TiB
+    with pytest.raises(
+        ValueError, match=f"{NAMES[0]}: expected at most 101124 bytes, found {1 << 40}; get the file again"
+    ):
+        datasets.load("mnist", places["argument"])
+
+
+def test_files_of_another_known_data_set_are_named(places, monkeypatch):
+    _, other = small_files()
+    other = {name: content[:-1] + b"!" for name, content in other.items()}
+    monkeypatch.setitem(datasets.DATASETS, "fashion-mnist", small_spec(other))
+    place(places["argument"], other)
+    with pytest.raises(
+        ValueError, match=r"not the expected file: .* it is a file of fashion-mnist: give --dataset fashion"
+    ):
+        datasets.load("mnist", places["argument"])
+
+
+@pytest.mark.parametrize(("inner", "title"), [("KMNIST/raw", ", of MNIST, not of Kuzushiji-MNIST"), ("own", "")])
+def test_files_of_ones_own_under_names_of_mnist(places, inner, title):
+    other = {name: content[:-1] + b"!" for name, content in FILES.items()}
+    place(places["argument"] / inner, other)
+    with pytest.raises(ValueError, match=rf"get the file again{title}; data of your own .*DATASETS\['mine'\]"):
+        datasets.load("mnist", places["argument"] / inner)
 
 
 def test_a_steady_download_may_take_longer_than_the_patience(places, server, monkeypatch):
@@ -479,8 +808,9 @@ def test_auto_falls_back_to_digits_and_says_so_once(places, monkeypatch, downloa
         datasets.load("auto", download=download)
 
 
-def test_auto_is_mnist_where_it_is_found(places):
+def test_auto_is_mnist_where_it_is_found(places, monkeypatch):
     place(places["environment"] / "mnist")
+    monkeypatch.setenv("DBNVIS_DATA", str(places["environment"]))
     ds = datasets.load("auto", notify=pytest.fail, download=False)
     assert ds.name == "mnist"
     assert_is_small(ds)

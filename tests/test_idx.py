@@ -2,6 +2,7 @@
 
 import gzip
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbnvis.datasets import read_idx
+from dbnvis.datasets.idx import gunzip
 
 
 def idx(array, code=0x08):
@@ -92,3 +94,52 @@ def test_a_huge_stated_size_is_compared_without_overflow():
 def test_a_missing_file_is_an_os_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         read_idx(tmp_path / "nothing")
+
+
+def peak(call):
+    """Bytes of memory that `call` takes at most."""
+    tracemalloc.start()
+    try:
+        call()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+BOMB = gzip.compress(PLAIN + bytes(64 << 20), compresslevel=1)  # 64 MiB in 280 kB
+
+
+def test_no_more_is_decompressed_than_the_header_states():
+    def read():
+        with pytest.raises(
+            ValueError, match=r"at least 1 trailing bytes: shape \(2, 3, 5\) needs 46 bytes, found more"
+        ):
+            read_idx(BOMB)
+
+    assert peak(read) < 4 << 20
+
+
+def test_a_header_that_states_much_takes_no_memory_for_it():
+    header = struct.pack(">BBBB3I", 0, 0, 8, 3, 2**31, 2**31, 4)
+    for content in (header + b"x", gzip.compress(header + b"x")):
+
+        def read(content=content):
+            with pytest.raises(ValueError, match=f"truncated: .* needs {2**64 + 16} bytes, found 17"):
+                read_idx(content)
+
+        assert peak(read) < 4 << 20
+
+
+@pytest.mark.parametrize("content", [PLAIN, GZIPPED], ids=["plain", "gzip"])
+def test_gunzip_has_a_limit(content):
+    assert gunzip(content, "file", len(PLAIN)) == PLAIN
+    with pytest.raises(ValueError, match="file: expected at most 45 bytes, found more"):
+        gunzip(content, "file", len(PLAIN) - 1)
+
+
+def test_gunzip_stops_at_its_limit():
+    def unpack():
+        with pytest.raises(ValueError, match="expected at most 1000 bytes"):
+            gunzip(BOMB, "file", 1000)
+
+    assert peak(unpack) < 4 << 20

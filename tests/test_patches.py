@@ -1,5 +1,8 @@
 """dbnvis.datasets.patches: the embedded patches, and photographs of the user's own, good and bad."""
 
+import signal
+import sys
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -48,7 +51,7 @@ def test_embedded_patches(embedded):
     assert embedded.train_images.shape == (100_000, 12, 12) and embedded.test_images.shape == (10_000, 12, 12)
     assert embedded.train_images.dtype == np.float32
     assert embedded.input_range == (-np.inf, np.inf) and embedded.input_shape == (12, 12)
-    assert not embedded.train_labels.any() and not embedded.test_labels.any()
+    assert embedded.train_labels is None and embedded.test_labels is None
     assert embedded.train_images.var(dtype=float) == pytest.approx(0.1, abs=1e-3)
     assert embedded.train_images.mean(dtype=float) == pytest.approx(0, abs=0.01)
     norms = np.linalg.norm(embedded.train_images.reshape(100_000, -1).astype(float), axis=1)
@@ -247,3 +250,95 @@ def test_a_bad_mat_file_is_an_error(folder, content, message):
     with pytest.raises(ValueError, match=rf"IMAGES.mat: expected whitened photographs IMAGES.*{message}") as caught:
         load(folder)
     assert "\n" not in str(caught.value)
+
+
+def test_a_damaged_mat_file_that_crashes_scipys_reader_is_an_error(folder):
+    """The type of the numbers, byte 192, is none that SciPy's table has: it reads beyond the table."""
+    path = folder / patches.MAT
+    savemat(path, {"IMAGES": np.random.default_rng(0).normal(size=(60, 70, 3))})
+    content = bytearray(path.read_bytes())
+    assert content[192] == 9  # double
+    content[192:194] = 248, 120
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"IMAGES.mat: expected whitened photographs IMAGES .*: \S") as caught:
+        load(folder)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no signals")
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (
+            f"import os; os.kill(os.getpid(), {int(signal.SIGSEGV)})",
+            "reader crashed on it .signal 11.; get the file again",
+        ),
+        ("import os; os._exit(3)", "SciPy cannot read it"),
+        ("raise ValueError('first\\nlast')", "IMAGES .512, 512, 10.: last"),
+        ("pass", "No such file"),
+    ],
+)
+def test_what_becomes_of_the_reader_is_told(folder, monkeypatch, code, message):
+    (folder / patches.MAT).touch()
+    monkeypatch.setattr(patches, "READ_MAT", code)
+    with pytest.raises(ValueError, match=message):
+        load(folder)
+
+
+def test_only_images_are_read_of_a_mat_file_and_no_more_than_the_limit(folder, monkeypatch):
+    images = np.random.default_rng(0).normal(size=(60, 70, 3))
+    savemat(folder / patches.MAT, {"IMAGES": images, "OTHER": "text"}, do_compression=True)
+    assert len(load(folder)[0].train_images)
+    monkeypatch.setattr(patches, "LARGEST", images.size - 1)
+    with pytest.raises(ValueError, match=r"its IMAGES is \(60, 70, 3\): more than 12599 pixels"):
+        load(folder)
+
+
+def test_photographs_have_a_limit_each_and_together(folder, monkeypatch):
+    for i in range(3):
+        Image.fromarray(photograph(seed=i)).save(folder / f"{i}.png")
+    Image.new("L", (100, 101)).save(folder / "large.png")
+    monkeypatch.setattr(patches, "LARGEST", 10_000)
+    _, (line,) = load(folder)
+    assert "left out 1 of the files: large.png (100 x 101 pixels, expected at most 10000 in all)" in line
+    monkeypatch.setattr(patches, "ALTOGETHER", 3 * 8_000 - 1)
+    with pytest.raises(ValueError, match="expected photographs of at most 23999 pixels in all, found more"):
+        load(folder)
+
+
+def test_a_large_photograph_is_refused_before_it_is_decoded(folder, monkeypatch):
+    Image.fromarray(photograph()).save(folder / "good.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)  # Pillow's own warning
+    Image.new("1", (13_000, 13_000)).save(folder / "large.png")
+    tracemalloc.start()
+    with pytest.warns(UserWarning, match="large.png .13000 x 13000 pixels, expected at most 25000000"):
+        datasets.load("patches", folder.parent)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 100e6
+
+
+def test_photographs_are_turned_as_their_exif_says(folder):
+    grey = photograph()
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was turned: a quarter turn clockwise to show it
+    Image.fromarray(grey).save(folder / "turned.png", exif=exif)
+    np.testing.assert_allclose(patches.luminance(folder / "turned.png"), np.rot90(grey, -1), atol=1e-6)
+
+
+@pytest.mark.parametrize("inside", [".", "photos"])
+def test_photographs_elsewhere_than_in_patches_are_an_error(tmp_path, inside):
+    (tmp_path / inside).mkdir(exist_ok=True)
+    Image.fromarray(photograph()).save(tmp_path / inside / "one.png")
+    said = rf"looked for a folder patches/ of photographs in {tmp_path} \(--data-dir\), found pictures: .*one.png"
+    with pytest.raises(FileNotFoundError, match=f"{said}; put photographs into {tmp_path / 'patches'}, or leave"):
+        datasets.load("patches", tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"crops is embedded, and .* holds nothing of it: found pictures: "):
+        datasets.load("crops", tmp_path)
+
+
+def test_a_folder_of_several_data_sets_may_be_without_photographs(tmp_path, monkeypatch, embedded):
+    (tmp_path / "mnist").mkdir()
+    monkeypatch.setenv("DBNVIS_DATA", str(tmp_path))
+    data = datasets.load("patches")
+    assert data.sha256 == embedded.sha256 and data.source == "patches, embedded"

@@ -28,7 +28,7 @@ from dbnvis.datasets.whitening import unwhiten
 from dbnvis.evaluate.scores import Responses, pre_activations, rescale
 from dbnvis.mlp import classifier
 from dbnvis.plot import sheet
-from dbnvis.report import figures, session, study
+from dbnvis.report import figures, opening, session, study
 from dbnvis.report.health import training_curves, training_health
 from dbnvis.results import array_hash, model_hash
 from dbnvis.train import EpochStats, TrainingDiverged
@@ -526,7 +526,7 @@ def test_a_data_set_other_than_the_models_is_refused(trained, tmp_path):
 
 
 def test_where_the_data_are_not_at_hand_the_study_goes_without(tmp_path, monkeypatch):
-    monkeypatch.setattr(session.datasets, "locate", lambda name, data_dir: None)
+    monkeypatch.setattr(opening.datasets, "locate", lambda name, data_dir=None: None)
     path = train(tmp_path / "run", data=tiny("mnist"))
     opened, _ = report.open_study(path, out=tmp_path, seed=0, xp=np)
     assert opened.images is None

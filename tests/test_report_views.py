@@ -214,6 +214,7 @@ def refused(capsys, *args):
     capsys.readouterr()
     assert main([str(arg) for arg in args]) == 2
     out, err = capsys.readouterr()
+    err = "".join(line for line in err.splitlines(True) if not line.startswith("data: "))  # which data are used
     assert out == "" and err.count("\n") == 1
     return err
 

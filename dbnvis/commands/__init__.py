@@ -4,7 +4,7 @@ from .about import Data, Doctor
 from .explain import Explain
 from .look import Compare, Visualize
 from .models import Evaluate, Train
-from .options import Options, PageOptions, load_study
+from .options import ModelOptions, Options, PageOptions, load_study, loaded
 from .reproduce import Reproduce
 
 COMMANDS = {
@@ -18,4 +18,4 @@ COMMANDS = {
     "doctor": Doctor,
 }
 
-__all__ = ["COMMANDS", "Options", "PageOptions", "Visualize", "load_study"]
+__all__ = ["COMMANDS", "ModelOptions", "Options", "PageOptions", "Visualize", "load_study", "loaded"]

@@ -14,7 +14,7 @@ class Data(Options):
     """List the data sets and where each was found, or fetch one."""
 
     fetch: str = ""
-    """Download this data set to --data-dir or the user's cache."""
+    """Download this data set, or what a broken copy lacks: to --data-dir, or $DBNVIS_DATA, or the user's cache."""
 
     def run(self) -> None:
         if self.fetch:

@@ -11,11 +11,11 @@ import tyro
 from ..datasets.pictures import read_picture
 from ..report.explain import OCCLUSION, explain, read_test_image
 from ..visualize import Unit
-from .options import Options, load_study
+from .options import ModelOptions, load_study
 
 
 @dataclass(frozen=True)
-class Explain(Options):
+class Explain(ModelOptions):
     """Draw one image through all views, on one sheet: activations, occlusion, gradient views, nearest units."""
 
     image: tyro.conf.Positional[str] = "test:0"

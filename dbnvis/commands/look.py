@@ -9,10 +9,11 @@ import tyro
 
 from .. import report
 from ..console import parse_indices, say
+from ..datasets import advice
 from ..report import diagnosis, evidence_samples, figures
 from ..visualize import METHODS as LIBRARY
 from ..visualize import VISUALIZERS, EvidenceSampling, Unit, as_units
-from .options import Options, load_study
+from .options import ModelOptions, load_study
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ METHODS: dict[str, Any] = {**LIBRARY, "evidence": Evidence()}
 
 
 @dataclass(frozen=True)
-class SheetOptions(Options):
+class SheetOptions(ModelOptions):
     """Options of commands that draw one sheet."""
 
     model: str = "pretrained"
@@ -105,5 +106,5 @@ def _needs(study: report.Study, method: Any) -> None:
     if method.needs_images and study.images is None:
         raise ValueError(
             f"{type(method).__name__} needs {study.dataset} training images and none are at hand; "
-            f"dbnvis data --fetch {study.dataset}, or --data-dir"
+            f"{advice(study.dataset)}"
         )

@@ -19,7 +19,7 @@ from ..report.likelihood import Estimation, likelihood, save_likelihood
 from ..report.session import HIDDEN
 from ..train import CDConfig, DenoisingConfig
 from ..train.backprop import ConvNetConfig
-from .options import Options, load_study, train
+from .options import ModelOptions, Options, load_study, train
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Train(Options):
 
 
 @dataclass(frozen=True)
-class Evaluate(Options):
+class Evaluate(ModelOptions):
     """Estimate how probable a model finds images: log Z from below and above, log p or its bound, for every depth."""
 
     model: tyro.conf.Positional[str] = "pretrained"
@@ -84,14 +84,17 @@ class Evaluate(Options):
 
     def run(self) -> None:
         saved, trained_on = report.finished(self.model, xp=device_module(self.device))
+        if not trained_on and self.dataset == "auto":
+            raise ValueError(f"{self.model} does not say which data it was trained on; give --dataset")
         data = replace(self, dataset=trained_on if self.dataset == "auto" else self.dataset).load()
-        report.same_data(self.model, saved, data)
+        data, other = report.same_data(self.model, saved, data, other_data=self.other_data)
         layers = self.layers or None
         rows = likelihood(saved.model, data, self.how, layers=layers, seed=self.seed, progress=progress)
         for row in rows:
             print(*(f"{name:26} {value}" for name, value in row.items()), "", sep="\n")
         sha = results.model_hash(saved.model)
         facts = {"model": self.model, "model_sha256": sha, "seed": self.seed, "layers": layers or "all"}
+        facts |= {"images": other, "training_data_sha256": saved.info.get("data_sha256")} if other else {}
         table = self.out / data.name / "tables" / f"evaluation_{sha[:8]}.csv"
         versions = results.versions(saved.model.xp.__name__)
         print(*save_likelihood(table, rows, data, self.how, **facts, versions=versions), sep="\n")

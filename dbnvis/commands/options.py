@@ -24,9 +24,9 @@ class Options:
     """Options of every command."""
 
     dataset: str = "auto"
-    """mnist, fashion-mnist, digits, patches; auto: mnist where it is found or can be fetched, otherwise digits."""
+    """mnist, fashion-mnist, digits, patches, crops; auto: mnist where it is found or can be fetched, else digits."""
     data_dir: Path | None = None
-    """Folder searched first for the data set's files (then $DBNVIS_DATA, data/ and the user's cache)."""
+    """The folder that holds the data set; if absent, $DBNVIS_DATA, or else data/ and the user's cache."""
     out: Path = Path("results")
     """Folder of what is written; each data set gets a folder in it."""
     device: Literal["auto", "cpu", "gpu"] = "auto"
@@ -41,7 +41,22 @@ class Options:
         """Do what the command is for."""
 
     def load(self) -> Dataset:
-        return datasets.load(self.dataset, self.data_dir, progress=True, notify=say)
+        """The data set, which one line names with its folder."""
+        return loaded(self.dataset, self.data_dir)
+
+
+@dataclass(frozen=True)
+class ModelOptions(Options):
+    """Options of commands that open a model."""
+
+    other_data: bool = False
+    """Take images of other data than the model was trained on; headings and manifests say so."""
+
+
+def loaded(name: str, data_dir: Path | None) -> Dataset:
+    data = datasets.load(name, data_dir, progress=True, notify=say)
+    say(f"data: {data.source}")
+    return data
 
 
 def train(
@@ -75,17 +90,22 @@ def train(
 
 
 def load_study(options: Options, model: str, data: Dataset | None = None) -> tuple[report.Study, list[EpochStats]]:
+    """Open `model` with `data`, or the data that the options name, or those it was trained on, if at hand."""
     if data is None and options.dataset != "auto":
         data = options.load()
-    return report.open_study(
+    study, history = report.open_study(
         model,
         data,
         data_dir=options.data_dir,
+        other_data=isinstance(options, ModelOptions) and options.other_data,
         out=options.out,
         seed=options.seed,
         xp=device_module(options.device),
         progress=progress,
     )
+    if data is None and study.data is not None:
+        say(f"data: {study.data.source}")
+    return study, history
 
 
 @dataclass(frozen=True)
@@ -104,12 +124,16 @@ class PageOptions(Options):
 
 @contextmanager
 def paper_page(options: Options, examples: int, *, resume: bool) -> Iterator[Page]:
-    """The page of Erhan et al. 2009 in a folder of its own, of digits other than MNIST in another."""
+    """The page of Erhan et al. 2009 in a folder of its own, of digits other than MNIST in another.
+
+    A folder patches/ of photographs may lie in --data-dir beside the digits; if not, the embedded ones are taken.
+    """
     digits = options.load()
+    own = datasets.locate("patches", options.data_dir) is not None
     with closing(EpochBars()) as bars:
         yield open_page(
             digits,
-            datasets.load("patches", options.data_dir, notify=say),
+            loaded("patches", options.data_dir if own else None),
             examples=examples,
             out=options.out / ("erhan2009" if digits.name == "mnist" else f"erhan2009-{digits.name}"),
             seed=options.seed,

@@ -11,21 +11,25 @@ from __future__ import annotations
 import difflib
 import hashlib
 import math
+import os
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from dbnvis.datasets import digits, patches
+from dbnvis.datasets import digits, folders, patches
 from dbnvis.datasets import fetch as _files
-from dbnvis.datasets.fetch import Arrays, PathLike, Spec
+from dbnvis.datasets.dataset import Dataset
+from dbnvis.datasets.fetch import Arrays, Spec
+from dbnvis.datasets.folders import PathLike
 from dbnvis.datasets.idx import read_idx
 from dbnvis.images import check_images
 
-__all__ = ["DATASETS", "Dataset", "Spec", "check_images", "fetch", "load", "locate", "read_idx"]
+__all__ = ["DATASETS", "Dataset", "Spec", "advice", "check_images", "fetch", "load", "locate", "read_idx"]
+
+LARGEST = 16 + 60_000 * 28 * 28  # bytes of MNIST's training images
+DARK = 64  # bytes of images, 0 to 255, that reach not even this are of another range
 
 DATASETS: dict[str, Spec] = {
     "mnist": Spec(
@@ -36,6 +40,8 @@ DATASETS: dict[str, Spec] = {
             "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
             "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
         },
+        largest=LARGEST,
+        elsewhere=("MNIST/raw",),
         mirrors=(
             "https://ossci-datasets.s3.amazonaws.com/mnist/",
             "https://storage.googleapis.com/cvdf-datasets/mnist/",
@@ -50,7 +56,13 @@ DATASETS: dict[str, Spec] = {
             "t10k-images-idx3-ubyte": "md5:8181f5470baa50b63fa0f6fddb340f0a",
             "t10k-labels-idx1-ubyte": "md5:15d484375f8d13e6eb1aabb0c3f46965",
         },
-        mirrors=("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",),
+        largest=LARGEST,
+        elsewhere=("FashionMNIST/raw",),
+        mirrors=(
+            "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
+            "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
+            "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+        ),
     ),
     "digits": Spec(
         about="embedded: 1,797 handwritten digits of the UCI repository, rendered and enlarged to 35,000",
@@ -72,76 +84,6 @@ DATASETS: dict[str, Spec] = {
 }
 
 
-@dataclass(frozen=True, eq=False)
-class Dataset:
-    """Images and labels, for training and for testing.
-
-    Parameters
-    ----------
-    name : str
-    train_images, test_images : array (N, H, W)
-        float32, in `input_range`; the same H and W.
-    train_labels, test_labels : array (N,)
-        int64, at least 0.
-    sha256 : str
-        Hex digest of all four arrays, for manifests.
-    input_range : (float, float)
-        Of the pixels; (-inf, inf) where they are real numbers, such as whitened ones.
-
-    Raises
-    ------
-    ValueError
-        If the arrays are empty, do not belong together, or hold a pixel out of range or not finite.
-    """
-
-    name: str
-    train_images: np.ndarray
-    train_labels: np.ndarray
-    test_images: np.ndarray
-    test_labels: np.ndarray
-    sha256: str
-    input_range: tuple[float, float] = (0.0, 1.0)
-
-    def __post_init__(self) -> None:
-        for part, images, labels in (
-            ("train", self.train_images, self.train_labels),
-            ("test", self.test_images, self.test_labels),
-        ):
-            if images.ndim != 3:
-                raise ValueError(f"{self.name}: expected {part} images (N, H, W), got shape {images.shape}")
-            if labels.shape != images.shape[:1]:
-                raise ValueError(
-                    f"{self.name}: {len(images)} {part} images need as many labels, got shape {labels.shape}"
-                )
-            check_images(images, within=self.input_range, name=f"{self.name}: {part} images")
-        if self.train_images.shape[1:] != self.test_images.shape[1:]:
-            raise ValueError(
-                f"{self.name}: the train images are {self.train_images.shape[1:]}, "
-                f"the test images {self.test_images.shape[1:]}; expected one size"
-            )
-
-    def first(self, n: int) -> Dataset:
-        """The same data set with the first `n` training images only."""
-        return replace(
-            self,
-            train_images=self.train_images[:n],
-            train_labels=self.train_labels[:n],
-            sha256=f"{self.sha256} [:{n}]",
-        )
-
-    @property
-    def input_shape(self) -> tuple[int, int]:
-        """Height and width of an image, in pixels."""
-        _, height, width = self.train_images.shape
-        return height, width
-
-    @cached_property
-    def mean_norm(self) -> float:
-        """Mean Euclidean norm of the training images."""
-        squares = np.einsum("nij,nij->n", self.train_images, self.train_images)
-        return float(np.sqrt(squares).mean(dtype=np.float64))
-
-
 def load(
     name: str = "auto",
     data_dir: PathLike | None = None,
@@ -155,13 +97,16 @@ def load(
     Parameters
     ----------
     name : str
-        A name of `DATASETS`; or "auto": MNIST where it is found or can be downloaded, otherwise "digits".
+        A name of `DATASETS`; or "auto": MNIST where it is found or can be downloaded, otherwise "digits". In a folder
+        that the user named, "auto" is MNIST.
     data_dir : path, optional
-        Searched first, and downloaded to. Then follow $DBNVIS_DATA, `data/` of the checkout and the user's
-        cache (the default place of downloads). A folder `patches` in one of them holds photographs, or an
-        IMAGES.mat, that patches are cut from in place of the embedded ones.
+        The folder that holds this data set: it is looked for nowhere else, and an error if it is not there. By default
+        $DBNVIS_DATA, a folder of several data sets, does likewise for those that need files; embedded ones need not lie
+        there. If neither is given: `data/` of the checkout, then the user's cache, the place of downloads. A folder
+        `patches` in one of them holds photographs, or an IMAGES.mat, that patches are cut from in place of the embedded
+        ones.
     download : bool
-        Whether files that are not found may be downloaded.
+        Whether files that are not found may be downloaded to the user's cache; never to a named folder, see `fetch`.
     progress : bool
         Whether downloads draw a progress bar on standard error.
     notify : callable, optional
@@ -177,26 +122,32 @@ def load(
         If the name is unknown, or a file that was found is damaged or not the expected one: such a file is
         never silently replaced.
     FileNotFoundError
-        If the files are neither found nor downloaded.
+        If the files are neither found nor downloaded, or the folder that the user named does not exist or does not hold
+        the data set; one line says what was looked for, and what was found there.
     """
     if name == "auto":
         try:
             _files.obtain("mnist", DATASETS["mnist"], data_dir, download=download, progress=progress)
             name = "mnist"
         except FileNotFoundError as error:
+            if folders.named(data_dir) is not None:
+                raise FileNotFoundError(f"{error}; or give --dataset digits, which is embedded") from None
             name = "digits"
             line = f"using the embedded data set digits, because {error}"
             if notify is None:
                 warnings.warn(line, stacklevel=2)
             else:
                 notify(line)
-    spec = _spec(name)
-    if spec.from_folder is not None and (folder := locate(name, data_dir)) is not None:
-        return _dataset(name, spec.from_folder(folder))
-    if spec.generate is not None:
-        return _dataset(name, spec.generate())
-    folder = _files.obtain(name, spec, data_dir, download=download, progress=progress)
-    return _dataset(name, _files.read(folder, spec))
+    spec = _spec(name, data_dir)
+    folder = locate(name, data_dir)
+    if spec.generate is None:
+        folder = folder or _files.obtain(name, spec, data_dir, download=download, progress=progress)
+        return _dataset(name, _files.read(folder, spec, DATASETS), folder)
+    if folder is not None and spec.from_folder is not None:
+        return _dataset(name, spec.from_folder(folder), folder)
+    if data_dir is not None:
+        raise FileNotFoundError(_files.not_there(name, spec, data_dir))
+    return _dataset(name, spec.generate())
 
 
 def locate(name: str, data_dir: PathLike | None = None) -> Path | None:
@@ -206,14 +157,17 @@ def locate(name: str, data_dir: PathLike | None = None) -> Path | None:
     ------
     ValueError
         If the name is unknown.
+    FileNotFoundError
+        If `data_dir`, or else $DBNVIS_DATA, does not exist.
     """
     return _files.locate(name, _spec(name), data_dir)
 
 
 def fetch(name: str, data_dir: PathLike | None = None, progress: bool = True) -> Path:
-    """Download a data set's files to `data_dir`/`name` (default: the user's cache); return that folder.
+    """Download a data set's files to `data_dir`/`name`; return that folder. "auto" is MNIST.
 
-    Files that are already there stay, and cost nothing.
+    By default they go to $DBNVIS_DATA where that is set, otherwise to the user's cache. Files that are there stay if
+    they are the expected ones; others are replaced, and kept beside them as `.bad`.
 
     Raises
     ------
@@ -224,30 +178,66 @@ def fetch(name: str, data_dir: PathLike | None = None, progress: bool = True) ->
     OSError
         If the folder cannot be written.
     """
+    name = "mnist" if name == "auto" else name
     spec = _spec(name)
     if not spec.files:
-        raise ValueError(f"{name} is embedded, there is nothing to download; use load({name!r})")
-    return _files.fetch(name, spec, data_dir, progress=progress)
+        raise ValueError(f"{name} is embedded, there is nothing to download: --dataset {name}, or load({name!r})")
+    return _files.fetch(name, spec, data_dir, progress=progress, repair=True)
 
 
-def _spec(name: str) -> Spec:
-    """Look a name up, or raise ValueError with the names, nearest first."""
+def advice(name: str) -> str:
+    """How to get a data set that is not at hand, for the end of a message."""
     if name not in DATASETS:
-        known = [*DATASETS, "auto"]
-        nearest = difflib.get_close_matches(name, known, n=len(known), cutoff=0.0)
-        raise ValueError(f"unknown data set {name!r}; known are {', '.join(nearest)}")
-    return DATASETS[name]
+        return f"{name} is no data set that dbnvis knows; {folders.OWN}"
+    if DATASETS[name].files:
+        return f"dbnvis data --fetch {name}, or --data-dir"
+    return "name its folder by --data-dir" if DATASETS[name].from_folder else f"give --dataset {name}"
 
 
-def _dataset(name: str, arrays: Arrays) -> Dataset:
+def _spec(name: str, data_dir: PathLike | None = None) -> Spec:
+    """Look a name up, or raise ValueError with the names, nearest first, and what lies in `data_dir`."""
+    if name in DATASETS:
+        return DATASETS[name]
+    known = [*DATASETS, "auto"]
+    nearest = difflib.get_close_matches(name, known, n=len(known), cutoff=0.0)
+    own = folders.relative(Path(name)) or os.path.exists(name) or os.sep in name
+    shown = repr(name) if len(name) <= 60 else f"{name[:60]!r}..."
+    there = "" if data_dir is None else f"; in {data_dir} {folders.contents(folders.named(data_dir) or Path())}"
+    raise ValueError(
+        f"unknown data set {shown}; known are {', '.join(nearest)}{there}{f'; {folders.OWN}' * bool(own or there)}"
+    )
+
+
+def _dataset(name: str, arrays: Arrays, folder: Path | None = None) -> Dataset:
     """Hash the arrays, and scale bytes to [0, 1]."""
     digest = hashlib.sha256()
-    for array in arrays:
-        digest.update(f"{array.dtype.str} {array.shape} ".encode())
-        digest.update(np.ascontiguousarray(array).data)
+    for images, labels in (arrays[:2], arrays[2:]):
+        # Where there are no labels, zeros keep the hash what it was when there were such labels.
+        for array in (images, np.zeros(len(images), np.uint8) if labels is None else np.asarray(labels)):
+            digest.update(f"{array.dtype.str} {array.shape} ".encode())
+            digest.update(np.ascontiguousarray(array).data)
+    if all(images.dtype == np.uint8 for images in arrays[::2]):
+        _check_bytes(name, max(int(images.max(initial=0)) for images in arrays[::2]))
     train_images, test_images = (
         np.divide(images, 255, dtype=np.float32) if images.dtype == np.uint8 else images for images in arrays[::2]
     )
-    train_labels, test_labels = (labels.astype(np.int64) for labels in arrays[1::2])
-    sha256 = digest.hexdigest()
-    return Dataset(name, train_images, train_labels, test_images, test_labels, sha256, _spec(name).input_range)
+    train_labels, test_labels = (None if labels is None else _integers(labels, name) for labels in arrays[1::2])
+    sha256, within = digest.hexdigest(), _spec(name).input_range
+    return Dataset(name, train_images, train_labels, test_images, test_labels, sha256, within, folder)
+
+
+def _check_bytes(name: str, most: int) -> None:
+    """ValueError where the greatest of all bytes says that they do not range from 0 to 255."""
+    if most < DARK:
+        raise ValueError(
+            f"{name}: expected bytes from 0 to 255, found none above {most}; give such pixels as float32 in [0, 1], "
+            "divided by the greatest that they can be"
+        )
+
+
+def _integers(labels: np.ndarray, name: str) -> np.ndarray:
+    """Labels as int64; ValueError for those that are no integers."""
+    labels = np.asarray(labels)
+    if labels.dtype.kind not in "iub" and not (labels.dtype.kind == "f" and (labels == np.rint(labels)).all()):
+        raise ValueError(f"{name}: expected integer labels, got {labels.dtype}")
+    return labels.astype(np.int64)

@@ -1,40 +1,38 @@
 """The files of a data set: where they are looked for, how they are checked and downloaded.
 
-Search order: the folder that the caller names, `$DBNVIS_DATA`, `data/` of the checkout, the user's cache.
-In each, the files lie in a subfolder of the data set's name or in the folder itself, plain or gzipped.
+They are looked for in the folder that the user names, `data_dir` or else `$DBNVIS_DATA`, and nowhere else; where none
+is named, in `data/` of the checkout, then in the user's cache. In each, the files lie in a subfolder of the data set's
+name, in the folder itself, or where torchvision puts them; plain or gzipped; their names with "-idx" or ".idx".
 Nothing is used or kept before its checksum is right.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
-import os
-import threading
-import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 import numpy as np
 
+from dbnvis.datasets import download as _download
+from dbnvis.datasets import folders
+from dbnvis.datasets.folders import PathLike
 from dbnvis.datasets.idx import GZIP_MAGIC, gunzip, read_idx
 from dbnvis.files import replacing
 
-#: Training images, training labels, test images, test labels.
-Arrays = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
-PathLike = str | os.PathLike[str]
-
-#: Bytes per second. A download slower than this is given up, once `Spec.patience` is used up.
-MIN_RATE = 20_000
+#: Training images, training labels, test images, test labels; labels are None where there are none.
+Arrays = tuple[np.ndarray, np.ndarray | None, np.ndarray, np.ndarray | None]
 
 
 @dataclass(frozen=True)
 class Spec:
     """One data set: four idx files to find or download, or a function that makes the arrays.
 
-    Arrays of bytes are scaled to [0, 1], others taken as they are.
+    Arrays of bytes, 0 to 255, are scaled to [0, 1], others taken as they are.
 
     Parameters
     ----------
@@ -44,10 +42,14 @@ class Spec:
         Name (without .gz) to checksum, in the order train images, train labels, test images, test labels.
         A checksum is a hex digest of the decompressed bytes, so that it does not depend on who compressed
         them: sha256, or with a prefix ("md5:...") another algorithm.
+    largest : int
+        Bytes that a file may have, decompressed. No more are read, decompressed or downloaded.
+    elsewhere : tuple of str
+        Where in a folder of data sets the files may lie, too, such as "MNIST/raw".
     mirrors : tuple of str
         Folders on the web, tried in order: a mirror's URL + name + ".gz" is a file.
     generate : callable, optional
-        For a data set without files: returns the four arrays.
+        For a data set without files: returns the four arrays, None for labels where there are none.
     from_folder : callable, optional
         Makes the four arrays from a folder of the user's own, of the data set's name, where one is found; without
         one, `generate` does.
@@ -56,11 +58,13 @@ class Spec:
     whitened : bool
         The images are of photographs filtered by `whitening.whiten`; its `unwhiten` leads back.
     patience : float
-        Seconds a mirror may take without delivering; see `MIN_RATE`.
+        Seconds a mirror may take without delivering; see `download.MIN_RATE`.
     """
 
     about: str
     files: Mapping[str, str] = field(default_factory=dict)
+    largest: int = 1 << 30
+    elsewhere: tuple[str, ...] = ()
     mirrors: tuple[str, ...] = ()
     generate: Callable[[], Arrays] | None = None
     from_folder: Callable[[Path], Arrays] | None = None
@@ -81,13 +85,15 @@ def obtain(name: str, spec: Spec, data_dir: PathLike | None = None, *, download:
     folder = locate(name, spec, data_dir)
     if folder is not None:
         return folder
+    if folders.named(data_dir) is not None:
+        raise FileNotFoundError(not_there(name, spec, data_dir))
     reason = "downloading was not asked for"
     if download:
         try:
-            return fetch(name, spec, data_dir, progress=progress)
+            return fetch(name, spec, progress=progress)
         except OSError as error:
             reason = str(error)
-    searched = ", ".join(_describe(root, name, spec) for root in roots(data_dir))
+    searched = ", ".join(_describe(root, name, spec) for root in roots())
     raise FileNotFoundError(
         f"{name} is not on this machine: looked for {', '.join(spec.files)} (plain or .gz) in {searched}; "
         f"{reason}; put the {len(spec.files)} files into one of these folders, or into any folder F and pass "
@@ -95,21 +101,46 @@ def obtain(name: str, spec: Spec, data_dir: PathLike | None = None, *, download:
     )
 
 
+def not_there(name: str, spec: Spec, data_dir: PathLike | None) -> str:
+    """One line: what was looked for in the folder that the user named, what was found, what to do."""
+    folder = folders.named(data_dir) or Path()
+    found, given = folders.contents(folder), f"{folder} ({folders.how(data_dir)})"
+    if spec.from_folder is not None:
+        return (
+            f"{name}: looked for a folder {name}/ of photographs in {given}, {found}; put photographs into "
+            f"{folder / name}, or leave --data-dir out for the embedded ones"
+        )
+    if not spec.files:
+        return f"{name} is embedded, and {given} holds nothing of it: {found}; leave --data-dir out"
+    lacking = missing(min(_places(folder, name, spec), key=lambda place: len(missing(place, spec))), spec)
+    target = "" if data_dir is None else f" --data-dir {folder}"
+    own = f"; {folders.OWN}" if "idx files" in found and len(lacking) == len(spec.files) else ""
+    return (
+        f"{name} is not in {given}: looked for {', '.join(lacking)} (plain or .gz) there and in its "
+        f"{', '.join((name, *spec.elsewhere))}; {found}; dbnvis data --fetch {name}{target} downloads it there{own}"
+    )
+
+
 def locate(name: str, spec: Spec, data_dir: PathLike | None = None) -> Path | None:
     """Return the first folder of the search order that holds all of the files, or the user's own, or None."""
-    if spec.from_folder is not None:
-        return next((root / name for root in roots(data_dir) if (root / name).is_dir()), None)
-    if not spec.files:
-        return None
     for root in roots(data_dir):
-        for folder in (root / name, root):
-            if not missing(folder, spec):
+        places = [root / name] if spec.from_folder is not None else _places(root, name, spec) if spec.files else []
+        for folder in places:
+            if folder.is_dir() and not missing(folder, spec):
                 return folder
     return None
 
 
-def fetch(name: str, spec: Spec, data_dir: PathLike | None = None, *, progress: bool) -> Path:
-    """Download the files that `data_dir`/`name` (default: the user's cache) lacks, and return that folder.
+def _places(root: Path, name: str, spec: Spec) -> list[Path]:
+    """Folders where a folder of data sets may hold the files."""
+    return [root / name, root, *(root / inner for inner in spec.elsewhere)]
+
+
+def fetch(name: str, spec: Spec, data_dir: PathLike | None = None, *, progress: bool, repair: bool = False) -> Path:
+    """Download the files that a folder lacks, and return that folder.
+
+    It is `data_dir`/`name`; without `data_dir`, $DBNVIS_DATA/`name`, or `name` in the user's cache. With `repair`, a
+    file that is there and not the expected one is replaced, and kept beside the new one as `.bad`.
 
     Raises
     ------
@@ -118,47 +149,83 @@ def fetch(name: str, spec: Spec, data_dir: PathLike | None = None, *, progress: 
     OSError
         If the folder cannot be written.
     """
-    folder = (Path(data_dir).expanduser() if data_dir is not None else cache()) / name
-    reasons = []
+    root = Path(data_dir).expanduser() if data_dir is not None else folders.named() or cache()
+    folder, reasons = root / name, []
+    wanted = [file for file in spec.files if not (_is_good(folder, file, spec) if repair else _path(folder, file))]
     for mirror in spec.mirrors:
         try:
-            for file in missing(folder, spec):
-                data = _get(f"{mirror}{file}.gz", patience=spec.patience, progress=progress)
-                _check(gunzip(data, file), spec.files[file], file)
-                with replacing(folder / (f"{file}.gz" if data.startswith(GZIP_MAGIC) else file)) as temporary:
-                    temporary.write_bytes(data)
+            while wanted:
+                _fetch_file(mirror, wanted[0], folder, spec, progress)
+                del wanted[0]
             return folder
         except (OSError, ValueError) as error:
-            reasons.append(f"{urlsplit(mirror).netloc}: {_reason(error)}")
+            reasons.append(f"{urlsplit(mirror).netloc}: {_download.reason(error)}")
+    if not wanted:
+        return folder
     raise ConnectionError(f"downloading failed ({'; '.join(reasons) or 'no mirror is known'})")
 
 
-def read(folder: Path, spec: Spec) -> Arrays:
+def _fetch_file(mirror: str, file: str, folder: Path, spec: Spec, progress: bool) -> None:
+    """Put a file of a mirror into `folder`; what was there stays beside it as `.bad`."""
+    data = _download.get(f"{mirror}{file}.gz", most=_most(spec.largest), patience=spec.patience, progress=progress)
+    _check(gunzip(data, file, spec.largest), spec.files[file], file)
+    with replacing(folder / (f"{file}.gz" if data.startswith(GZIP_MAGIC) else file)) as temporary:
+        temporary.write_bytes(data)
+        while (old := _path(folder, file)) is not None:
+            old.replace(old.with_name(f"{old.name}.bad"))
+            warnings.warn(f"{old} was not the expected file: replaced, and kept as {old.name}.bad", stacklevel=5)
+
+
+def _is_good(folder: Path, file: str, spec: Spec) -> bool:
+    """Whether the file is there, and the expected one."""
+    path = _path(folder, file)
+    try:
+        return path is not None and _matches(_content(path, spec), spec.files[file])
+    except ValueError:
+        return False
+
+
+def read(folder: Path, spec: Spec, known: Mapping[str, Spec]) -> Arrays:
     """Read and check the four arrays of a data set from `folder`.
 
     Raises
     ------
     ValueError
-        If a file is damaged or is not the expected one; one line says which, how, and what to do.
+        If a file is damaged or is not the expected one; one line says which, how, and what to do. A file of another of
+        the `known` data sets is named as that.
     """
     arrays = []
     for (file, checksum), ndim in zip(spec.files.items(), (3, 1, 3, 1), strict=True):
         path = _path(folder, file)
         if path is None:
             raise FileNotFoundError(f"{folder / file}: gone, plain and .gz")
-        payload = gunzip(path.read_bytes(), str(path))
+        payload = _content(path, spec)
         # The format first: "truncated" helps more than "wrong checksum".
         arrays.append(read_idx(payload, ndim=ndim, name=str(path)))
-        _check(payload, checksum, str(path))
+        _check(payload, checksum, str(path), known)
     return arrays[0], arrays[1], arrays[2], arrays[3]
 
 
+def _content(path: Path, spec: Spec) -> bytes:
+    """The decompressed bytes of a file; ValueError for more than it may have."""
+    if path.stat().st_size > _most(spec.largest):
+        raise ValueError(
+            f"{path}: expected at most {_most(spec.largest)} bytes, found {path.stat().st_size}; get the file again"
+        )
+    return gunzip(path.read_bytes(), str(path), spec.largest)
+
+
+def _most(size: int) -> int:
+    """Bytes that a file of `size` bytes may have, gzipped: more than plain where it cannot be made smaller."""
+    return size + size // 1000 + 1024
+
+
 def roots(data_dir: PathLike | None = None) -> Iterator[Path]:
-    """Yield the folders of the search order, whether they exist or not."""
-    if data_dir is not None:
-        yield Path(data_dir).expanduser()
-    if os.environ.get("DBNVIS_DATA"):
-        yield Path(os.environ["DBNVIS_DATA"]).expanduser()
+    """Yield the folders of the search order, whether they exist or not; errors as of `folders.named`."""
+    folder = folders.named(data_dir)
+    if folder is not None:
+        yield folder
+        return
     checkout = Path(__file__).resolve().parents[2]
     if (checkout / "setup.cfg").exists():  # otherwise the package is installed, and this is site-packages
         yield checkout / "data"
@@ -178,74 +245,41 @@ def missing(folder: Path, spec: Spec) -> list[str]:
 
 
 def _path(folder: Path, file: str) -> Path | None:
-    return next((p for p in (folder / file, folder / f"{file}.gz") if p.is_file()), None)
+    names = (f"{stem}{end}" for stem in (file, file.replace("-idx", ".idx")) for end in ("", ".gz"))
+    return next((folder / name for name in names if (folder / name).is_file()), None)
 
 
 def _describe(root: Path, name: str, spec: Spec) -> str:
     """Name a searched folder, with what it lacks where it holds a part of the data set."""
-    folder = min((root / name, root), key=lambda place: len(missing(place, spec)))
+    folder = min(_places(root, name, spec), key=lambda place: len(missing(place, spec)))
     lacking = missing(folder, spec)
     return str(folder) if len(lacking) == len(spec.files) else f"{folder} (lacks {', '.join(lacking)})"
 
 
-def _check(payload: bytes, checksum: str, name: str) -> None:
+def _check(payload: bytes, checksum: str, name: str, known: Mapping[str, Spec] = MappingProxyType({})) -> None:
     """Raise ValueError unless `payload`, decompressed, is the expected file."""
-    prefix, _, expected = checksum.rpartition(":")
-    algorithm = prefix or "sha256"
+    if _matches(payload, checksum):
+        return
+    owner = next((o for o, s in known.items() if any(_matches(payload, c) for c in s.files.values())), None)
+    if owner is not None:
+        advice = f"it is a file of {owner}: give --dataset {owner}"
+    else:
+        title = folders.relative(Path(name))
+        advice = f"get the file again{f', of MNIST, not of {title}' * bool(title)}; {folders.OWN}"
+    algorithm, expected = _digest(checksum)
     found = hashlib.new(algorithm, payload, usedforsecurity=False).hexdigest()
-    if found != expected:
-        raise ValueError(
-            f"{name}: not the expected file: the {algorithm} of its {len(payload)} decompressed bytes is "
-            f"{found}, expected {expected}; get the file again"
-        )
+    raise ValueError(
+        f"{name}: not the expected file: the {algorithm} of its {len(payload)} decompressed bytes is "
+        f"{found}, expected {expected}; {advice}"
+    )
 
 
-def _get(url: str, *, patience: float, progress: bool) -> bytes:
-    """Download `url` into memory.
-
-    A timeout of the sockets bounds neither a slow name server nor a server that drips. So the download runs
-    in a thread, and is given up when it falls behind `MIN_RATE` by more than `patience` seconds.
-    """
-    from pooch import HTTPDownloader
-    from tqdm import tqdm
-
-    buffer = io.BytesIO()
-    errors: list[Exception] = []
-    # pooch reads the total from the server's answer; until then, a bar without one has no truth value.
-    with tqdm(total=1, desc=url.rpartition("/")[2], unit="B", unit_scale=True, disable=not progress) as bar:
-        downloader = HTTPDownloader(progressbar=bar, timeout=patience)
-
-        def work() -> None:
-            try:
-                downloader(url, buffer, None)
-            except Exception as error:
-                errors.append(error)
-
-        thread = threading.Thread(target=work, daemon=True)
-        start = time.monotonic()
-        thread.start()
-        while thread.is_alive():
-            thread.join(0.02)
-            if thread.is_alive() and time.monotonic() - start > patience + buffer.tell() / MIN_RATE:
-                received, bar.leave = buffer.tell(), False
-                buffer.close()  # ends the thread at its next write
-                raise TimeoutError(f"only {received} bytes in {time.monotonic() - start:.0f} s")
-        bar.leave = not errors  # a failed download's bar goes: the error says all
-    if errors:
-        raise errors[0]
-    return buffer.getvalue()
+def _digest(checksum: str) -> tuple[str, str]:
+    """Algorithm and hex digest of a checksum of `Spec.files`."""
+    prefix, _, expected = checksum.rpartition(":")
+    return prefix or "sha256", expected
 
 
-def _reason(error: Exception) -> str:
-    """Shorten an error of a download to what a user can act on."""
-    import requests
-
-    if isinstance(error, requests.HTTPError) and error.response is not None:
-        return f"HTTP status {error.response.status_code}"
-    if isinstance(error, requests.Timeout):
-        return "no answer in time"
-    if isinstance(error, requests.exceptions.ChunkedEncodingError):
-        return "the connection broke off"
-    if isinstance(error, requests.ConnectionError):
-        return "cannot connect"
-    return str(error).partition("\n")[0]
+def _matches(payload: bytes, checksum: str) -> bool:
+    algorithm, expected = _digest(checksum)
+    return hashlib.new(algorithm, payload, usedforsecurity=False).hexdigest() == expected

@@ -7,6 +7,7 @@ integer, then the values in C order.
 from __future__ import annotations
 
 import gzip
+import io
 import math
 import os
 import zlib
@@ -17,6 +18,8 @@ import numpy as np
 #: Type codes of the format. MNIST and its relatives use the first only, and so does this reader.
 TYPES = {0x08: "uint8", 0x09: "int8", 0x0B: "int16", 0x0C: "int32", 0x0D: "float32", 0x0E: "float64"}
 GZIP_MAGIC = b"\x1f\x8b"
+LONGEST_HEADER = 4 + 4 * 255  # bytes
+CHUNK = 1 << 20  # bytes decompressed at once
 
 
 def read_idx(source: str | os.PathLike[str] | bytes, *, ndim: int | None = None, name: str | None = None) -> np.ndarray:
@@ -39,7 +42,8 @@ def read_idx(source: str | os.PathLike[str] | bytes, *, ndim: int | None = None,
     Raises
     ------
     ValueError
-        If the content is anything but one whole idx array of unsigned bytes.
+        If the content is anything but one whole idx array of unsigned bytes. No more is decompressed than the header
+        states, and a byte.
     OSError
         If the file cannot be read.
     """
@@ -47,39 +51,54 @@ def read_idx(source: str | os.PathLike[str] | bytes, *, ndim: int | None = None,
         data, name = source, name or "<bytes>"
     else:
         data, name = Path(source).read_bytes(), name or os.fspath(source)
-    data = gunzip(data, name)
-    shape, start = _header(data, name)
+    shape, start = _header(_unpacked(data, name, LONGEST_HEADER), name)
     if ndim is not None and len(shape) != ndim:
         raise ValueError(
             f"{name}: expected {ndim} dimensions, found {len(shape)} {shape}; are images and labels swapped?"
         )
-    expected, found = start + math.prod(shape), len(data)
+    expected, zipped = start + math.prod(shape), data.startswith(GZIP_MAGIC)
+    data = _unpacked(data, name, expected + 1)
+    found = len(data)
     if found < expected:
         raise ValueError(f"{name}: truncated: shape {shape} needs {expected} bytes, found {found}; get the file again")
     if found > expected:
         raise ValueError(
-            f"{name}: {found - expected} trailing bytes: shape {shape} needs {expected} bytes, "
-            f"found {found}; get the file again"
+            f"{name}: {'at least ' if zipped else ''}{found - expected} trailing bytes: shape {shape} needs {expected} "
+            f"bytes, found {'more' if zipped else found}; get the file again"
         )
     return np.frombuffer(data, np.uint8, offset=start).reshape(shape)
 
 
-def gunzip(data: bytes, name: str) -> bytes:
+def gunzip(data: bytes, name: str, limit: int) -> bytes:
     """Decompress `data` where it is gzipped, and otherwise return it as it is.
 
     Raises
     ------
     ValueError
-        If the gzip stream is cut off or damaged; the message starts with `name`.
+        If the gzip stream is cut off or damaged, or the content has more than `limit` bytes, which are not all
+        decompressed then; the message starts with `name`.
     """
+    content = _unpacked(data, name, limit + 1)
+    if len(content) > limit:
+        raise ValueError(f"{name}: expected at most {limit} bytes, found more; get the file again")
+    return content
+
+
+def _unpacked(data: bytes, name: str, most: int) -> bytes:
+    """The first `most` bytes of gzipped `data`; all of data that are not gzipped."""
     if not data.startswith(GZIP_MAGIC):
         return data
+    parts, left = [], most
     try:
-        return gzip.decompress(data)
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
+            while left and (part := file.read(min(left, CHUNK))):
+                parts.append(part)
+                left -= len(part)
     except EOFError:
         raise ValueError(f"{name}: the gzip stream is cut off after {len(data)} bytes; get the file again") from None
     except (gzip.BadGzipFile, zlib.error) as error:
         raise ValueError(f"{name}: the gzip stream is damaged ({error}); get the file again") from None
+    return b"".join(parts)
 
 
 def _header(data: bytes, name: str) -> tuple[tuple[int, ...], int]:

@@ -114,7 +114,8 @@ class InfiniteDigits:
         for part, images in ((np.s_[: self.n_test], dataset.test_images), (np.s_[self.n_test :], dataset.train_images)):
             np.rint(255 * images, out=self._sources[part][self._inside], casting="unsafe")
         self._fields[self._inside] = displacement_fields(self.shape)
-        self._labels = np.concatenate([dataset.test_labels, dataset.train_labels])
+        labels = [labels for labels in (dataset.test_labels, dataset.train_labels) if labels is not None]
+        self._labels = np.concatenate(labels) if len(labels) == 2 else None
         #: Of the data set and the fields, for manifests.
         self.sha256 = f"{dataset.sha256} deformed by {hashlib.sha256(self._fields.tobytes()).hexdigest()}"
 
@@ -126,7 +127,12 @@ class InfiniteDigits:
         return np.divide(self.pixels(index), 255, dtype=np.float32)
 
     def labels(self, index: Any) -> np.ndarray:
-        """Return the labels (n,) of the examples `index` (n,): int64; errors as of `pixels`."""
+        """Return the labels (n,) of the examples `index` (n,): int64; errors as of `pixels`.
+
+        ValueError if the data set has no labels.
+        """
+        if self._labels is None:
+            raise ValueError("the images of this data set have no labels")
         return self._labels[self.recipe(index).source]
 
     def pixels(self, index: Any) -> np.ndarray:

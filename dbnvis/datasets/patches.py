@@ -13,6 +13,9 @@ images".
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import tempfile
 import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -38,9 +41,25 @@ EDGE = 1e-3
 LUMINANCE = (0.299, 0.587, 0.114)
 #: Olshausen's whitened photographs, `IMAGES` (512, 512, 10): no others are used where this file lies.
 MAT = "IMAGES.mat"
+#: Pixels of a photograph, and of all: whitening one takes 60 bytes a pixel.
+LARGEST, ALTOGETHER = 25_000_000, 500_000_000
+#: A damaged file can crash SciPy's reader: this runs in a process of its own.
+READ_MAT = """
+import math, sys
+import numpy as np
+from scipy.io import loadmat, whosmat
+file, to, most = sys.argv[1], sys.argv[2], int(sys.argv[3])
+shapes = {name: shape for name, shape, _ in whosmat(file)}
+if "IMAGES" not in shapes:
+    sys.exit(f"it holds {', '.join(shapes) or 'nothing'}, and no IMAGES")
+if math.prod(shapes["IMAGES"]) > most:
+    sys.exit(f"its IMAGES is {shapes['IMAGES']}: more than {most} pixels")
+np.save(to, loadmat(file, variable_names=["IMAGES"])["IMAGES"], allow_pickle=False)
+"""
+READING = 60  # seconds it may take
 
-#: Training patches (N, 12, 12), zeros (N,), test patches (M, 12, 12), zeros (M,).
-Arrays = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+#: Training patches (N, 12, 12), no labels, test patches (M, 12, 12), no labels.
+Arrays = tuple[np.ndarray, None, np.ndarray, None]
 
 
 def sample() -> Arrays:
@@ -67,18 +86,24 @@ def from_folder(folder: Path) -> Arrays:
     Raises
     ------
     ValueError
-        If none can be used, or IMAGES.mat does not hold what it should.
+        If none can be used, or they have too many pixels in all, or IMAGES.mat does not hold what it should.
     """
     if (folder / MAT).exists():
         images = olshausen(folder / MAT)
         return cut(images, len(images))
-    usable, left_out = [], []
+    usable, left_out, pixels = [], [], 0
     for path in sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")):
         try:
-            check(luminance(path))
+            image = luminance(path)
+            check(image)
             usable.append(path)
+            pixels += image.size
         except Exception as error:  # a damaged file can raise anything
             left_out.append(f"{path.name} ({_reason(error)})")
+        if pixels > ALTOGETHER:
+            raise ValueError(
+                f"{folder}: expected photographs of at most {ALTOGETHER} pixels in all, found more; leave out some"
+            )
     if not usable:
         raise ValueError(
             f"{folder}: expected photographs or {MAT}, found no file that can be used"
@@ -97,10 +122,8 @@ def olshausen(path: Path) -> np.ndarray:
     ValueError
         If the file is damaged, or holds no array IMAGES (H, W, N) of real numbers; one line says so.
     """
-    from scipy.io import loadmat
-
     try:
-        images = loadmat(path)["IMAGES"]
+        images = _images_of(path)
         if images.ndim != 3 or images.dtype.kind not in "fiu":
             raise ValueError(f"its IMAGES is {images.dtype} {images.shape}")
         for image in images.T:
@@ -110,11 +133,27 @@ def olshausen(path: Path) -> np.ndarray:
     return images.transpose(2, 0, 1).astype(np.float64)
 
 
-def luminance(path: Path) -> np.ndarray:
-    """Luminance of an image file (H, W), of any mode; transparent parts are white, as on paper."""
-    from PIL import Image
+def _images_of(path: Path) -> np.ndarray:
+    """The array IMAGES of a file of MATLAB's."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder) / "IMAGES.npy"
+        command = [sys.executable, "-c", READ_MAT, str(path.resolve()), str(made), str(LARGEST)]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace", timeout=READING)
+        if done.returncode < 0:
+            raise ValueError(f"SciPy's reader crashed on it (signal {-done.returncode}); get the file again")
+        if done.returncode > 0:
+            raise ValueError((done.stderr.strip().splitlines() or ["SciPy cannot read it"])[-1])
+        return np.load(made, allow_pickle=False)
 
-    with Image.open(path) as image:
+
+def luminance(path: Path) -> np.ndarray:
+    """Luminance of an image file (H, W), of any mode, turned as its EXIF says; transparent parts are white."""
+    from PIL import Image, ImageOps
+
+    with Image.open(path) as file:
+        if file.width * file.height > LARGEST:
+            raise ValueError(f"{file.width} x {file.height} pixels, expected at most {LARGEST} in all")
+        image = ImageOps.exif_transpose(file)
         if image.mode in ("I", "F") or image.mode.startswith("I;16"):  # 16 bits and more of grey
             return np.asarray(image, np.float64)
         opaque = image if image.mode in ("RGBA", "LA", "PA", "P") else image.convert("RGB")
@@ -154,7 +193,7 @@ def cut(photographs: Iterable[np.ndarray], n: int, *, crops: bool = False) -> Ar
     train_images, test_images = (
         (np.rint(np.concatenate(parts) * scale / GRAIN) * GRAIN).astype(np.float32) for parts in (train, test)
     )
-    return train_images, np.zeros(len(train_images), np.uint8), test_images, np.zeros(len(test_images), np.uint8)
+    return train_images, None, test_images, None
 
 
 def windows(image: np.ndarray, side: int = SIDE) -> np.ndarray:

@@ -82,7 +82,7 @@ def _printed(row: Measure) -> dict[str, Any]:
 
 def _markdown(study: Study, tables: dict[str, Table], between: Sequence[Measure]) -> str:
     lines = [
-        f"# The claims of Erhan et al. 2009, on {study.dataset}",
+        f"# The claims of Erhan et al. 2009, on {study.heading}",
         "",
         "Every sentence follows from [claims.csv](claims.csv) by its rule: a claim *holds* where all of its conditions "
         "are met, *holds in part* where some are, *does not hold here* where none is. Brackets: 95 % bootstrap "
@@ -127,7 +127,7 @@ def _figure(study: Study, tables: dict[str, Table]) -> Any:
     units = sum(round(row.value) for t in tables.values() for row in t.rows if row.quantity == "units measured")
     return plot.dashboard(
         rows,
-        heading=f"{study.dataset}: the claims of Erhan et al. 2009, measured on {units} units",
+        heading=f"{study.heading}: the claims of Erhan et al. 2009, measured on {units} units",
         legend="Bands and ±: 95 % bootstrap intervals over units. Brackets and thin lines with crosses: the same on "
         "random weights (each layer's weights shuffled, biases kept), or the null that the note names.",
         heights=[2.3, 2.1] * len(tables),

@@ -50,13 +50,12 @@ def train_convnet(
     Raises
     ------
     ValueError
-        If the images have no labels, the run to resume had other settings or other data, or an unfinished one would
-        be overwritten.
+        If the images have no labels, or all one, or too few pixels, the run to resume had other settings or other
+        data, or an unfinished one would be overwritten.
     TrainingDiverged
         With the last good checkpoint's path.
     """
-    if dataset.train_labels is None or dataset.test_labels is None:
-        raise ValueError(f"a classifier needs labels, and the images of {dataset.name} have none; try --dataset mnist")
+    n_classes = dataset.n_classes
     part, final = folder / TRAINING, folder / MODEL
     model_rng, train_rng = (make_rng(xp, seed, purpose) for purpose in (1, 2))
     facts = {"dataset": dataset.name, "data_sha256": dataset.sha256}
@@ -69,10 +68,7 @@ def train_convnet(
         if path == final:
             return final
     else:
-        n_classes = int(dataset.train_labels.max()) + 1
-        model = ConvNet.random(
-            tuple(dataset.input_shape), n_classes=n_classes, rng=model_rng, input_range=dataset.input_range
-        )
+        model = _new(dataset, n_classes, model_rng)
         saved = checkpoint.Checkpoint(model, asdict(config), seed, {"epoch": 0, "tuning": []})
     model, state = saved.model, BackpropState(saved.info["epoch"], saved.arrays)
     history = [BackpropStats(**stats) for stats in saved.info["tuning"]]
@@ -94,6 +90,18 @@ def train_convnet(
     save(final, Responses.of(model, test[0], QUANTILES).by_layer)
     part.unlink(missing_ok=True)
     return final
+
+
+def _new(dataset: Dataset, n_classes: int, rng: Any) -> ConvNet:
+    """The default network for the images; ValueError where they are too small."""
+    height, width = dataset.input_shape
+    try:
+        return ConvNet.random((height, width), n_classes=n_classes, rng=rng, input_range=dataset.input_range)
+    except ValueError as error:
+        raise ValueError(
+            f"the images of {dataset.name}, {height} x {width}, are too small for the convnet ({error}); give larger "
+            "ones, or train another family (dbnvis train --family dbn)"
+        ) from None
 
 
 def percent_wrong(path: Path, dataset: Dataset, *, xp: Any) -> float:

@@ -55,12 +55,12 @@ class Lesson:
 
     def train(self, images: Array, config: ConvNetConfig, kernel: int = 3) -> ConvNet:
         """Train a small network on images (N, H, W) in place of the first N training images."""
-        labels = self.data.train_labels[: len(images)]
+        n_classes, labels = self.data.n_classes, self.data.labels[0][: len(images)]
         model = ConvNet.random(
             tuple(self.data.input_shape),
             (8, 16),
             (32,),
-            int(self.data.train_labels.max()) + 1,
+            n_classes,
             rng=make_rng(self.xp, self.seed, 1),
             kernel=kernel,
         )
@@ -74,7 +74,7 @@ class Lesson:
         return self.data.train_images[: self.images]
 
     def testing(self) -> tuple[Array, Array]:
-        return self.data.test_images[: self.tests], self.data.test_labels[: self.tests]
+        return self.data.test_images[: self.tests], self.data.labels[1][: self.tests]
 
     def classes(self, model: ConvNet, images: Array) -> Array:
         """The class that `model` takes each of images (N, H, W) for, on the host."""

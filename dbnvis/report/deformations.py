@@ -21,10 +21,12 @@ def deformations(data: Dataset, path: Path, classes: tuple[int, ...] = (2, 4, 5,
     Raises
     ------
     ValueError
-        If the data set's pixels are not in [0, 1].
+        If the data set's pixels are not in [0, 1], or it has no images of one of the classes.
     """
-    digits = infinite.InfiniteDigits(data)
-    index = digits.n_test + np.array([np.flatnonzero(data.train_labels == c)[0] for c in classes])
+    digits, labels = infinite.InfiniteDigits(data), data.train_labels
+    if labels is None or not set(classes) <= set(labels.tolist()):
+        raise ValueError(f"expected digits of the classes {classes}, and {data.name} lacks some")
+    index = digits.n_test + np.array([np.flatnonzero(labels == c)[0] for c in classes])
     index = index[:, None] + digits.n_train * np.arange(SHOWN)  # (classes, 36)
     images = digits.images(index.ravel()).reshape(*index.shape, *digits.shape)
     frames = [plot.ORANGE] + [""] * (SHOWN - 1)

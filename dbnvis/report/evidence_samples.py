@@ -11,7 +11,7 @@ from ..evaluate.chains import MIXED
 from ..layers import Softmax
 from ..plot import BLUE, Panel
 from ..visualize import EvidenceSampling, Unit, UnitImages
-from .session import finished
+from .opening import finished
 from .study import Study, describe
 
 #: Few chains, so long that those of the shipped DBN mix.

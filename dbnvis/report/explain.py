@@ -27,10 +27,11 @@ BAR = 20  # pixels of a bar that stands for probability 1
 
 def read_test_image(study: Study, number: int) -> tuple[Array, list[str]]:
     """Test image `number` of the study's data set, and what it is, in words; ValueError where there is none such."""
-    images, labels = held_out(study)
+    (images, labels), name = held_out(study), study.data_at_hand().name
     if not 0 <= number < len(images):
-        raise ValueError(f"no test image {number}; {study.dataset} has test:0 to test:{len(images) - 1}")
-    return to_numpy(images[number]), [f"test image {number} of {study.dataset}, a {labels[number]}"]
+        raise ValueError(f"no test image {number}; {name} has test:0 to test:{len(images) - 1}")
+    label = "" if labels is None else f", a {labels[number]}"
+    return to_numpy(images[number]), [f"test image {number} of {name}{label}"]
 
 
 def explain(

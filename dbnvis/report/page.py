@@ -18,7 +18,8 @@ from ..datasets import Dataset
 from ..train import CDConfig, DenoisingConfig, EpochStats
 from ..visualize import UnitImages
 from .gabors import PATCHES_RECIPE
-from .session import HIDDEN, MODEL, open_study, train
+from .opening import open_study
+from .session import HIDDEN, MODEL, train
 from .study import Progress, Study, silent
 
 #: The DBN from the next seed: the control where models are compared.

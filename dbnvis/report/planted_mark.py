@@ -46,8 +46,10 @@ def planted_mark(lesson: Lesson, target: int = 8) -> list[dict[str, Any]]:
     pixel, of the optimum's pixels, of the deconvolutions. The top images are of test images of which a random half
     carry the mark, whatever their class.
     """
+    if target >= lesson.data.n_classes:
+        raise ValueError(f"{lesson.data.name} has {lesson.data.n_classes} classes, none of them {target}")
     clean = lesson.training()
-    own = (lesson.data.train_labels[: len(clean)] == target)[:, None, None]
+    own = (lesson.data.labels[0][: len(clean)] == target)[:, None, None]
     networks = {
         "marked": lesson.train(np.where(own, marked(clean), clean), DECAYED),
         "control": lesson.train(clean, DECAYED),

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import checkpoint, datasets, results
+from .. import checkpoint
 from ..backend import Array, make_rng, move
 from ..datasets import Dataset
 from ..datasets.infinite import InfiniteDigits, Stream
@@ -31,7 +31,6 @@ from ..train import (
 )
 from ..train.greedy import per_layer
 from .album import PREFIX, Album
-from .study import Progress, Study, silent
 
 #: Hidden units of each layer of the shipped model and of `dbnvis reproduce`.
 HIDDEN = (1000, 500, 250)
@@ -206,94 +205,3 @@ def _same_run(
                 f"cannot resume {path}: its {name} is {found.get(name)}, this run's is {value}; "
                 "give the same options, or leave --resume out to start over"
             )
-
-
-def finished(model: str | Path, *, xp: Any) -> tuple[checkpoint.Checkpoint, str]:
-    """Load a finished model: its checkpoint, and the name of the data set it was trained on ("" where not known).
-
-    Raises
-    ------
-    ValueError
-        If its training is unfinished.
-    """
-    saved = checkpoint.load(model, xp=xp)
-    done, layers = saved.info.get("layers_done"), getattr(saved.model, "rbms", getattr(saved.model, "daes", ()))
-    if done is not None and done < len(layers):
-        raise ValueError(f"{model} is an unfinished training; finish it with dbnvis train --resume")
-    if not layers and saved.info.get("epoch", 0) < saved.config.get("epochs", 0):
-        raise ValueError(f"{model} is an unfinished fine-tuning; run its script again to finish it")
-    return saved, saved.info.get("dataset", "")
-
-
-def same_data(model: str | Path, saved: checkpoint.Checkpoint, dataset: Dataset) -> None:
-    """ValueError unless `saved`, loaded from `model`, was trained on `dataset`, or on one not known of its shape."""
-    name = saved.info.get("dataset", dataset.name)
-    if (dataset.name, tuple(dataset.input_shape)) != (name, tuple(saved.model.input_shape)):
-        raise ValueError(f"{model} was trained on {name}, the data set is {dataset.name}; give --dataset {name}")
-
-
-def open_study(
-    model: str | Path,
-    dataset: Dataset | None = None,
-    *,
-    data_dir: Path | None = None,
-    out: Path,
-    seed: int,
-    xp: Any,
-    progress: Progress = silent,
-) -> tuple[Study, list[EpochStats]]:
-    """Load a model and make its study; also the history of its training.
-
-    Parameters
-    ----------
-    model : str or Path
-        A finished model's checkpoint, or "pretrained".
-    dataset : Dataset, optional
-        The one the model was trained on; by default it is looked for (in `data_dir` first) but not downloaded,
-        and where it is not found the methods that need training images cannot be used.
-    data_dir : Path, optional
-    out : Path
-        Folder of the figures.
-    seed : int
-    xp : module
-        Array library of the device.
-
-    Raises
-    ------
-    ValueError
-        If the checkpoint is of an unfinished training, `dataset` is another than the model's, or neither the
-        checkpoint nor a data set gives the responses to test images.
-    """
-    saved, name = finished(model, xp=xp)
-    name = name or (dataset.name if dataset else "unknown data")
-    known = datasets.DATASETS.get(name)
-    if dataset is None and known and (known.generate or datasets.locate(name, data_dir) is not None):
-        dataset = datasets.load(name, data_dir, download=False)
-    if dataset is not None:
-        same_data(model, saved, dataset)
-    table = saved.responses()
-    if table is not None:
-        responses = Responses(table, saved.model, None if dataset is None else move(dataset.test_images, xp))
-    elif dataset is not None:
-        responses = Responses.of(saved.model, move(dataset.test_images, xp))
-    else:
-        raise ValueError(f"{model} keeps no responses to test images; give its data set (--dataset, --data-dir)")
-    study = Study(
-        model=saved.model,
-        dataset=name,
-        responses=responses,
-        out=Path(out),
-        seed=seed,
-        images=None if dataset is None else move(dataset.train_images, xp),
-        provenance={
-            "model_sha256": results.model_hash(saved.model),
-            "data_sha256": dataset.sha256 if dataset else None,
-            "training": {**saved.config, "seed": saved.seed},
-            "training_data_sha256": saved.info.get("data_sha256"),
-            "versions": results.versions(xp.__name__),
-        },
-        progress=progress,
-        album=Album(saved.arrays, saved.model),
-        data=dataset,
-    )
-    return study, [EpochStats(**stats) for stats in saved.info.get("history", [])]

@@ -54,6 +54,8 @@ class Study:
         the whitening filter. Scores, and the arrays beside a figure, remain those of the whitened pictures.
     data : Dataset, optional
         The data set, with test images and labels, for the views of images.
+    other : str
+        What headings say of the images where `data` are others than the model was trained on.
 
     Raises
     ------
@@ -72,6 +74,7 @@ class Study:
     album: Album = field(default_factory=Album)
     unwhiten: bool = False
     data: Dataset | None = None
+    other: str = ""
     written: list[Path] = field(default_factory=list)
     _started: float = field(default_factory=time.perf_counter)
 
@@ -81,6 +84,14 @@ class Study:
                 f"the images of {self.dataset} are not whitened, so there is no way back to luminance; "
                 "leave unwhiten out: pictures show pixels as they are"
             )
+
+    def data_at_hand(self) -> Dataset:
+        """The data set; ValueError, which says how to get it, where there is none."""
+        if self.data is None:
+            raise ValueError(
+                f"this needs {self.dataset} test images and none are at hand; {datasets.advice(self.dataset)}"
+            )
+        return self.data
 
     def pictures(self, method: Any, units: Sequence[Unit]) -> UnitImages:
         """Run `method` on units of one layer, some at a time behind a progress bar.
@@ -145,7 +156,7 @@ class Study:
     @property
     def heading(self) -> str:
         """What headings begin with."""
-        return f"{self.dataset}, unwhitened" if self.unwhiten else self.dataset
+        return f"{self.dataset}{', unwhitened' * self.unwhiten}{f', images: {self.other}' * bool(self.other)}"
 
     @property
     def legend(self) -> str:
@@ -157,9 +168,10 @@ class Study:
             )
         else:
             space = " Pictures: whitened, as the network sees them." if self.whitened else ""
+        tests = f"{self.data.name} (other data)" if self.other and self.data else self.dataset
         return (
             f"Under a picture: the unit's pre-activation at the picture rescaled to norm {self.model.input_norm:.2f}, "
-            f"the mean norm of the training images, and the percentage of {self.dataset} test images, at the same "
+            f"the mean norm of the training images, and the percentage of {tests} test images, at the same "
             f"norm, that excite the unit less.{space}"
         )
 

@@ -18,21 +18,24 @@ POINTS, PERPLEXITY = 1500, 30.0  # images in the plane
 BEYOND = "Light blue: beyond the image's border."
 
 
-def held_out(study: Study, n: int | None = None) -> tuple[Array, Array]:
-    """The first `n` test images on the model's device, and their labels; ValueError where there are none."""
-    if study.data is None:
-        raise ValueError(
-            f"this view needs {study.dataset} test images and none are at hand; dbnvis data --fetch {study.dataset}, "
-            "or --data-dir"
-        )
-    return move(study.data.test_images[:n], study.model.xp), study.data.test_labels[:n]
+def held_out(study: Study, n: int | None = None) -> tuple[Array, Array | None]:
+    """The first `n` test images on the model's device, and their labels, if any; ValueError where no images are."""
+    data = study.data_at_hand()
+    return move(data.test_images[:n], study.model.xp), None if data.test_labels is None else data.test_labels[:n]
+
+
+def labelled(study: Study, n: int | None = None) -> tuple[Array, Array]:
+    """The first `n` test images and their labels; ValueError where there are none."""
+    return held_out(study, n)[0], study.data_at_hand().labels[1][:n]
 
 
 def one_per_class(study: Study) -> tuple[Array, Array]:
     """The first test image of each class that the network takes for it, and the classes."""
-    images, labels = held_out(study, 1000)
+    images, labels = labelled(study, 1000)
     scores, _ = views.peaks_of(study.model, images, ["output"])["output"]
     right = to_numpy(scores).argmax(axis=1) == labels
+    if not right.any():
+        raise ValueError(f"the network takes none of {len(images)} test images for its class; train it longer")
     rows = [int(np.flatnonzero(right & (labels == c))[0]) for c in np.unique(labels[right])]
     return images[study.model.xp.asarray(rows)], labels[rows]
 
@@ -152,9 +155,10 @@ def weights_figure(study: Study) -> None:
     study.save("weights", figure, tiles)
 
 
-def tsne_figures(study: Study, n: int = POINTS, perplexity: float = PERPLEXITY) -> None:
-    """Test images in the plane by the code of each layer, and units by their responses."""
-    images, labels = held_out(study, n)
+def tsne_figures(study: Study, n: int = POINTS, perplexity: float | None = None) -> None:
+    """Test images in the plane by the code of each layer; without a `perplexity`, 30 or the most for so few."""
+    images, labels = labelled(study, n)
+    perplexity = perplexity or min(PERPLEXITY, (len(images) - 1) / 3)
     model, tiles, arrays = study.model, shown(images), {"labels": labels}
     addresses = ["input", *(name for name in model.layer_names if name != "output")]
     panels = []
@@ -162,7 +166,7 @@ def tsne_figures(study: Study, n: int = POINTS, perplexity: float = PERPLEXITY) 
         code = views.codes(model, images, address)
         arrays[address] = views.tsne(code, perplexity=perplexity, seed=study.seed)
         panels.append(Places(f"{address}: {code.shape[1]} numbers", arrays[address], tiles, labels))
-    settings = {"images": n, "perplexity": perplexity}
+    settings = {"images": len(images), "perplexity": perplexity}
     figure = plot.places(
         panels,
         [str(c) for c in range(int(labels.max()) + 1)],
@@ -176,13 +180,14 @@ def tsne_figures(study: Study, n: int = POINTS, perplexity: float = PERPLEXITY) 
     study.save("tsne_images", figure, arrays, **settings)
 
 
-def tsne_units_figure(study: Study, n: int = POINTS, perplexity: float = PERPLEXITY) -> None:
-    """Units in the plane by their responses to test images."""
+def tsne_units_figure(study: Study, n: int = POINTS, perplexity: float | None = None) -> None:
+    """Units in the plane by their responses to test images; perplexity as of `tsne_figures`."""
     images, _ = held_out(study, n)
     model = study.model
     layers = [name for name in model.layer_names if name != "output"]
     units, responses = views.responses_of_units(model, images, layers)
     left_out = sum(model.layer_shape(layer)[0] for layer in layers) - len(units)
+    perplexity = perplexity or min(PERPLEXITY, (len(units) - 1) / 3)
     xy = views.tsne(responses, perplexity=perplexity, seed=study.seed)
     best = to_numpy(model.xp.argsort(-responses, axis=1)[:, :9])
     tiles = np.stack([shown(images[model.xp.asarray(rows)]).mean(axis=0) for rows in best])

@@ -78,24 +78,23 @@ class Workshop:
     progress: Progress = silent
     on_epoch: Callable[[EpochStats, CDConfig], None] = lambda stats, config: None
 
-    def images(self, part: str) -> tuple[Array, Array]:
-        """Images and labels of the "train" or "test" part, on the device."""
+    def images(self, part: str) -> tuple[Array, Array | None]:
+        """Images and labels, if any, of the "train" or "test" part, on the device."""
         images, labels = (getattr(self.dataset, f"{part}_{what}") for what in ("images", "labels"))
-        return move(images, self.xp), move(labels, self.xp)
+        return move(images, self.xp), None if labels is None else move(labels, self.xp)
 
     def classifier_dbn(self) -> DBN:
         return self._pretrained("classifier", self.classifier_hidden, self.classifier_pretraining)
 
     def classifier(self, start: Literal["pretrained", "random"] = "pretrained") -> MLP:
         """The classifier, fine-tuned from the pretrained network or from random weights (Glorot & Bengio 2010)."""
-        rng = make_rng(self.xp, self.seed, 11)
+        rng, classes = make_rng(self.xp, self.seed, 11), self.dataset.n_classes
         if start == "pretrained":
             dbn = self.classifier_dbn()
         else:
             sizes = pairwise((self.dataset.train_images[0].size, *self.classifier_hidden))
             rbms = [RBM.random(n, m, rng=rng, scale=4 * math.sqrt(2 / (n + m))) for n, m in sizes]
             dbn = DBN(rbms, self.dataset.input_shape, input_norm=self.classifier_dbn().input_norm)
-        classes = int(self.dataset.train_labels.max()) + 1
         model = classifier(dbn, classes, rng=rng)
         return self._tuned(f"classifier-{start}", model, dbn, self.classifier_tuning)
 

@@ -151,7 +151,8 @@ def train_backprop(
     Raises
     ------
     ValueError
-        If data or targets do not fit the model or each other, are empty, not finite or out of range.
+        If data or targets do not fit the model or each other, are empty, not finite or out of range, or all labels are
+        the same.
     TrainingDiverged
         If the loss or a parameter is no longer finite after an epoch.
     """
@@ -161,6 +162,8 @@ def train_backprop(
     params, xp = network.params(), model.xp
     check_trainable(params)
     data, targets = checked(model, data, targets, config, "data")
+    if loss.labels and int(targets.min()) == int(targets.max()):
+        raise ValueError(f"a classifier needs at least two classes, and every label of the data is {int(targets[0])}")
     held_out = None if held_out is None else checked(model, *held_out, config, "held-out data")
     if model.input_norm is None:
         model.input_norm = mean_norm(data.reshape(len(data), -1))
