@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dbnvis.datasets.pictures import pixels_of
 from dbnvis.datasets.whitening import VARIANCE, whiten
 
 SIDE = 12
@@ -111,16 +112,11 @@ def olshausen(path: Path) -> np.ndarray:
 
 
 def luminance(path: Path) -> np.ndarray:
-    """Luminance of an image file (H, W), of any mode; transparent parts are white, as on paper."""
-    from PIL import Image
-
-    with Image.open(path) as image:
-        if image.mode in ("I", "F") or image.mode.startswith("I;16"):  # 16 bits and more of grey
-            return np.asarray(image, np.float64)
-        opaque = image if image.mode in ("RGBA", "LA", "PA", "P") else image.convert("RGB")
-        rgba = np.asarray(opaque.convert("RGBA"), np.float64)
-    alpha = rgba[..., 3] / 255
-    return rgba[..., :3] @ LUMINANCE * alpha + 255 * (1 - alpha)
+    """Luminance of an image file (H, W) from 0 to 255, of any mode; see `pixels_of` for what is done to it."""
+    pixels, _ = pixels_of(path)
+    if pixels.shape[-1] == 1:
+        return 255 * pixels[..., 0].astype(np.float64)
+    return np.stack([(255 * row).astype(np.float64) @ LUMINANCE for row in pixels])  # row by row to spare memory
 
 
 def check(image: np.ndarray, *, whitened: bool = False) -> None:
