@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 from ..backend import Array, UnitStreams, array_module, child_seeds
@@ -20,6 +20,7 @@ from .activation_maximization import RESTARTS, darken_unseen, fresh_noise
 from .base import Unit, UnitImages, as_units, check_choices, neighbours, unit_at, unit_images, unit_rngs
 
 BLOCK = 10  # neighbours that climb together, asked for or not, as in `activation_maximization`; all classes of digits
+GROWN = 1.1  # squared norm, over its start's, above which an image has left its noise
 TRUNCATE = 4.0  # standard deviations at which the Gaussian ends, as SciPy's does
 
 
@@ -30,11 +31,13 @@ class RegularizedOptimization:
     A step clips the image to the input range, measures it, adds the gradient, and then decays, blurs, and sets pixels
     of small norm and of small contribution to zero, in this order; the last one only clips and measures. A start whose
     gradient is exactly zero begins again from uniform noise. `visualize.recipes` has settings by name; the defaults
-    suit digits of 28 x 28 pixels.
+    suit digits of 28 x 28 pixels, and are scaled to images of other sizes (`side`) and to the model's input range
+    (`pixels`), whose lower end is the zero of all that is said here, if it has one.
 
-    Returns the image of every start that was measured highest, best first; `extras["trace"]` (U, S, steps) is what
-    was measured, `extras["best"]` (U, S) the step that was best, from 0, and `extras["restarts"]` (U, S) how often a
-    start began again.
+    Returns the image of every start that was measured highest, as it was measured, moved by the jitter of that step;
+    best first. `extras["trace"]` (U, S, steps) is what was measured, `extras["best"]` (U, S) the step that was best,
+    from 0, and `extras["restarts"]` (U, S) how often a start began again. A note says where the best image never left
+    its noise: it is the start itself, or its norm hardly exceeds the start's.
     """
 
     title: ClassVar[str] = "regularized optimization"
@@ -47,7 +50,7 @@ class RegularizedOptimization:
     steps: int = 200
     """Steps; nothing stops them earlier, as in the authors' code."""
     length: float | None = 2.0
-    """Every step moves the image by this Euclidean distance, in the model's pixels: suits units of any scale."""
+    """Every step moves the image by this Euclidean distance: suits units of any scale."""
     gain: float | None = None
     """Without `length`: the step that would raise the activation by this much if it were linear."""
     rate: float = 1.0
@@ -69,8 +72,12 @@ class RegularizedOptimization:
     noise: float = 0.03
     """Standard deviation of the normal noise around zero that starts are."""
     pixels: float = 1.0
-    """Width of the pixels' range that `rate`, `penalty` and `noise` are meant for: 255 for bytes. Where the model's
-    pixels are unbounded they are meant as they are, and the box has no walls."""
+    """Width of the pixels' range that `length`, `rate`, `penalty` and `noise` are meant for: 255 for bytes. Where the
+    model's pixels are unbounded they are meant as they are, and the box has no walls."""
+    side: float | None = 28.0
+    """Side of the images, pixels, that `length`, `blur_width` and `jitter` are meant for: they are multiplied by the
+    model's own side over this one, the root of the number of its pixels (for `length`, of all colours); absent: meant
+    as they are."""
     constraint: Literal["box", "none"] = "box"
     """box: pixels stay in the input range; none: they are free (Simonyan et al. 2014)."""
 
@@ -85,20 +92,25 @@ class RegularizedOptimization:
         self._check(model)
         layer, indices = as_units(model, units)
         (seed,) = child_seeds(rng, 1)
+        lengths = self._lengths(model.input_shape)
+        scaled = replace(self, **lengths)
         parts: list[tuple[Array, ...]] = []
         climbed: list[int] = []
         for members in sorted({neighbours(model, layer, i, BLOCK) for i in indices}, key=lambda members: members.start):
-            parts.append(self._ascend(model, layer, list(members), seed))
+            parts.append(scaled._ascend(model, layer, list(members), seed))
             climbed += members
         rows, xp = model.xp.asarray([climbed.index(i) for i in indices]), model.xp
-        x, trace, highest, best, restarts, alive = (xp.concatenate(a)[rows] for a in zip(*parts, strict=True))
+        found = (xp.concatenate(a)[rows] for a in zip(*parts, strict=True))
+        x, trace, highest, best, restarts, alive, stayed = found
 
         order = xp.where(alive, -highest, math.inf).argsort(axis=1, kind="stable")  # (U, S)
         x[~alive] = float("nan")  # no step ever had a direction
-        notes = [_note(lived, begun) for lived, begun in zip(alive.tolist(), restarts.tolist(), strict=True)]
+        per_unit = (a.tolist() for a in (alive, restarts, _reordered(stayed, order)[:, 0]))
+        notes = [_note(*each) for each in zip(*per_unit, strict=True)]
         per_start = {"trace": trace, "best": best, "restarts": restarts}
         extras = {name: _reordered(a, order) for name, a in per_start.items()}
-        return unit_images(self, model, layer, indices, _reordered(x, order), notes=notes, extras=extras)
+        x = _reordered(x, order)
+        return unit_images(self, model, layer, indices, x, notes=notes, extras=extras, scaled=lengths)
 
     def _check(self, model: Any) -> None:
         check_choices(self)
@@ -107,7 +119,7 @@ class RegularizedOptimization:
                 "starts, steps, rate and pixels must be positive, got "
                 f"{self.starts}, {self.steps}, {self.rate}, {self.pixels}"
             )
-        for name in ("length", "gain"):
+        for name in ("length", "gain", "side"):
             if getattr(self, name) is not None and not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be absent or a positive number, got {getattr(self, name)}")
         if self.length is not None and self.gain is not None:
@@ -126,53 +138,68 @@ class RegularizedOptimization:
                 "and jitter to 0, or give the model an input_shape of two axes"
             )
 
+    def _lengths(self, shape: tuple[int, ...]) -> dict[str, Any]:
+        """The settings that `side` scales, for images of `shape`."""
+        values, pixels = (math.sqrt(math.prod(axes)) / self.side if self.side else 1.0 for axes in (shape, shape[-2:]))
+        length = None if self.length is None else self.length * values
+        return {"length": length, "blur_width": self.blur_width * pixels, "jitter": round(self.jitter * pixels)}
+
     def _ascend(self, model: Any, layer: str, indices: list[int], seed: int) -> tuple[Array, ...]:
         """Climb for these units: best images (U, S, *shape), traces (U, S, steps), and (U, S) of each start: the
-        highest value, its step, how often it began again, and whether its gradient was ever other than zero."""
-        xp, shape, low_high = model.xp, tuple(model.input_shape), model.input_range
+        highest value, its step, how often it began again, whether its gradient was ever other than zero, and whether
+        its best image never left the noise."""
+        xp, shape, (low, high) = model.xp, tuple(model.input_shape), model.input_range
         streams = UnitStreams(unit_rngs(model, layer, indices, seed=seed))
         per_unit, n_rows = (len(indices), self.starts), len(indices) * self.starts
         network = _reusing(model.network.upto(f"{layer}.pre").select(xp.asarray(indices)))
         own = xp.repeat(xp.eye(len(indices), dtype=model.dtype), self.starts, axis=0)  # (R, U), R = U S rows
-        width = low_high[1] - low_high[0]
+        width, zero = high - low, low if math.isfinite(low) else 0.0
         unit = self.pixels / width if math.isfinite(width) else 1.0  # the settings' pixel values in one of the model's
         rate, penalty = self.rate / unit**2, self.penalty * unit**2
 
         x = streams.standard_normal((*per_unit, *shape), dtype=model.dtype) * (self.noise / unit)
         first = unit_at(model, layer, indices[0])
         darken_unseen(model, first, x)
-        x = x.reshape(n_rows, *shape)
+        x = x.reshape(n_rows, *shape)  # above `zero`, as every image here
         image, highest = xp.zeros_like(x), xp.full(n_rows, -math.inf, dtype=x.dtype)
         trace = xp.empty((n_rows, self.steps), dtype=x.dtype)
         best, restarts = xp.zeros(n_rows, dtype="int64"), xp.zeros(n_rows, dtype="int64")
-        alive = xp.zeros(n_rows, dtype=bool)
+        alive, grown, start = xp.zeros(n_rows, dtype=bool), xp.zeros(n_rows, dtype=bool), x
+        drawn = ~grown  # noise, no step yet
         for i in range(self.steps):
             if self.constraint == "box":
-                x = xp.clip(x, *low_high)
+                x = xp.clip(x, low - zero, high - zero)
+            start = x if i == 0 else start
             shifts = self._shifts(streams, per_unit)
-            pre, pullback = network.forward(x if shifts is None else rolled(x, shifts))
+            measured = x if shifts is None else rolled(x, shifts)
+            pre, pullback = network.forward(measured + zero if zero else measured)
             value, grad = (pre * own).sum(axis=1), pullback(own)
             if shifts is not None:
                 grad = rolled(grad, -shifts)
             if penalty:
                 value = value - penalty * _per_row(x * x).sum(axis=1)
             better = value > highest
-            image, highest = xp.where(_like(better, x), x, image), xp.where(better, value, highest)
-            trace[:, i], best = value, xp.where(better, i, best)
+            image, highest = xp.where(_like(better, x), measured, image), xp.where(better, value, highest)
+            trace[:, i], best, grown = value, xp.where(better, i, best), xp.where(better, ~drawn, grown)
             flat = ~_per_row(grad != 0).any(axis=1)
             alive |= ~flat
             if i == self.steps - 1:
                 break
-            x = self._regularized(*self._step(x, grad, rate, penalty), i)
+            x = self._regularized(*self._step(x, grad, unit, rate, penalty), i)
             again = flat & (restarts < RESTARTS)
             if bool(again.any()):
                 fresh = fresh_noise(model, streams.generators, again.reshape(per_unit))
                 if math.isfinite(width):
-                    fresh = low_high[0] + width * fresh
+                    fresh = width * fresh
                 darken_unseen(model, first, fresh)
                 x = xp.where(_like(again, x), fresh.reshape(x.shape), x)
                 restarts = restarts + again
-        found = trace, highest, best, restarts, alive
+            drawn = again
+        # Fresh noise is far larger than what starts are, and says nothing of the norm that an image should have.
+        size, of_start = (_per_row(a * a).sum(axis=1) for a in (image, start))
+        stayed = ~grown | ((restarts == 0) & (size <= GROWN * of_start))
+        found = trace, highest, best, restarts, alive, stayed
+        image = image + zero if zero else image
         return image.reshape(*per_unit, *shape), *(a.reshape(*per_unit, *a.shape[1:]) for a in found)
 
     def _shifts(self, streams: UnitStreams, per_unit: tuple[int, int]) -> Array | None:
@@ -182,7 +209,7 @@ class RegularizedOptimization:
         uniform = streams.random((*per_unit, 2)).reshape(-1, 2)
         return array_module(uniform).floor(uniform * (2 * self.jitter + 1)).astype("int64") - self.jitter
 
-    def _step(self, x: Array, grad: Array, rate: float, penalty: float) -> tuple[Array, Array]:
+    def _step(self, x: Array, grad: Array, unit: float, rate: float, penalty: float) -> tuple[Array, Array]:
         """x (R, *shape) after the step, and the gradient of all that is maximized, at x before it."""
         xp = array_module(x)
         if penalty:
@@ -193,7 +220,7 @@ class RegularizedOptimization:
         if self.length is None:
             rates = 1 / xp.maximum(square / self.gain, 1 / rate)  # min(gain / square, rate)
         else:
-            rates = self.length / xp.sqrt(xp.where(square > 0, square, 1))
+            rates = self.length / unit / xp.sqrt(xp.where(square > 0, square, 1))
         return x + _like(rates.astype(x.dtype), x) * grad, grad
 
     def _regularized(self, x: Array, grad: Array, i: int) -> Array:
@@ -272,8 +299,9 @@ def _reordered(a: Array, order: Array) -> Array:
     return array_module(a).take_along_axis(a, order.reshape(*order.shape, *(1,) * (a.ndim - 2)), axis=1)
 
 
-def _note(alive: list[bool], restarts: list[int]) -> str:
+def _note(alive: list[bool], restarts: list[int], stayed: bool) -> str:
     if not any(alive):
         return f"dead: zero gradient at every start, begun again {max(restarts)} times"
     begun = sum(n > 0 for n in restarts)
-    return f"zero gradient: {begun} of {len(restarts)} starts began again" if begun else ""
+    notes = [f"zero gradient: {begun} of {len(restarts)} starts began again"] if begun else []
+    return "; ".join(notes + ["the picture never left its noise: take a larger step or weaker regularizers"] * stayed)
