@@ -18,10 +18,10 @@ from ..backend import Array, UnitStreams, array_module, child_seeds
 from ..layers import Network
 from .activation_maximization import RESTARTS, darken_unseen, fresh_noise
 from .base import Unit, UnitImages, as_units, check_choices, neighbours, unit_at, unit_images, unit_rngs
+from .regularizers import colours, gaussian_blur, rolled, without_small
 
 BLOCK = 10  # neighbours that climb together, asked for or not, as in `activation_maximization`; all classes of digits
 GROWN = 1.1  # squared norm, over its start's, above which an image has left its noise
-TRUNCATE = 4.0  # standard deviations at which the Gaussian ends, as SciPy's does
 
 
 @dataclass(frozen=True)
@@ -100,8 +100,7 @@ class RegularizedOptimization:
             parts.append(scaled._ascend(model, layer, list(members), seed))
             climbed += members
         rows, xp = model.xp.asarray([climbed.index(i) for i in indices]), model.xp
-        found = (xp.concatenate(a)[rows] for a in zip(*parts, strict=True))
-        x, trace, highest, best, restarts, alive, stayed = found
+        x, trace, highest, best, restarts, alive, stayed = (xp.concatenate(a)[rows] for a in zip(*parts, strict=True))
 
         order = xp.where(alive, -highest, math.inf).argsort(axis=1, kind="stable")  # (U, S)
         x[~alive] = float("nan")  # no step ever had a direction
@@ -114,11 +113,9 @@ class RegularizedOptimization:
 
     def _check(self, model: Any) -> None:
         check_choices(self)
-        if self.starts < 1 or self.steps < 1 or not self.rate > 0 or not self.pixels > 0:
-            raise ValueError(
-                "starts, steps, rate and pixels must be positive, got "
-                f"{self.starts}, {self.steps}, {self.rate}, {self.pixels}"
-            )
+        sizes = self.starts, self.steps, self.rate, self.pixels
+        if not all(size > 0 for size in sizes):
+            raise ValueError(f"starts, steps, rate and pixels must be positive, got {', '.join(map(str, sizes))}")
         for name in ("length", "gain", "side"):
             if getattr(self, name) is not None and not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be absent or a positive number, got {getattr(self, name)}")
@@ -161,15 +158,14 @@ class RegularizedOptimization:
         first = unit_at(model, layer, indices[0])
         darken_unseen(model, first, x)
         x = x.reshape(n_rows, *shape)  # above `zero`, as every image here
+        walls = (low - zero, high - zero) if self.constraint == "box" else (-math.inf, math.inf)
+        of_start = _square(xp.clip(x, *walls))
         image, highest = xp.zeros_like(x), xp.full(n_rows, -math.inf, dtype=x.dtype)
         trace = xp.empty((n_rows, self.steps), dtype=x.dtype)
         best, restarts = xp.zeros(n_rows, dtype="int64"), xp.zeros(n_rows, dtype="int64")
-        alive, grown, start = xp.zeros(n_rows, dtype=bool), xp.zeros(n_rows, dtype=bool), x
-        drawn = ~grown  # noise, no step yet
+        alive, grown, drawn = xp.zeros(n_rows, dtype=bool), xp.zeros(n_rows, dtype=bool), xp.ones(n_rows, dtype=bool)
         for i in range(self.steps):
-            if self.constraint == "box":
-                x = xp.clip(x, low - zero, high - zero)
-            start = x if i == 0 else start
+            x = xp.clip(x, *walls)
             shifts = self._shifts(streams, per_unit)
             measured = x if shifts is None else rolled(x, shifts)
             pre, pullback = network.forward(measured + zero if zero else measured)
@@ -177,7 +173,7 @@ class RegularizedOptimization:
             if shifts is not None:
                 grad = rolled(grad, -shifts)
             if penalty:
-                value = value - penalty * _per_row(x * x).sum(axis=1)
+                value = value - penalty * _square(x)
             better = value > highest
             image, highest = xp.where(_like(better, x), measured, image), xp.where(better, value, highest)
             trace[:, i], best, grown = value, xp.where(better, i, best), xp.where(better, ~drawn, grown)
@@ -196,8 +192,7 @@ class RegularizedOptimization:
                 restarts = restarts + again
             drawn = again
         # Fresh noise is far larger than what starts are, and says nothing of the norm that an image should have.
-        size, of_start = (_per_row(a * a).sum(axis=1) for a in (image, start))
-        stayed = ~grown | ((restarts == 0) & (size <= GROWN * of_start))
+        stayed = ~grown | ((restarts == 0) & (_square(image) <= GROWN * of_start))
         found = trace, highest, best, restarts, alive, stayed
         image = image + zero if zero else image
         return image.reshape(*per_unit, *shape), *(a.reshape(*per_unit, *a.shape[1:]) for a in found)
@@ -216,7 +211,7 @@ class RegularizedOptimization:
             grad = grad - 2 * penalty * x
         if self.length is None and self.gain is None:
             return x + rate * grad, grad
-        square = _per_row(grad * grad).sum(axis=1)
+        square = _square(grad)
         if self.length is None:
             rates = 1 / xp.maximum(square / self.gain, 1 / rate)  # min(gain / square, rate)
         else:
@@ -231,56 +226,20 @@ class RegularizedOptimization:
         if self.blur_width and self.blur_every and i % self.blur_every == 0:
             x = gaussian_blur(x, self.blur_width)
         if self.norm_percentile:
-            colours = _colours(x)
-            x = without_small(x, xp.sqrt((colours * colours).sum(axis=1)), self.norm_percentile)
+            planes = colours(x)
+            x = without_small(x, xp.sqrt((planes * planes).sum(axis=1)), self.norm_percentile)
         if self.contribution_percentile:
-            x = without_small(x, xp.abs(_colours(-grad * x).sum(axis=1)), self.contribution_percentile)
+            x = without_small(x, xp.abs(colours(-grad * x).sum(axis=1)), self.contribution_percentile)
         return x
-
-
-def gaussian_blur(x: Array, sigma: float) -> Array:
-    """Blur images (..., H, W) with a Gaussian of `sigma` pixels, mirrored at borders, cut at 4 sigma as in SciPy."""
-    rows, columns = (_blur_matrix(x, n, sigma) for n in x.shape[-2:])
-    return rows @ x @ columns.T
-
-
-def _blur_matrix(x: Array, n: int, sigma: float) -> Array:
-    """The blur of n pixels in a line as a matrix (n, n), of the library and type of `x`."""
-    xp, radius = array_module(x), int(TRUNCATE * sigma + 0.5)
-    offsets = xp.arange(-radius, radius + 1)
-    weights = xp.exp(-0.5 * (offsets / sigma) ** 2)
-    seen = (xp.arange(n)[:, None] + offsets) % (2 * n)  # edge pixels are mirrored too: 1 0 | 0 1 2 ... n-1 | n-1 n-2
-    seen = xp.where(seen < n, seen, 2 * n - 1 - seen)
-    matrix = ((seen[..., None] == xp.arange(n)) * (weights / weights.sum())[:, None]).sum(axis=1)
-    return matrix.astype(x.dtype)
-
-
-def without_small(x: Array, size: Array, percentile: float) -> Array:
-    """Images x (R, ..., H, W) with zeros where `size` (R, pixels) is below that percentile of its row.
-
-    Pixels at the percentile stay: where more than so many share the smallest size, all stay.
-    """
-    xp, n = array_module(x), size.shape[1]
-    # Of two neighbours in order, the pixels below a number between them are those below the greater.
-    limit = xp.sort(size, axis=1)[:, math.ceil(percentile / 100 * (n - 1))]
-    return xp.where((size < limit[:, None])[:, None], 0, _colours(x)).reshape(x.shape)
-
-
-def rolled(x: Array, shifts: Array) -> Array:
-    """Move each of images x (R, ..., H, W) by its own rows and columns (R, 2); what leaves comes in again."""
-    xp, (H, W) = array_module(x, shifts), x.shape[-2:]
-    row, column = shifts.T[:, :, None]
-    pixels = ((xp.arange(H) - row) % H)[:, :, None] * W + ((xp.arange(W) - column) % W)[:, None]  # (R, H, W)
-    return xp.take_along_axis(_colours(x), pixels.reshape(len(x), 1, -1), axis=2).reshape(x.shape)
-
-
-def _colours(x: Array) -> Array:
-    """Images (R, H, W), or (R, C, H, W), as (R, C, pixels); vectors as images of one colour."""
-    return x.reshape(len(x), -1, math.prod(x.shape[1:][-2:]))
 
 
 def _per_row(x: Array) -> Array:
     return x.reshape(len(x), -1)
+
+
+def _square(x: Array) -> Array:
+    """Squared norm of each row, (R,)."""
+    return _per_row(x * x).sum(axis=1)
 
 
 def _like(a: Array, x: Array) -> Array:
