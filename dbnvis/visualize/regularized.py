@@ -21,6 +21,7 @@ from .base import Unit, UnitImages, as_units, check_choices, neighbours, unit_at
 from .regularizers import colours, gaussian_blur, rolled, without_small
 
 BLOCK = 10  # neighbours that climb together, asked for or not, as in `activation_maximization`; all classes of digits
+STAYED = "the picture never left its noise"
 GROWN = 1.1  # squared norm, over its start's, above which an image has left its noise
 
 
@@ -263,4 +264,4 @@ def _note(alive: list[bool], restarts: list[int], stayed: bool) -> str:
         return f"dead: zero gradient at every start, begun again {max(restarts)} times"
     begun = sum(n > 0 for n in restarts)
     notes = [f"zero gradient: {begun} of {len(restarts)} starts began again"] if begun else []
-    return "; ".join(notes + ["the picture never left its noise: take a larger step or weaker regularizers"] * stayed)
+    return "; ".join(notes + [f"{STAYED}: take a larger step or weaker regularizers"] * stayed)
