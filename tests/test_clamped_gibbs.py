@@ -156,6 +156,85 @@ def test_fewer_shown_chains_are_the_first_ones():
     np.testing.assert_array_equal(all_shown.images[:, :1], none.images)
 
 
+# --- the other units off
+
+
+def logistic(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def exact_alone(*rbms):
+    """E[pixels | one unit of the top RBM on, the others off], (H, V): all states of every layer below the unit."""
+    *lower, top = [params(rbm) for rbm in rbms]
+    H = len(top[2])
+    p = np.eye(2**H)[[2 ** (H - 1 - j) for j in range(H)]]  # the states are in the order of their binary numbers
+    for machine in (top, *reversed(lower)):
+        p = p @ oracles.p_v_given_h(*machine)
+    return p @ oracles.states(len(rbms[0].vbias))
+
+
+def test_alone_a_unit_of_the_first_layer_shows_the_exact_mean(xp):
+    rbm = random_rbm(6, 4, seed=1, xp=xp)
+    out = sampled(DBN([rbm], (2, 3), input_norm=1.5), "h1", others="zero", chains=3)
+    W, vbias, _ = params(rbm)
+    assert out.images.shape == (4, 1, 2, 3)
+    np.testing.assert_allclose(out.images.reshape(4, 6), logistic(vbias + W.T), rtol=1e-5)
+    np.testing.assert_allclose(out.images.reshape(4, 6), exact_alone(rbm), rtol=1e-5)
+    assert np.abs(out.images.reshape(4, 6) - exact_means(rbm)).max() > 0.05  # the other question's answer
+
+
+def test_alone_a_unit_over_gaussian_pixels_shows_the_exact_mean():
+    W, vbias, hbias = params(random_rbm(5, 3, seed=6))
+    out = sampled(DBN([GaussianRBM(W, vbias, hbias, variance=0.3)], (5,), input_norm=1.0), "h1", others="zero")
+    np.testing.assert_allclose(out.images[:, 0], vbias + 0.3 * W.T, rtol=1e-6)
+
+
+@pytest.mark.parametrize("layer", ["h2", "h3"])
+def test_alone_a_higher_unit_shows_the_mean_over_all_states_below(xp, layer):
+    rbms = [
+        random_rbm(7, 4, seed=3, xp=xp),
+        random_rbm(4, 3, seed=4, xp=xp, scale=1.5),
+        random_rbm(3, 3, seed=5, xp=xp, scale=1.5),
+    ]
+    depth = int(layer[1])
+    out = sampled(DBN(rbms, (7,), input_norm=1.5), layer, others="zero")
+    exact = exact_alone(*rbms[:depth])
+    assert out.images.shape == (3, 1 + CHAINS, 7)
+    assert np.abs(z_values(out, exact)).max() < Z
+    # and the test could tell: neither the next unit's, nor the other question's, nor the means passed down would pass
+    assert np.abs(z_values(out, np.roll(exact, 1, axis=0))).max(axis=1).min() > Z
+    assert np.abs(z_values(out, exact_means(*rbms[:depth]))).max(axis=1).min() > Z
+    h = np.eye(3)
+    for W, vbias, _ in map(params, reversed(rbms[:depth])):
+        h = logistic(h @ W.T + vbias)
+    assert np.abs(z_values(out, h)).max() > Z
+    # each draw is p(v = 1 | h1) of a binary h1
+    distance = np.abs(out.images[:, 1:, None] - oracles.mean_v_given_h(*params(rbms[0]))).max(axis=-1)
+    assert distance.min(axis=-1).max() < 1e-6
+
+
+def test_alone_the_mean_is_over_chains_times_draws_and_no_chain_is_judged():
+    model = DBN([random_rbm(7, 4, seed=3), random_rbm(4, 3, seed=4)], (7,), input_norm=1.5)
+    out = sampled(model, "h2", others="zero", chains=6, draws=5, shown=30)
+    assert out.images.shape == (3, 31, 7)
+    np.testing.assert_allclose(out.images[:, 0], out.images[:, 1:].mean(axis=1), rtol=1e-5)
+    assert out.extras == {} and out.notes == ("", "", "")
+    assert out.settings["others"] == "zero"
+    assert ClampedGibbs(others="zero").title != ClampedGibbs().title == ClampedGibbs.title
+    few = sampled(model, "h2", [2, 0], others="zero", chains=6, draws=5, shown=3, burn_in=0, thin=9)
+    np.testing.assert_array_equal(few.images, out.images[[2, 0], :4])  # neither company, nor what chains need, matters
+    other = sampled(model, "h2", others="zero", chains=6, draws=5, shown=30, seed=1)
+    assert not np.array_equal(other.images, out.images)
+
+
+@pytest.mark.parametrize("settings", [{"start": "noise"}, {"temperatures": 3}, {"diagnose": True}], ids=str)
+def test_alone_refuses_what_is_for_chains(settings):
+    with pytest.raises(ValueError, match="others 'zero' runs no chain: leave start, temperatures and diagnose out"):
+        sampled(two_modes()[0], "h1", others="zero", **settings)
+    with pytest.raises(ValueError, match="others must be free or zero, got 'off'"):
+        sampled(two_modes()[0], "h1", others="off")
+
+
 # --- starts
 
 

@@ -393,6 +393,24 @@ def test_the_stack_draws_down_from_the_unit(xp):
         assert (np.abs(out.images[k, 0].ravel() - on / on.sum() @ blind) / error.ravel()).max() > Z
 
 
+def test_a_detection_unit_alone_is_passed_down_exactly_and_through_the_stack(xp):
+    model, (lower, upper) = two_layers(xp)
+    (W, b, _), at = lower, Unit("h1", 1, (0, 2))
+    out = ClampedGibbs(others="zero")(model, [at], rng=make_rng(xp, 0))
+    h = np.zeros((2, 3, 3))
+    h[1, 0, 2] = 1
+    down = 1 / (1 + np.exp(-(h.reshape(-1) @ oracles.matrix(W, (1, 4, 4)) + np.repeat(b, 16))))
+    np.testing.assert_allclose(out.images[0, 0].ravel(), down, rtol=1e-9)
+    below = np.array(list(itertools.product([0.0, 1.0], repeat=8)))  # of the 2 x 2 x 2 pooling units
+    out = sampled(model, ["h2:0", "h2:1"], others="zero")
+    for k in range(2):
+        on = 1 / (1 + np.exp(-(np.eye(2)[k] @ oracles.matrix(upper[0], (2, 2, 2)) + np.repeat(upper[1], 4))))
+        p = (below * on + (1 - below) * (1 - on)).prod(axis=1)
+        expected = p @ oracles.pixels_given_pool(lower, (1, 4, 4), 2, below)
+        error = out.images[k, 1:].std(axis=0) / np.sqrt(3000)
+        assert (np.abs(out.images[k, 0] - expected.reshape(4, 4)) / error).max() < Z
+
+
 def test_fantasies_are_draws_of_the_machine(xp, rng):
     parameters, shape, pool = parameters_of("cut blocks")
     model = ConvDBN([build(xp, parameters, pool)], shape[1:])

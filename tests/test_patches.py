@@ -126,7 +126,7 @@ def test_photographs_give_equal_shares(monkeypatch):
 
 
 def test_modes_of_files(folder):
-    """The same picture in eight modes gives the same luminance, up to the rounding of each format."""
+    """The same picture in nine modes gives the same luminance, up to the rounding of each format."""
     grey = photograph()
     image = Image.fromarray(grey)
     files = {
@@ -137,13 +137,13 @@ def test_modes_of_files(folder):
         "P.png": image.convert("P"),
         "CMYK.tif": image.convert("CMYK"),
         "I16.png": Image.fromarray(grey.astype(np.uint16) * 257),
+        "I16 of 8 bits.png": Image.fromarray(grey.astype(np.uint16)),
         "F.tif": Image.fromarray(grey.astype(np.float32) / 255),
     }
     for name, file in files.items():
         file.save(folder / name)
         shown = patches.luminance(folder / name)
-        unit = {"I16.png": 257, "F.tif": 1 / 255}.get(name, 1)
-        np.testing.assert_allclose(shown / unit, grey, atol=1.01, err_msg=name)
+        np.testing.assert_allclose(shown, grey, atol=1.01, err_msg=name)
     ds, said = load(folder)
     assert said == [] and ds.train_images.var(dtype=float) == pytest.approx(0.1, abs=1e-3)
 
@@ -157,6 +157,29 @@ def test_colours_have_their_luminance_and_transparency_is_white(folder):
     Image.fromarray(pixels, "RGBA").save(folder / "colours.png")
     shown = patches.luminance(folder / "colours.png")
     np.testing.assert_allclose(shown[[0, 30, 50], 5], [0.299 * 255, 0.587 * 255, 255], rtol=1e-6)
+
+
+def test_photographs_are_upright_and_light_ink_is_on_black(folder):
+    grey, exif = photograph(60, 100), Image.Exif()
+    exif[0x0112] = 8  # turn by 90 degrees counterclockwise to see it
+    Image.fromarray(grey).save(folder / "lying.png", exif=exif)
+    np.testing.assert_allclose(patches.luminance(folder / "lying.png"), np.rot90(grey), rtol=1e-12)
+    ink = Image.fromarray(grey)
+    Image.merge("LA", (Image.new("L", ink.size, 255), ink)).save(folder / "light.png")
+    np.testing.assert_allclose(patches.luminance(folder / "light.png"), grey, rtol=1e-6)
+
+
+def test_luminance_of_eight_bits_is_that_of_the_bytes_to_the_last_bit(folder):
+    colours = np.random.default_rng(0).integers(0, 256, (70, 61, 3), dtype=np.uint8)
+    Image.fromarray(colours).save(folder / "colours.png")
+    np.testing.assert_array_equal(patches.luminance(folder / "colours.png"), colours @ patches.LUMINANCE)
+
+
+def test_a_file_of_too_many_pixels_is_left_out_before_it_is_decoded(folder):
+    Image.fromarray(photograph()).save(folder / "good.png")
+    Image.new("1", (9000, 9000)).save(folder / "huge.png")
+    _, (line,) = load(folder)
+    assert "huge.png (9000 x 9000 pixels; expected at most 50000000" in line
 
 
 def test_files_that_cannot_be_used_are_named_and_counted(folder):

@@ -14,9 +14,9 @@ from dbnvis.convnet import ConvNet
 from dbnvis.evaluate.scores import pre_activations
 from dbnvis.visualize.base import unit_rngs
 from dbnvis.visualize.recipes import RECIPES
-from dbnvis.visualize.regularized import gaussian_blur, rolled, without_small
+from dbnvis.visualize.regularized import RegularizedOptimization, gaussian_blur, rolled, without_small
 
-ASCENT = replace(RECIPES["plain"], starts=3, steps=15, length=None, gain=1.0, noise=0.3)
+ASCENT = replace(RECIPES["plain"], side=None, starts=3, steps=15, length=None, gain=1.0, noise=0.3)
 SMALL = {"channels": (3, 4), "dense": (8,), "n_classes": 5, "kernel": 3}
 
 
@@ -132,6 +132,46 @@ def test_the_image_before_the_first_step_is_the_clipped_noise(xp):
     assert found == {np.round(np.clip(method.noise * x, 0, 1), 12).tobytes() for x in noise}
 
 
+@pytest.mark.parametrize("low", [0.0, -1.0, 100.0])
+@pytest.mark.parametrize("name", ["digits-1", "digits-2", "digits-4", "yosinski-3", "yosinski-4", "plain", "simonyan"])
+def test_a_recipe_gives_the_same_pictures_in_every_range_of_pixels(xp, name, low):
+    """A network on [low, low + 4] whose weights take its pixels back to [0, 1] is the same network."""
+    ours, other = (random_dbn(xp, dtype="float64") for _ in range(2))
+    method = replace(RECIPES[name], steps=12, starts=3)
+    other.input_range = (low, low + 4)
+    rbm = other.rbms[0]
+    rbm.hbias = rbm.hbias - low / 4 * rbm.W.sum(axis=0)
+    rbm.W = rbm.W / 4
+    one, another = (run(model, ["h2:3", "h2:0"], method) for model in (ours, other))
+    np.testing.assert_allclose(low + 4 * one.images, another.images, rtol=1e-7, atol=1e-7)
+    np.testing.assert_allclose(one.extras["trace"], another.extras["trace"], rtol=1e-7, atol=1e-7)
+    assert one.notes == another.notes
+
+
+@pytest.mark.parametrize(
+    ("model", "unit", "side", "jitter"),
+    [
+        (convnet(), "output:1", 12, 2),
+        (convnet(shape=(3, 12, 12)), "output:1", 12, 2),
+        (random_dbn(dtype="float64"), "h2:1", 20**0.5, 1),  # 4 x 5
+    ],
+)
+def test_lengths_are_scaled_to_the_side_of_the_images(model, unit, side, jitter):
+    method = replace(RECIPES["digits-1"], steps=10, starts=2)
+    length = 2.0 * np.prod(model.input_shape) ** 0.5 / 28
+    own = replace(method, side=None, length=length, blur_width=0.7 * side / 28, jitter=jitter)
+    scaled, explicit = (run(model, [unit], each) for each in (method, own))
+    np.testing.assert_allclose(scaled.images, explicit.images, rtol=1e-12, atol=1e-12)
+    assert scaled.settings["length"] == 2.0
+    assert scaled.settings["scaled"] == {name: pytest.approx(getattr(own, name)) for name in scaled.settings["scaled"]}
+
+
+def test_settings_for_28_x_28_are_taken_as_they_are_there(xp):
+    model, method = convnet(xp, (28, 28)), replace(RECIPES["digits-3"], steps=5, starts=2)
+    one, other = (run(model, ["output:2"], each) for each in (method, replace(method, side=None)))
+    np.testing.assert_array_equal(one.images, other.images)
+
+
 def test_the_input_range_of_the_model_is_what_the_settings_pixels_are_scaled_to():
     """A network on [-1, 3] whose weights take its pixels back to [0, 1] is the same network."""
     ours, method = random_dbn(dtype="float64"), replace(ASCENT, gain=None, rate=0.02, noise=0.0, decay=0.0)
@@ -239,13 +279,16 @@ def test_the_blur_falls_on_the_first_step_and_every_nth(xp):
 
 
 def test_jitter_finds_a_pattern_wherever_it_stands(xp):
-    """A unit that sees one pixel, through shifts by up to one: the image gets a square of 3 x 3."""
+    """A unit that sees one pixel, through shifts by up to one: the image gets a square of 3 x 3, around that pixel but
+    for the shift at which it was measured, so that the unit sees it."""
     W = np.zeros((4, 5))
     W[1, 2] = 1
     out = run(linear(W, xp), ["h1:0"], replace(ASCENT, gain=None, rate=0.05, noise=0.0, jitter=1, steps=300, starts=1))
     square = np.zeros((4, 5), bool)
     square[0:3, 1:4] = True
-    np.testing.assert_array_equal(out.images[0, 0] > 0, square)
+    moved = [np.roll(square, (a - 1, b - 1), (0, 1)) for a, b in np.ndindex(3, 3)]
+    assert any(np.array_equal(out.images[0, 0] > 0, x) for x in moved)
+    assert out.images[0, 0, 1, 2] == out.extras["trace"].max() > 0
 
 
 # --- what is returned
@@ -261,6 +304,55 @@ def test_the_best_image_is_returned_not_the_last(xp):
         np.testing.assert_allclose(again, out.extras["trace"][u].max(axis=1), rtol=1e-9)
     np.testing.assert_array_equal(out.extras["trace"].argmax(axis=2), out.extras["best"])
     assert (np.diff(out.extras["trace"].max(axis=2), axis=1) <= 0).all()  # best start first
+
+
+def measured(model, layer, index, images):
+    """The unit at images (S, *shape), by `pre_activations`: unshifted, as anyone sees them."""
+    return host(pre_activations(model, layer, move(images, model.xp), [index]))[:, 0]
+
+
+@pytest.mark.parametrize("jitter", [1, 4])
+@pytest.mark.parametrize("name", ["default", *sorted(RECIPES)])
+def test_what_is_returned_is_what_was_measured_under_every_recipe(xp, name, jitter):
+    recipe = replace(RegularizedOptimization() if name == "default" else RECIPES[name], jitter=jitter, side=None)
+    method = replace(recipe, steps=20, starts=3)
+    for model, layer, index in ((random_dbn(xp, dtype="float64"), "h2", 3), (convnet(xp), "output", 1)):
+        out = run(model, [f"{layer}:{index}"], method)
+        value = measured(model, layer, index, out.images[0])
+        penalty = method.penalty * method.pixels**2 * (out.images[0].reshape(3, -1) ** 2).sum(axis=1)
+        np.testing.assert_allclose(value - penalty, out.extras["trace"][0].max(axis=1), rtol=1e-9, atol=1e-9)
+
+
+def test_what_is_returned_of_a_channel_is_what_was_measured():
+    model = convnet()
+    out = run(model, ["conv2:1@1,2"], replace(ASCENT, jitter=3))
+    maps = host(model.network.upto("conv2.pre").forward(move(out.images[0], np))[0])
+    np.testing.assert_allclose(maps[:, 1, 1, 2], out.extras["trace"][0].max(axis=1), rtol=1e-9)
+
+
+STAYED = "the picture never left its noise: take a larger step or weaker regularizers"
+
+
+@pytest.mark.parametrize(
+    ("settings", "stayed"),
+    [
+        ({}, False),
+        ({"length": 1.0, "gain": None, "jitter": 2}, False),
+        ({"gain": None, "rate": 1e-9}, True),  # steps of next to nothing
+        ({"gain": None, "rate": 1e-4, "decay": 0.5}, True),  # lost faster than gained
+        ({"gain": None, "rate": 1e-4, "contribution_percentile": 99.0}, True),
+        ({"noise": 0.0, "gain": None, "rate": 1e-9, "decay": 0.9}, False),  # grown from nothing
+        ({"steps": 1}, True),
+    ],
+    ids=str,
+)
+def test_a_picture_that_never_left_its_noise_says_so(settings, stayed):
+    for name in ("output:1", "output:3"):
+        out = run(convnet(), [name], replace(ASCENT, **settings))
+        assert out.notes == (STAYED if stayed else "",)
+        _, noise = starts_of(convnet(), name, replace(ASCENT, **settings))
+        most = np.linalg.norm(np.clip(replace(ASCENT, **settings).noise * noise, 0, 1).reshape(3, -1), axis=1).max()
+        assert stayed == (np.linalg.norm(out.images[0, 0]) <= 1.04 * most)
 
 
 @pytest.mark.parametrize("name", sorted(RECIPES))

@@ -47,6 +47,16 @@ def test_every_regularizer_is_drawn_alone_at_every_strength(study, monkeypatch):
         assert not np.array_equal(arrays[f"{name}.{values[1]}.images"], arrays["decay.0.images"])
 
 
+def test_class_models_say_which_recipes_never_left_their_noise(study, monkeypatch):
+    drawn = []
+    grid = plot.grid
+    monkeypatch.setattr(plot, "grid", lambda rows, **how: drawn.append(rows) or grid(rows, **how))
+    recipes = {name: replace(RECIPES["plain"], steps=n, starts=1) for name, n in (("a", 1), ("b", 30))}
+    regularized.class_models_figure(study, recipes)
+    titles = {panel.title[0]: panel.title for row in drawn[0] for panel in row}
+    assert "; 5 never left their noise" in titles["a"] and "noise" not in titles["b"]
+
+
 def test_class_models_have_every_recipe_with_its_settings(study):
     recipes = {name: replace(recipe, steps=4) for name, recipe in RECIPES.items()}
     regularized.class_models_figure(study, recipes)

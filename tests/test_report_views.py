@@ -237,9 +237,26 @@ def test_the_command_explains_test_images_and_files(capsys, saved, tmp_path):
         "inverted",
         "resized to 16 x 12",
         "centred on the median of its border",
+        "almost blank: pixels from 0 to 0 of 1",
     ]
     with np.load(out / "digits" / "sheets" / "explain_my_drawing.npz") as archive:
         np.testing.assert_array_equal(archive["image"], 0)  # white paper, inverted
+
+
+def test_the_command_hints_at_small_drawings_and_centres_them(capsys, saved, tmp_path):
+    args = ["--model", str(saved), "--out", str(tmp_path / "out"), "--device", "cpu"]
+    page = np.zeros((160, 160), np.uint8)
+    page[8:40, 8:40] = 255
+    Image.fromarray(page).save(tmp_path / "small.png")
+    sheet = tmp_path / "out" / "digits" / "sheets" / "explain_small.json"
+    hint = "the drawing spans 19 % of the picture and lies 34 % off its middle: --center (center=True) crops"
+    assert main(["explain", str(tmp_path / "small.png"), *args]) == 0
+    assert f"dbnvis: warning: small.png: {hint}" in capsys.readouterr().err
+    assert json.loads(sheet.read_text())["settings"]["image"][-1].startswith(hint)
+    assert main(["explain", str(tmp_path / "small.png"), "--center", *args]) == 0
+    assert "warning" not in capsys.readouterr().err
+    settings = json.loads(sheet.read_text())["settings"]
+    assert settings["image"][-1] == "cropped and centred as MNIST's digits are"
 
 
 def test_the_command_refuses_what_it_cannot_show(capsys, saved, tmp_path):
@@ -265,7 +282,9 @@ def test_the_command_refuses_what_it_cannot_show(capsys, saved, tmp_path):
         ("--stride", "16", "the stride must be smaller than the image, 16 x 16; got 16"),
     ):
         assert said in refused(capsys, "explain", "test:0", option, number, *args)
-    assert "--invert is for image files" in refused(capsys, "explain", "test:0", "--invert", *args)
+    for option in ("--invert", "--center"):
+        said = "--invert and --center are for image files"
+        assert said in refused(capsys, "explain", "test:0", option, *args)
     assert not (tmp_path / "out").exists()
 
 

@@ -1,11 +1,14 @@
 """dbnvis.views.occlusion against covering by hand."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from unrolled import images, pre, pres, small_net
 
+from dbnvis import DBN
 from dbnvis.backend import move, to_numpy
-from dbnvis.views import Occlusion
+from dbnvis.views import Occlusion, responses
 
 
 def covered_by_hand(image, patch, stride, fill):
@@ -56,6 +59,38 @@ def test_the_top_channel_is_the_one_with_the_largest_sum(xp):
         for row in covered_by_hand(image, 3, 1, 0.0)
     ]
     np.testing.assert_allclose(to_numpy(found[1].drops)[0], by_hand, atol=1e-12)
+
+
+def test_parts_of_any_size_give_the_same_maps(xp, monkeypatch):
+    model, (image,) = small_net(xp), images(1)
+    units = ["output:2", "conv2:1@1,0"]
+    whole = Occlusion(3)(model, move(image, xp), units)
+    assert whole.covered[0].size == 72
+    for batch in (1, 7, 72, 73):
+        monkeypatch.setattr(responses, "BATCH", batch)
+        monkeypatch.setattr(responses, "PIXELS", 72)
+        assert responses.batch_size(model) == batch
+        parts = Occlusion(3)(model, move(image, xp), units)
+        np.testing.assert_allclose(to_numpy(parts.covered), to_numpy(whole.covered), rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(to_numpy(parts.whole), to_numpy(whole.whole), rtol=1e-12, atol=1e-12)
+
+
+def test_memory_of_a_large_image_is_a_small_part_of_its_copies():
+    """12,544 copies of an image of 112 x 112 take 629 MB in float32."""
+    rng = np.random.default_rng(0)
+    model = DBN.random((112 * 112, 3), (112, 112), rng=rng)
+    image = rng.random((112, 112), dtype=np.float32)
+    tracemalloc.start()
+    try:
+        found = Occlusion(5)(model, image, ["h1:1"])
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert found.covered.shape == (1, 112, 112)
+    assert peak < 50e6
+    i, j = 50, 7  # by hand: what the covered pixels gave is gone
+    gone = (image * model.rbms[0].W[:, 1].reshape(112, 112))[i - 2 : i + 3, j - 2 : j + 3].sum()
+    assert found.drops[0, i, j] == pytest.approx(gone, abs=1e-5)
 
 
 def test_the_image_stays_as_it_is_and_a_patch_of_its_own_colour_does_nothing():

@@ -31,19 +31,21 @@ class Explain(ModelOptions):
     """Pixels between two places of the square."""
     invert: bool = False
     """Exchange black and white of an image file: dark ink on light paper becomes light on dark, as in MNIST."""
+    center: bool = False
+    """Crop the drawing of an image file and centre it as MNIST's digits are: a small digit on a large page."""
 
     def run(self) -> None:
         occlusion = replace(OCCLUSION, patch=self.patch, stride=self.stride)
         study, _ = load_study(self, self.model)
         number = re.fullmatch(r"test:(\d+)", self.image)
         if number is not None:
-            if self.invert:
-                raise ValueError("--invert is for image files; test images are as the network knows them")
+            if self.invert or self.center:
+                raise ValueError("--invert and --center are for image files; test images are as the network knows them")
             image, steps = read_test_image(study, int(number[1]))
             name = f"test{number[1]}"
         else:
             shape, within = study.model.input_shape, study.model.input_range
-            image, steps = read_picture(self.image, shape, within, invert=self.invert)
+            image, steps = read_picture(self.image, shape, within, invert=self.invert, center=self.center)
             name = re.sub(r"[^\w.-]", "_", Path(self.image).stem)
         study.out = self.out / study.dataset / "sheets"
         explain(study, image, steps, f"explain_{name}", [Unit.parse(unit) for unit in self.unit], occlusion)

@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dbnvis.datasets.pictures import pixels_of
 from dbnvis.datasets.whitening import VARIANCE, whiten
 
 SIDE = 12
@@ -147,19 +148,11 @@ def _images_of(path: Path) -> np.ndarray:
 
 
 def luminance(path: Path) -> np.ndarray:
-    """Luminance of an image file (H, W), of any mode, turned as its EXIF says; transparent parts are white."""
-    from PIL import Image, ImageOps
-
-    with Image.open(path) as file:
-        if file.width * file.height > LARGEST:
-            raise ValueError(f"{file.width} x {file.height} pixels, expected at most {LARGEST} in all")
-        image = ImageOps.exif_transpose(file)
-        if image.mode in ("I", "F") or image.mode.startswith("I;16"):  # 16 bits and more of grey
-            return np.asarray(image, np.float64)
-        opaque = image if image.mode in ("RGBA", "LA", "PA", "P") else image.convert("RGB")
-        rgba = np.asarray(opaque.convert("RGBA"), np.float64)
-    alpha = rgba[..., 3] / 255
-    return rgba[..., :3] @ LUMINANCE * alpha + 255 * (1 - alpha)
+    """Luminance of an image file (H, W) from 0 to 255, of any mode; see `pixels_of` for what is done to it."""
+    pixels, _ = pixels_of(path)
+    if pixels.shape[-1] == 1:
+        return 255 * pixels[..., 0].astype(np.float64)
+    return np.stack([(255 * row).astype(np.float64) @ LUMINANCE for row in pixels])  # row by row to spare memory
 
 
 def check(image: np.ndarray, *, whitened: bool = False) -> None:

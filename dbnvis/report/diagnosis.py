@@ -23,9 +23,14 @@ NAMED = 3  # units at the most that a warning names
 def diagnosed(study: Study, method: Any) -> Any:
     """`method` with the diagnosis of its chains, if it runs some, in RBMs without maps, and images are at hand."""
     rbms = getattr(study.model, "rbms", ())
-    if not isinstance(method, ClampedGibbs) or study.images is None or not rbms:
+    if not runs_chains(method) or study.images is None or not rbms:
         return method
     return replace(method, diagnose=all(isinstance(rbm, RBM) for rbm in rbms))
+
+
+def runs_chains(method: Any) -> bool:
+    """Whether `method` is clamped Gibbs sampling with the other units free."""
+    return isinstance(method, ClampedGibbs) and method.others == "free"
 
 
 def of_chains(pictures: UnitImages) -> bool:

@@ -58,7 +58,7 @@ def all_units(study: Study, method: Any, name: str, n: int | None = None) -> Non
 def sheet(study: Study, method: Any, pictures: UnitImages, name: str) -> None:
     """Few units: a row each, with all that the method gives; many units: one picture each."""
     if pictures.images.shape[1] > 1 and len(pictures.units) <= MOST_ROWS:
-        if isinstance(method, ClampedGibbs):
+        if diagnosis.runs_chains(method):
             samples_sheet(study, method, pictures, name)
             return
         panels = [

@@ -10,6 +10,7 @@ from .. import plot
 from ..backend import Array, array_module, move, to_numpy
 from ..plot import Panel
 from ..visualize import RECIPES, RegularizedOptimization, Unit, UnitImages
+from ..visualize.regularized import STAYED
 from .study import Study
 
 #: What each regularizer is added to.
@@ -72,7 +73,7 @@ def class_models_figure(study: Study, recipes: dict[str, RegularizedOptimization
             study.drawn(pictures.images[:, 0]),
             study.signed or recipes[name].constraint != "box",
             len(units),
-            f"{name}: {regularizers(recipes[name])}{_reading(study, pictures)}",
+            f"{name}: {regularizers(recipes[name])}{_reading(study, pictures)}{_stayed(pictures)}",
             captions=[row[0] for row in study.captions(pictures)],
         )
         for name, pictures in found.items()
@@ -108,6 +109,12 @@ def _reading(study: Study, pictures: UnitImages) -> str:
     read = read_as(pictures.images, study.images, study.data.train_labels)
     own = [unit.index for unit in pictures.units]
     return f"; read as its class {int((read == array_module(read).asarray(own)[:, None]).sum())} of {read.size}"
+
+
+def _stayed(pictures: UnitImages) -> str:
+    """How many units have a picture that never left its noise."""
+    stayed = sum(STAYED in note for note in pictures.notes)
+    return f"; {stayed} never left their noise" if stayed else ""
 
 
 def read_as(pictures: Array, images: Array, labels: Array, k: int = NEAREST) -> Array:

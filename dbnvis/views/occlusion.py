@@ -16,7 +16,10 @@ from ..backend import Array, array_module
 from ..images import image_of
 from ..settings import check_settings
 from ..visualize.base import Unit, as_units, one_hot, parse_units
-from .responses import passes
+from .responses import batch_size, passes
+
+Place = tuple[slice, slice]  # rows and columns that are covered
+NOWHERE: Place = (slice(0), slice(0))
 
 
 @dataclass(frozen=True)
@@ -41,17 +44,25 @@ class Occlusion:
         ValueError
             If the square is larger than the image, or the stride passes over it.
         """
-        xp, (height, width) = array_module(image), image.shape[-2:]
+        grid = self._grid(image)
+        copies = self._copies(image, [place for row in grid for place in row])
+        return copies.reshape(len(grid), len(grid[0]), *image.shape)
+
+    def _grid(self, image: Array) -> list[list[Place]]:
+        """Where the square stands on `image`, by rows; ValueError as of `covered`."""
+        height, width = image.shape[-2:]
         if self.patch > min(height, width):
             raise ValueError(f"the patch of {self.patch} x {self.patch} is larger than the image, {height} x {width}")
         if self.stride >= min(height, width):
             raise ValueError(f"the stride must be smaller than the image, {height} x {width}; got {self.stride}")
         tops, lefts = (range(-(self.patch // 2), n - self.patch // 2, self.stride) for n in (height, width))
-        copies = xp.tile(image, (len(tops), len(lefts), *(1,) * image.ndim))
-        for i, top in enumerate(tops):
-            for j, left in enumerate(lefts):
-                rows, columns = (slice(max(start, 0), start + self.patch) for start in (top, left))
-                copies[i, j, ..., rows, columns] = self.fill
+        rows, columns = ([slice(max(i, 0), i + self.patch) for i in starts] for starts in (tops, lefts))
+        return [[(row, column) for column in columns] for row in rows]
+
+    def _copies(self, image: Array, places: Sequence[Place]) -> Array:
+        copies = array_module(image).tile(image, (len(places), *(1,) * image.ndim))
+        for i, (rows, columns) in enumerate(places):
+            copies[i, ..., rows, columns] = self.fill
         return copies
 
     def __call__(self, model: Any, image: Array, units: Sequence[Unit | str]) -> OcclusionMaps:
@@ -84,11 +95,15 @@ class Occlusion:
     def _measured(
         self, model: Any, image: Array, units: tuple[Unit, ...], addresses: Sequence[str], readings: Any
     ) -> OcclusionMaps:
-        xp, copies = array_module(image), self.covered(image)
-        places = copies.shape[:2]
-        every = xp.concatenate([image[None], copies.reshape(-1, *image.shape)])
-        values = xp.concatenate([readings(found) for found in passes(model, every, addresses)])  # (1 + places, U)
-        return OcclusionMaps(units, values[0], xp.moveaxis(values[1:].reshape(*places, -1), -1, 0))
+        xp, grid, size = array_module(image), self._grid(image), batch_size(model)
+        places = [NOWHERE, *(place for row in grid for place in row)]
+        parts = []
+        for start in range(0, len(places), size):  # all copies at once would take memory as the side's fourth power
+            copies = self._copies(image, places[start : start + size])
+            parts += [readings(found) for found in passes(model, copies, addresses)]
+        values = xp.concatenate(parts)  # (1 + places, U)
+        covered = values[1:].reshape(len(grid), len(grid[0]), -1)
+        return OcclusionMaps(units, values[0], xp.moveaxis(covered, -1, 0))
 
 
 def _number(model: Any, unit: Unit) -> tuple[str, int]:

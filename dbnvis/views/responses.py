@@ -5,6 +5,7 @@ A view reads a unit at its pre-activation, which neither saturates nor goes sile
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -12,7 +13,8 @@ from ..backend import Array, array_module
 from ..images import image_of, images_of
 from ..visualize.base import Unit, as_units, parse_units
 
-BATCH = 250  # images passed up at once: a convolutional layer's maps are large
+BATCH = 250  # images of 28 x 28 passed up at once, of larger ones fewer: a convolutional layer's maps are large
+PIXELS = 28 * 28
 
 
 def passes(model: Any, images: Array, addresses: Sequence[str]) -> Iterator[dict[str, Array]]:
@@ -28,13 +30,19 @@ def passes(model: Any, images: Array, addresses: Sequence[str]) -> Iterator[dict
     images = images_of(model, images)
     layers = model.network.layers
     last = max((model.network.upto(address) for address in addresses), key=lambda part: len(part.layers))
-    for start in range(0, len(images), BATCH):
-        x, found = images[start : start + BATCH], {}
+    size = batch_size(model)
+    for start in range(0, len(images), size):
+        x, found = images[start : start + size], {}
         for address in last.layers:
             x, _ = layers[address].forward(x)
             if address in addresses:
                 found[address] = x
         yield found
+
+
+def batch_size(model: Any) -> int:
+    """How many of the model's images go up at once."""
+    return max(1, min(BATCH, BATCH * PIXELS // math.prod(model.input_shape[-2:])))
 
 
 def peaks(pre: Array) -> tuple[Array, Array]:

@@ -40,6 +40,13 @@ class ClampedGibbs:
     probabilities of the directed pass down. `images[:, 0]` is the mean over all chains and draws, an
     estimate of E[x | unit on]; the others are the last draws of single chains.
 
+    With others="zero" all other units of layer j are 0 instead, and the pass down starts from this one state, without a
+    chain. That is another question: Erhan et al.'s sampling averages over the other units as the RBM has them while the
+    unit is on; this conditions on their all being off, a state of small probability, and shows what the unit alone
+    adds to the biases. For h1 the picture is the exact mean, sigmoid(vbias + W[:, unit]) of binary pixels, and stands
+    alone; above, it is the mean of `chains` times `draws` independent draws of the layers below, of which the first
+    `shown` follow. `burn_in` and `thin` have no effect, and there are no `extras`.
+
     `extras["mixing"]` (U,) is the potential scale reduction (Gelman & Rubin 1992) of the chains, pooled
     over the units they visit: near 1 when every chain sees the same distribution, and noted when above 1.2.
     `tau` and `ess` (U,) are the integrated autocorrelation time in sweeps and the effective number of draws of all
@@ -75,6 +82,8 @@ class ClampedGibbs:
     """Replicas of every chain, down to independent pixels, that exchange states (Desjardins et al. 2010); 1: none."""
     diagnose: bool = False
     """Also run chains from the other start and estimate how often the unit is on; takes four times as long."""
+    others: Literal["free", "zero"] = "free"
+    """free: the other units of the layer are sampled with the unit on; zero: they are off, and no chain is needed."""
 
     def __post_init__(self) -> None:
         check_settings(
@@ -86,6 +95,8 @@ class ClampedGibbs:
             shown="[0, inf)",
             temperatures="[1, 1000]",
         )
+        if self.others == "zero":
+            object.__setattr__(self, "title", "ancestral sampling from one unit, the others off")
 
     def __call__(self, model: Any, units: Sequence[Unit | str], *, rng: Any, images: Array | None = None) -> UnitImages:
         """Sample with each of `units` of one layer held on; see `UnitImages`.
@@ -103,6 +114,8 @@ class ClampedGibbs:
                 "use activation maximization or sampling by evidence"
             )
         layer, indices = as_units(model, units)
+        if self.others == "zero":
+            return self._alone(model, layer, indices, rng)
         start = self.start if self.start != "auto" else ("noise" if images is None else "data")
         if start == "data" and images is None:
             raise ValueError("start 'data' needs images; pass images=... or use start='noise'")
@@ -124,6 +137,22 @@ class ClampedGibbs:
         pictures = model.xp.concatenate([part[0] for part in parts])
         extras = {name: model.xp.concatenate([part[1][name] for part in parts]) for name in parts[0][1]}
         return unit_images(self, model, layer, indices, pictures, notes=_notes(extras), extras=extras, start=start)
+
+    def _alone(self, model: Any, layer: str, indices: list[int], rng: Any) -> UnitImages:
+        """The pass down from states that have one unit on."""
+        if self.start != "auto" or self.temperatures > 1 or self.diagnose:
+            raise ValueError("others 'zero' runs no chain: leave start, temperatures and diagnose out")
+        depth, (seed,) = model.depth(layer), child_seeds(rng, 1)
+        n, shown = (1, 0) if depth == 1 else (self.chains * self.draws, self.shown)  # pixels given h1 are independent
+        machines, pictures = model.rbms[:depth], []
+        row = sum(rbm.n_visible + rbm.n_hidden for rbm in machines) + model.rbms[0].n_visible
+        for part in chunks(len(indices), model.dtype.itemsize * n * row):
+            h = model.xp.zeros((len(indices[part]), n, machines[-1].n_hidden), dtype=model.dtype)
+            machines[-1].hold(h, indices[part])
+            streams = UnitStreams(unit_rngs(model, layer, indices[part], seed=seed))
+            pixels = model.sample_decode(h, layer, rng=streams)  # (U, n, *shape)
+            pictures.append(model.xp.concatenate([pixels.mean(axis=1, keepdims=True), pixels[:, :shown]], axis=1))
+        return unit_images(self, model, layer, indices, model.xp.concatenate(pictures))
 
 
 def _notes(extras: dict[str, Array]) -> list[str]:

@@ -10,8 +10,8 @@ from .regularized import RegularizedOptimization
 PLAIN = RegularizedOptimization(blur_width=0.0, blur_every=0, norm_percentile=0.0, jitter=0)
 
 # What Yosinski et al.'s four have in common: pixels from 0 to 255 and starts of noise around the mean image, which is
-# zero here, as the networks here do not subtract one.
-BYTES = replace(PLAIN, length=None, pixels=255.0, noise=10.0)
+# zero here, as the networks here do not subtract one. Their lengths are taken as published, on images of any side.
+BYTES = replace(PLAIN, length=None, pixels=255.0, noise=10.0, side=None)
 
 RECIPES = {
     "plain": PLAIN,

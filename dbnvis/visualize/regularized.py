@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 from ..backend import Array, UnitStreams, array_module, child_seeds
@@ -19,9 +19,11 @@ from ..layers import Network
 from ..settings import check_settings
 from .activation_maximization import RESTARTS, darken_unseen, fresh_noise
 from .base import Unit, UnitImages, as_units, neighbours, unit_at, unit_images, unit_rngs
+from .regularizers import colours, gaussian_blur, rolled, without_small
 
 BLOCK = 10  # neighbours that climb together, asked for or not, as in `activation_maximization`; all classes of digits
-TRUNCATE = 4.0  # standard deviations at which the Gaussian ends, as SciPy's does
+STAYED = "the picture never left its noise"
+GROWN = 1.1  # squared norm, over its start's, above which an image has left its noise
 
 
 @dataclass(frozen=True)
@@ -31,11 +33,13 @@ class RegularizedOptimization:
     A step clips the image to the input range, measures it, adds the gradient, and then decays, blurs, and sets pixels
     of small norm and of small contribution to zero, in this order; the last one only clips and measures. A start whose
     gradient is exactly zero begins again from uniform noise. `visualize.recipes` has settings by name; the defaults
-    suit digits of 28 x 28 pixels.
+    suit digits of 28 x 28 pixels, and are scaled to images of other sizes (`side`) and to the model's input range
+    (`pixels`), whose lower end is the zero of all that is said here, if it has one.
 
-    Returns the image of every start that was measured highest, best first; `extras["trace"]` (U, S, steps) is what
-    was measured, `extras["best"]` (U, S) the step that was best, from 0, and `extras["restarts"]` (U, S) how often a
-    start began again.
+    Returns the image of every start that was measured highest, as it was measured, moved by the jitter of that step;
+    best first. `extras["trace"]` (U, S, steps) is what was measured, `extras["best"]` (U, S) the step that was best,
+    from 0, and `extras["restarts"]` (U, S) how often a start began again. A note says where the best image never left
+    its noise: it is the start itself, or its norm hardly exceeds the start's.
     """
 
     title: ClassVar[str] = "regularized optimization"
@@ -48,7 +52,7 @@ class RegularizedOptimization:
     steps: int = 200
     """Steps; nothing stops them earlier, as in the authors' code."""
     length: float | None = 2.0
-    """Every step moves the image by this Euclidean distance, in the model's pixels: suits units of any scale."""
+    """Every step moves the image by this Euclidean distance: suits units of any scale."""
     gain: float | None = None
     """Without `length`: the step that would raise the activation by this much if it were linear."""
     rate: float = 1.0
@@ -70,8 +74,12 @@ class RegularizedOptimization:
     noise: float = 0.03
     """Standard deviation of the normal noise around zero that starts are."""
     pixels: float = 1.0
-    """Width of the pixels' range that `rate`, `penalty` and `noise` are meant for: 255 for bytes. Where the model's
-    pixels are unbounded they are meant as they are, and the box has no walls."""
+    """Width of the pixels' range that `length`, `rate`, `penalty` and `noise` are meant for: 255 for bytes. Where the
+    model's pixels are unbounded they are meant as they are, and the box has no walls."""
+    side: float | None = 28.0
+    """Side of the images, pixels, that `length`, `blur_width` and `jitter` are meant for: they are multiplied by the
+    model's own side over this one, the root of the number of its pixels (for `length`, of all colours); absent: meant
+    as they are."""
     constraint: Literal["box", "none"] = "box"
     """box: pixels stay in the input range; none: they are free (Simonyan et al. 2014)."""
 
@@ -92,6 +100,7 @@ class RegularizedOptimization:
             jitter="[0, inf)",
             noise="[0, inf)",
             pixels="(0, inf)",
+            side="(0, inf)",
         )
         if self.length is not None and self.gain is not None:
             raise ValueError(f"length and gain both choose the step; leave one out, got {self.length} and {self.gain}")
@@ -107,20 +116,24 @@ class RegularizedOptimization:
         self._check(model)
         layer, indices = as_units(model, units)
         (seed,) = child_seeds(rng, 1)
+        lengths = self._lengths(model.input_shape)
+        scaled = replace(self, **lengths)
         parts: list[tuple[Array, ...]] = []
         climbed: list[int] = []
         for members in sorted({neighbours(model, layer, i, BLOCK) for i in indices}, key=lambda members: members.start):
-            parts.append(self._ascend(model, layer, list(members), seed))
+            parts.append(scaled._ascend(model, layer, list(members), seed))
             climbed += members
         rows, xp = model.xp.asarray([climbed.index(i) for i in indices]), model.xp
-        x, trace, highest, best, restarts, alive = (xp.concatenate(a)[rows] for a in zip(*parts, strict=True))
+        x, trace, highest, best, restarts, alive, stayed = (xp.concatenate(a)[rows] for a in zip(*parts, strict=True))
 
         order = xp.where(alive, -highest, math.inf).argsort(axis=1, kind="stable")  # (U, S)
         x[~alive] = float("nan")  # no step ever had a direction
-        notes = [_note(lived, begun) for lived, begun in zip(alive.tolist(), restarts.tolist(), strict=True)]
+        per_unit = (a.tolist() for a in (alive, restarts, _reordered(stayed, order)[:, 0]))
+        notes = [_note(*each) for each in zip(*per_unit, strict=True)]
         per_start = {"trace": trace, "best": best, "restarts": restarts}
         extras = {name: _reordered(a, order) for name, a in per_start.items()}
-        return unit_images(self, model, layer, indices, _reordered(x, order), notes=notes, extras=extras)
+        x = _reordered(x, order)
+        return unit_images(self, model, layer, indices, x, notes=notes, extras=extras, scaled=lengths)
 
     def _check(self, model: Any) -> None:
         if len(model.input_shape) < 2 and ((self.blur_width and self.blur_every) or self.jitter):
@@ -129,53 +142,66 @@ class RegularizedOptimization:
                 "and jitter to 0, or give the model an input_shape of two axes"
             )
 
+    def _lengths(self, shape: tuple[int, ...]) -> dict[str, Any]:
+        """The settings that `side` scales, for images of `shape`."""
+        values, pixels = (math.sqrt(math.prod(axes)) / self.side if self.side else 1.0 for axes in (shape, shape[-2:]))
+        length = None if self.length is None else self.length * values
+        return {"length": length, "blur_width": self.blur_width * pixels, "jitter": round(self.jitter * pixels)}
+
     def _ascend(self, model: Any, layer: str, indices: list[int], seed: int) -> tuple[Array, ...]:
         """Climb for these units: best images (U, S, *shape), traces (U, S, steps), and (U, S) of each start: the
-        highest value, its step, how often it began again, and whether its gradient was ever other than zero."""
-        xp, shape, low_high = model.xp, tuple(model.input_shape), model.input_range
+        highest value, its step, how often it began again, whether its gradient was ever other than zero, and whether
+        its best image never left the noise."""
+        xp, shape, (low, high) = model.xp, tuple(model.input_shape), model.input_range
         streams = UnitStreams(unit_rngs(model, layer, indices, seed=seed))
         per_unit, n_rows = (len(indices), self.starts), len(indices) * self.starts
         network = _reusing(model.network.upto(f"{layer}.pre").select(xp.asarray(indices)))
         own = xp.repeat(xp.eye(len(indices), dtype=model.dtype), self.starts, axis=0)  # (R, U), R = U S rows
-        width = low_high[1] - low_high[0]
+        width, zero = high - low, low if math.isfinite(low) else 0.0
         unit = self.pixels / width if math.isfinite(width) else 1.0  # the settings' pixel values in one of the model's
         rate, penalty = self.rate / unit**2, self.penalty * unit**2
 
         x = streams.standard_normal((*per_unit, *shape), dtype=model.dtype) * (self.noise / unit)
         first = unit_at(model, layer, indices[0])
         darken_unseen(model, first, x)
-        x = x.reshape(n_rows, *shape)
+        x = x.reshape(n_rows, *shape)  # above `zero`, as every image here
+        walls = (low - zero, high - zero) if self.constraint == "box" else (-math.inf, math.inf)
+        of_start = _square(xp.clip(x, *walls))
         image, highest = xp.zeros_like(x), xp.full(n_rows, -math.inf, dtype=x.dtype)
         trace = xp.empty((n_rows, self.steps), dtype=x.dtype)
         best, restarts = xp.zeros(n_rows, dtype="int64"), xp.zeros(n_rows, dtype="int64")
-        alive = xp.zeros(n_rows, dtype=bool)
+        alive, grown, drawn = xp.zeros(n_rows, dtype=bool), xp.zeros(n_rows, dtype=bool), xp.ones(n_rows, dtype=bool)
         for i in range(self.steps):
-            if self.constraint == "box":
-                x = xp.clip(x, *low_high)
+            x = xp.clip(x, *walls)
             shifts = self._shifts(streams, per_unit)
-            pre, pullback = network.forward(x if shifts is None else rolled(x, shifts))
+            measured = x if shifts is None else rolled(x, shifts)
+            pre, pullback = network.forward(measured + zero if zero else measured)
             value, grad = (pre * own).sum(axis=1), pullback(own)
             if shifts is not None:
                 grad = rolled(grad, -shifts)
             if penalty:
-                value = value - penalty * _per_row(x * x).sum(axis=1)
+                value = value - penalty * _square(x)
             better = value > highest
-            image, highest = xp.where(_like(better, x), x, image), xp.where(better, value, highest)
-            trace[:, i], best = value, xp.where(better, i, best)
+            image, highest = xp.where(_like(better, x), measured, image), xp.where(better, value, highest)
+            trace[:, i], best, grown = value, xp.where(better, i, best), xp.where(better, ~drawn, grown)
             flat = ~_per_row(grad != 0).any(axis=1)
             alive |= ~flat
             if i == self.steps - 1:
                 break
-            x = self._regularized(*self._step(x, grad, rate, penalty), i)
+            x = self._regularized(*self._step(x, grad, unit, rate, penalty), i)
             again = flat & (restarts < RESTARTS)
             if bool(again.any()):
                 fresh = fresh_noise(model, streams.generators, again.reshape(per_unit))
                 if math.isfinite(width):
-                    fresh = low_high[0] + width * fresh
+                    fresh = width * fresh
                 darken_unseen(model, first, fresh)
                 x = xp.where(_like(again, x), fresh.reshape(x.shape), x)
                 restarts = restarts + again
-        found = trace, highest, best, restarts, alive
+            drawn = again
+        # Fresh noise is far larger than what starts are, and says nothing of the norm that an image should have.
+        stayed = ~grown | ((restarts == 0) & (_square(image) <= GROWN * of_start))
+        found = trace, highest, best, restarts, alive, stayed
+        image = image + zero if zero else image
         return image.reshape(*per_unit, *shape), *(a.reshape(*per_unit, *a.shape[1:]) for a in found)
 
     def _shifts(self, streams: UnitStreams, per_unit: tuple[int, int]) -> Array | None:
@@ -185,18 +211,18 @@ class RegularizedOptimization:
         uniform = streams.random((*per_unit, 2)).reshape(-1, 2)
         return array_module(uniform).floor(uniform * (2 * self.jitter + 1)).astype("int64") - self.jitter
 
-    def _step(self, x: Array, grad: Array, rate: float, penalty: float) -> tuple[Array, Array]:
+    def _step(self, x: Array, grad: Array, unit: float, rate: float, penalty: float) -> tuple[Array, Array]:
         """x (R, *shape) after the step, and the gradient of all that is maximized, at x before it."""
         xp = array_module(x)
         if penalty:
             grad = grad - 2 * penalty * x
         if self.length is None and self.gain is None:
             return x + rate * grad, grad
-        square = _per_row(grad * grad).sum(axis=1)
+        square = _square(grad)
         if self.length is None:
             rates = 1 / xp.maximum(square / self.gain, 1 / rate)  # min(gain / square, rate)
         else:
-            rates = self.length / xp.sqrt(xp.where(square > 0, square, 1))
+            rates = self.length / unit / xp.sqrt(xp.where(square > 0, square, 1))
         return x + _like(rates.astype(x.dtype), x) * grad, grad
 
     def _regularized(self, x: Array, grad: Array, i: int) -> Array:
@@ -207,56 +233,20 @@ class RegularizedOptimization:
         if self.blur_width and self.blur_every and i % self.blur_every == 0:
             x = gaussian_blur(x, self.blur_width)
         if self.norm_percentile:
-            colours = _colours(x)
-            x = without_small(x, xp.sqrt((colours * colours).sum(axis=1)), self.norm_percentile)
+            planes = colours(x)
+            x = without_small(x, xp.sqrt((planes * planes).sum(axis=1)), self.norm_percentile)
         if self.contribution_percentile:
-            x = without_small(x, xp.abs(_colours(-grad * x).sum(axis=1)), self.contribution_percentile)
+            x = without_small(x, xp.abs(colours(-grad * x).sum(axis=1)), self.contribution_percentile)
         return x
-
-
-def gaussian_blur(x: Array, sigma: float) -> Array:
-    """Blur images (..., H, W) with a Gaussian of `sigma` pixels, mirrored at borders, cut at 4 sigma as in SciPy."""
-    rows, columns = (_blur_matrix(x, n, sigma) for n in x.shape[-2:])
-    return rows @ x @ columns.T
-
-
-def _blur_matrix(x: Array, n: int, sigma: float) -> Array:
-    """The blur of n pixels in a line as a matrix (n, n), of the library and type of `x`."""
-    xp, radius = array_module(x), int(TRUNCATE * sigma + 0.5)
-    offsets = xp.arange(-radius, radius + 1)
-    weights = xp.exp(-0.5 * (offsets / sigma) ** 2)
-    seen = (xp.arange(n)[:, None] + offsets) % (2 * n)  # edge pixels are mirrored too: 1 0 | 0 1 2 ... n-1 | n-1 n-2
-    seen = xp.where(seen < n, seen, 2 * n - 1 - seen)
-    matrix = ((seen[..., None] == xp.arange(n)) * (weights / weights.sum())[:, None]).sum(axis=1)
-    return matrix.astype(x.dtype)
-
-
-def without_small(x: Array, size: Array, percentile: float) -> Array:
-    """Images x (R, ..., H, W) with zeros where `size` (R, pixels) is below that percentile of its row.
-
-    Pixels at the percentile stay: where more than so many share the smallest size, all stay.
-    """
-    xp, n = array_module(x), size.shape[1]
-    # Of two neighbours in order, the pixels below a number between them are those below the greater.
-    limit = xp.sort(size, axis=1)[:, math.ceil(percentile / 100 * (n - 1))]
-    return xp.where((size < limit[:, None])[:, None], 0, _colours(x)).reshape(x.shape)
-
-
-def rolled(x: Array, shifts: Array) -> Array:
-    """Move each of images x (R, ..., H, W) by its own rows and columns (R, 2); what leaves comes in again."""
-    xp, (H, W) = array_module(x, shifts), x.shape[-2:]
-    row, column = shifts.T[:, :, None]
-    pixels = ((xp.arange(H) - row) % H)[:, :, None] * W + ((xp.arange(W) - column) % W)[:, None]  # (R, H, W)
-    return xp.take_along_axis(_colours(x), pixels.reshape(len(x), 1, -1), axis=2).reshape(x.shape)
-
-
-def _colours(x: Array) -> Array:
-    """Images (R, H, W), or (R, C, H, W), as (R, C, pixels); vectors as images of one colour."""
-    return x.reshape(len(x), -1, math.prod(x.shape[1:][-2:]))
 
 
 def _per_row(x: Array) -> Array:
     return x.reshape(len(x), -1)
+
+
+def _square(x: Array) -> Array:
+    """Squared norm of each row, (R,)."""
+    return _per_row(x * x).sum(axis=1)
 
 
 def _like(a: Array, x: Array) -> Array:
@@ -275,8 +265,9 @@ def _reordered(a: Array, order: Array) -> Array:
     return array_module(a).take_along_axis(a, order.reshape(*order.shape, *(1,) * (a.ndim - 2)), axis=1)
 
 
-def _note(alive: list[bool], restarts: list[int]) -> str:
+def _note(alive: list[bool], restarts: list[int], stayed: bool) -> str:
     if not any(alive):
         return f"dead: zero gradient at every start, begun again {max(restarts)} times"
     begun = sum(n > 0 for n in restarts)
-    return f"zero gradient: {begun} of {len(restarts)} starts began again" if begun else ""
+    notes = [f"zero gradient: {begun} of {len(restarts)} starts began again"] if begun else []
+    return "; ".join(notes + [f"{STAYED}: take a larger step or weaker regularizers"] * stayed)
