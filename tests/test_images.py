@@ -31,10 +31,10 @@ from dbnvis import (
     gibbs,
     mlp,
 )
+from dbnvis.evaluate import agreement, chains, complexity, resampling
 from dbnvis.evaluate.ais import ais, reverse_ais
 from dbnvis.evaluate.likelihood import binarized, log_probability, log_probability_bound
 from dbnvis.evaluate.partition import log_partition
-from dbnvis.evaluate.resampling import bootstrap
 from dbnvis.evaluate.scores import Responses, pre_activations, rescale
 from dbnvis.images import check_images
 from dbnvis.sklearn import DBNTransformer, RBMTransformer
@@ -378,7 +378,7 @@ def test_rng_is_a_generator(bad):
         lambda: ais(model.rbms[0], base_vbias=model.rbms[0].vbias, rng=bad),
         lambda: log_probability_bound(model, BITS.reshape(6, -1), 0.0, rng=bad),
         lambda: binarized(GREY, "fresh", rng=bad),
-        lambda: bootstrap(np.arange(5.0), rng=bad),
+        lambda: resampling.bootstrap(np.arange(5.0), rng=bad),
     ):
         with pytest.raises(TypeError, match=r"rng must be a generator such as numpy.random.default_rng\(0\), got") as e:
             call()
@@ -531,3 +531,22 @@ def test_no_library_code_changes_the_filters_of_warnings():
     package = Path(dbnvis.__file__).parent
     users = {path.name for path in package.rglob("*.py") if "catch_warnings" in path.read_text()}
     assert users <= {"console.py", "pictures.py"}
+
+
+def test_measures_of_integer_pictures_are_those_of_floats():
+    pictures = rng().integers(0, 256, (5, 8, 8)).astype("u1")
+    flat, states = pictures.reshape(5, -1), rng().integers(0, 256, (9, 4, 8)).astype("u1")
+    for measure, *arrays in (
+        (complexity.extent, flat),
+        (complexity.spectral_entropy, pictures),
+        (complexity.log_spectrum, pictures),
+        (complexity.novelty, flat, flat[::-1] // 2),
+        (agreement.cosines, flat, flat[::-1] // 2),
+        (chains.autocorrelation, states),
+        (chains.integrated_time, states),
+        (chains.scale_reduction, states),
+        (chains.occupancy, states, states[0, :3]),
+        (lambda a, b: resampling.energy_test(a, b, rng=rng()).p_value, flat, flat // 3),
+    ):
+        expected = measure(*(x.astype("f8") for x in arrays))
+        np.testing.assert_allclose(measure(*arrays), expected, rtol=1e-4, atol=1e-5)

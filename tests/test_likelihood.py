@@ -146,7 +146,7 @@ def test_the_schedule_is_the_published_one():
     assert len(betas) == 14_501 and betas[0] == 0 and betas[-1] == 1
     np.testing.assert_allclose(np.diff(betas)[[0, 499, 500, 4499, 4500, -1]], [1e-3] * 2 + [1e-4] * 2 + [1e-5] * 2)
     for bad in ((1, 2), (0, 1, 1)):
-        with pytest.raises(ValueError, match="three numbers|must be an integer of at least 1"):
+        with pytest.raises(ValueError, match=r"three numbers|must be an integer of at least 1"):
             schedule(*bad)
 
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..backend import Array, array_module, check_rng
+from ..images import UNBOUNDED, as_floats
 
 MIXED = 1.2  # potential scale reduction above which chains are said not to have mixed (Gelman & Rubin 1992)
 LEVEL = 0.01  # p-value below which two starts are said to disagree
@@ -112,6 +113,7 @@ def occupancy(states: Array, modes: Array) -> Array:
 
 def nearest(states: Array, modes: Array) -> Array:
     """Number of the mode (M, V) nearest to each state (..., V), in Euclidean distance."""
+    states, modes = (as_floats(x, within=UNBOUNDED) for x in (states, modes))
     return (0.5 * (modes * modes).sum(axis=1) - states @ modes.T).argmin(axis=-1)
 
 

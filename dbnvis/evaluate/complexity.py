@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..backend import Array, array_module
+from ..images import UNBOUNDED, as_floats
 
 FLOOR = 0.1  # of the amplitude of white noise: fainter waves count as absent
 
@@ -27,6 +28,7 @@ def extent(pictures: Array) -> Array:
 
     The participation ratio (sum x^2)^2 / (P sum x^4): n / P for n pixels of equal |value|, the others 0.
     """
+    pictures = as_floats(pictures, within=UNBOUNDED)
     square = pictures * pictures
     return square.sum(axis=1) ** 2 / (pictures.shape[1] * (square * square).sum(axis=1))
 
@@ -55,5 +57,6 @@ def log_spectrum(pictures: Array) -> Array:
 
 
 def _unit(x: Array) -> Array:
+    x = as_floats(x, within=UNBOUNDED)
     xp = array_module(x)
     return x / xp.maximum(xp.sqrt((x * x).sum(axis=1, keepdims=True)), 1e-12)
