@@ -163,3 +163,17 @@ class Pooling:
 
     def transpose(self, y: Array) -> Array:
         return spread(y, self.shape, self.size)
+
+
+# --- maps of units and rows of them
+
+
+def in_rows(maps: Array) -> Array:
+    """Maps (..., K, rows, columns) as rows of units in the order of their numbers, (..., H)."""
+    xp = array_module(maps)
+    return xp.ascontiguousarray(xp.moveaxis(maps, -3, -1)).reshape(*maps.shape[:-3], -1)
+
+
+def in_maps(units: Array, shape: tuple[int, int, int]) -> Array:
+    """Rows of units (..., H) as maps (..., *shape) with `shape` (K, rows, columns)."""
+    return array_module(units).moveaxis(units.reshape(*units.shape[:-1], *shape[1:], shape[0]), -1, -3)

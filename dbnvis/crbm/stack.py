@@ -26,7 +26,7 @@ from ..convolution import Channels
 from ..images import floats_of, images_of
 from ..rbm import gibbs
 from ..settings import check_input
-from .blocks import Detection, Pooling
+from .blocks import Detection, Pooling, in_maps, in_rows
 from .machine import ConvRBM
 
 SETTLE = 10  # Gibbs sweeps by which the places of detection units within their blocks find each other
@@ -121,17 +121,6 @@ class Unrolled:
     def rows(self, v: Array) -> Array:
         """Maps of visible units (..., *shape) as rows (..., V)."""
         return v.reshape(*v.shape[:-3], -1)
-
-
-def in_rows(maps: Array) -> Array:
-    """Maps (..., K, rows, columns) as rows of units in the order of their numbers, (..., H)."""
-    xp = array_module(maps)
-    return xp.ascontiguousarray(xp.moveaxis(maps, -3, -1)).reshape(*maps.shape[:-3], -1)
-
-
-def in_maps(units: Array, shape: tuple[int, int, int]) -> Array:
-    """Rows of units (..., H) as maps (..., *shape) with `shape` (K, rows, columns)."""
-    return array_module(units).moveaxis(units.reshape(*units.shape[:-1], *shape[1:], shape[0]), -1, -3)
 
 
 @dataclass

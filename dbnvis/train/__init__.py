@@ -2,8 +2,8 @@
 
 from .backprop import BackpropConfig, BackpropState, BackpropStats, train_backprop
 from .cd import CDState, train_rbm
-from .config import CDConfig
-from .convolutional import ConvCDConfig, ConvState, train_conv_dbn, train_crbm
+from .config import CDConfig, ConvCDConfig
+from .convolutional import ConvState, train_conv_dbn, train_crbm
 from .denoising import DAEState, SDAEState, train_dae, train_sdae
 from .greedy import DBNState, train_dbn
 from .monitor import ConstantFeatures, EpochStats, TrainingDiverged

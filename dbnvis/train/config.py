@@ -1,4 +1,4 @@
-"""How one RBM is trained."""
+"""How one RBM is trained, and how a convolutional one."""
 
 from __future__ import annotations
 
@@ -88,3 +88,55 @@ class CDConfig:
         """Learning rate after so many epochs, a fraction included."""
         fall = 1 - epoch / self.epochs if self.schedule == "linear" else 1
         return self.learning_rate * fall / (self.gibbs_steps(int(epoch)) if self.k_epochs else 1)
+
+
+@dataclass(frozen=True)
+class ConvCDConfig:
+    """How one convolutional RBM is trained.
+
+    Rates and costs are of gradients divided by the number of places of the filters (for the visible biases, of the
+    pixels), so that they do not depend on the size of the images.
+    """
+
+    epochs: int = 10
+    """Passes over the data."""
+    batch_size: int = 20
+    """Images per update, and persistent chains; all images where there are fewer."""
+    learning_rate: float = 0.2
+    """At the start; it falls linearly to zero at the end."""
+    momentum: float = 0.5
+    """In the first epoch."""
+    final_momentum: float = 0.5
+    """In the later epochs; 0.9 is usual with CD (Hinton 2010), too fast for persistent chains."""
+    k: int = 1
+    """Gibbs steps per update."""
+    persistent: bool = True
+    """Chains go on from update to update (PCD, Tieleman 2008); otherwise they restart at the data (CD, Hinton 2002)."""
+    weight_decay: float = 1e-4
+    """L2 penalty on the weights: each update shrinks them by rate * weight_decay, outside the momentum."""
+    l1_decay: float = 0.0
+    """L1 penalty on the weights."""
+    sparsity_target: float | None = 0.01
+    """Wanted mean probability of a detection unit: K groups give a K-fold overcomplete code, which is of use only where
+    few are on (Lee et al. 2009). None: no such wish. Hidden biases start at it."""
+    sparsity_cost: float = 1.0
+    """Pull of the hidden biases towards the target (Lee et al. 2008: biases only)."""
+
+    def __post_init__(self) -> None:
+        check_settings(
+            self,
+            epochs="[1, inf)",
+            batch_size="[1, inf)",
+            learning_rate="[0, inf)",
+            momentum="[0, 1)",
+            final_momentum="[0, 1)",
+            k="[1, inf)",
+            weight_decay="[0, inf)",
+            l1_decay="[0, inf)",
+            sparsity_target="(0, 1)",
+            sparsity_cost="[0, inf)",
+        )
+
+    def rate(self, epoch: float) -> float:
+        """Learning rate after so many epochs, a fraction included."""
+        return self.learning_rate * (1 - epoch / self.epochs)

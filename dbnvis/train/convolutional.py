@@ -22,64 +22,13 @@ from ..crbm import ConvDBN, ConvRBM
 from ..evaluate.audit import unit_audit
 from ..images import UNBOUNDED, check_images, images_of
 from ..numerics import log_odds
-from ..settings import check_kind, check_settings, check_trainable
+from ..settings import check_kind, check_trainable
+from .config import ConvCDConfig
 from .greedy import mean_norm, per_layer, rows
-from .monitor import EpochStats, read
+from .monitor import EpochStats, read, warn_if_constant
 
 WATCHED = 500  # images that the statistics of an epoch look at, of training and of held-out data each
 BATCH = 100  # of them at once
-
-
-@dataclass(frozen=True)
-class ConvCDConfig:
-    """How one convolutional RBM is trained.
-
-    Rates and costs are of gradients divided by the number of places of the filters (for the visible biases, of the
-    pixels), so that they do not depend on the size of the images.
-    """
-
-    epochs: int = 10
-    """Passes over the data."""
-    batch_size: int = 20
-    """Images per update, and persistent chains; all images where there are fewer."""
-    learning_rate: float = 0.2
-    """At the start; it falls linearly to zero at the end."""
-    momentum: float = 0.5
-    """In the first epoch."""
-    final_momentum: float = 0.5
-    """In the later epochs; 0.9 is usual with CD (Hinton 2010), too fast for persistent chains."""
-    k: int = 1
-    """Gibbs steps per update."""
-    persistent: bool = True
-    """Chains go on from update to update (PCD, Tieleman 2008); otherwise they restart at the data (CD, Hinton 2002)."""
-    weight_decay: float = 1e-4
-    """L2 penalty on the weights: each update shrinks them by rate * weight_decay, outside the momentum."""
-    l1_decay: float = 0.0
-    """L1 penalty on the weights."""
-    sparsity_target: float | None = 0.01
-    """Wanted mean probability of a detection unit: K groups give a K-fold overcomplete code, which is of use only where
-    few are on (Lee et al. 2009). None: no such wish. Hidden biases start at it."""
-    sparsity_cost: float = 1.0
-    """Pull of the hidden biases towards the target (Lee et al. 2008: biases only)."""
-
-    def __post_init__(self) -> None:
-        check_settings(
-            self,
-            epochs="[1, inf)",
-            batch_size="[1, inf)",
-            learning_rate="[0, inf)",
-            momentum="[0, 1)",
-            final_momentum="[0, 1)",
-            k="[1, inf)",
-            weight_decay="[0, inf)",
-            l1_decay="[0, inf)",
-            sparsity_target="(0, 1)",
-            sparsity_cost="[0, inf)",
-        )
-
-    def rate(self, epoch: float) -> float:
-        """Learning rate after so many epochs, a fraction included."""
-        return self.learning_rate * (1 - epoch / self.epochs)
 
 
 @dataclass
@@ -133,6 +82,11 @@ def train_crbm(
         than a block allows.
     TrainingDiverged
         If the parameters are no longer finite after an epoch.
+
+    Warns
+    -----
+    ConstantFeatures
+        If at the end no detection unit varies over the images: there were too few updates.
     """
     check_kind("config", config, ConvCDConfig)
     check_trainable(crbm.params())
@@ -154,6 +108,9 @@ def train_crbm(
             _update(crbm, v, config, state, config.rate(epoch + i / n_batches), epoch, epoch_rng)
         synchronize(xp)
         state.epoch = epoch + 1
+        if state.epoch == config.epochs:
+            h = crbm.mean_h_given_v(data[:BATCH])
+            warn_if_constant(h.reshape(len(h), -1), layer, config.epochs * n_batches, size)
         seconds = time.perf_counter() - begun
         yield _watch(crbm, data, held_out, layer, state.epoch, config.rate(epoch + 1 - 1 / n_batches), seconds)
 

@@ -49,10 +49,11 @@ class ConstantFeatures(UserWarning):
 def warn_if_constant(h: Array, layer: str, updates: int, batch_size: int) -> None:
     """Warn with ConstantFeatures if no column of the hidden means `h` (N, H) of several images varies over them."""
     spread = float(h.std(axis=0).max())
+    remedy = "a smaller batch_size, such as 10, or more epochs" if batch_size > 10 else "more epochs, or a higher rate"
     if len(h) > 1 and spread < CONSTANT:
         warnings.warn(
             f"layer {layer}: no hidden unit varies over the images (largest standard deviation {spread:.4f}) after "
-            f"{updates} updates of {batch_size} images each; take a smaller batch_size, such as 10, or more epochs",
+            f"{updates} updates of {batch_size} images each; take {remedy}",
             ConstantFeatures,
             stacklevel=3,
         )
