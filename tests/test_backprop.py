@@ -296,7 +296,7 @@ NAN = np.full((40, 2, 3), np.nan)
             None,
             np.zeros(39, int),
             "softmax",
-            r"for each of the 40 images of the data, got an array of shape \(39,\)",
+            r"for each of the 40 images of data, got shape \(39,\)",
         ),
         (None, np.zeros(40), "softmax", r"loss 'softmax' needs integer labels \(N,\), got float64 \(40,\)"),
         (None, np.zeros((40, 1), int), "softmax", r"needs integer labels \(N,\), got int64 \(40, 1\)"),

@@ -215,9 +215,7 @@ def checked(model: Any, data: Array, targets: Array, config: BackpropConfig, nam
     data, n_out = images_of(model, data, name), model.sizes[-1]
     targets = plain_array(targets, f"targets of the {name}", model.xp)
     if targets.shape[:1] != (len(data),):
-        raise ValueError(
-            f"expected a target for each of the {len(data)} images of the {name}, got an array of shape {targets.shape}"
-        )
+        raise ValueError(f"expected a target for each of the {len(data)} images of {name}, got shape {targets.shape}")
     if LOSSES[config.loss].labels:
         if targets.ndim != 1 or targets.dtype.kind not in "iu":
             raise ValueError(
