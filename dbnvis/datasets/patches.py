@@ -149,7 +149,7 @@ def _images_of(path: Path) -> np.ndarray:
 
 def luminance(path: Path) -> np.ndarray:
     """Luminance of an image file (H, W) from 0 to 255, of any mode; see `pixels_of` for what is done to it."""
-    pixels, _ = pixels_of(path)
+    pixels, _ = pixels_of(path, LARGEST)
     if pixels.shape[-1] == 1:
         return 255 * pixels[..., 0].astype(np.float64)
     return np.stack([(255 * row).astype(np.float64) @ LUMINANCE for row in pixels])  # row by row to spare memory

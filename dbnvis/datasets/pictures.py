@@ -102,7 +102,7 @@ def read_picture(
     return np.clip(image, low, high), steps + hints
 
 
-def pixels_of(path: PathLike) -> tuple[np.ndarray, list[str]]:
+def pixels_of(path: PathLike, largest: int = LARGEST) -> tuple[np.ndarray, list[str]]:
     """Pixels (H, W, C) of an image file in [0, 1], C 1 or 3, float32; also what was done to them, in words.
 
     A photograph is turned as its EXIF orientation says; of several frames the first counts. Transparent parts become
@@ -113,11 +113,12 @@ def pixels_of(path: PathLike) -> tuple[np.ndarray, list[str]]:
     Raises
     ------
     ValueError
-        If there are no pixels or too many, they are negative or not finite, or more than Pillow keeps of them matters.
+        If there are no pixels or more than `largest`, they are negative or not finite, or more than Pillow keeps of
+        them matters.
     Exception
         Whatever Pillow raises for a damaged file.
     """
-    picture, steps = _opened(Path(path))
+    picture, steps = _opened(Path(path), largest)
     if picture.mode == "F" or picture.mode.startswith("I"):
         values = np.asarray(picture, dtype=np.float64)[..., None]
         pixels = _scaled(values, picture.mode, steps)
@@ -179,13 +180,13 @@ def center_digit(pixels: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return np.clip(ground + placed, 0, 1).reshape(*shape, *pixels.shape[2:])
 
 
-def _opened(path: Path) -> tuple[Any, list[str]]:
+def _opened(path: Path, largest: int) -> tuple[Any, list[str]]:
     """The file's first frame, upright, decoded, and what it was."""
     from PIL import Image, ImageOps
 
     with Image.open(path) as file:
-        if not 0 < file.width * file.height <= LARGEST:
-            raise ValueError(f"{file.width} x {file.height} pixels; expected at most {LARGEST}, and at least one")
+        if not 0 < file.width * file.height <= largest:
+            raise ValueError(f"{file.width} x {file.height} pixels; expected at most {largest}, and at least one")
         steps = [f"{path.name}, {file.width} x {file.height}, mode {file.mode}"]
         if getattr(file, "is_animated", False):
             steps.append("its first frame")
