@@ -9,7 +9,7 @@ from typing import Any
 from .. import plot
 from ..backend import Array, array_module, move, to_numpy
 from ..plot import Panel
-from ..visualize import RECIPES, RegularizedOptimization, Unit, UnitImages
+from ..visualize import RECIPES, RegularizedOptimization, UnitImages
 from ..visualize.regularized import STAYED
 from .study import Study
 
@@ -33,9 +33,10 @@ REGULARIZERS = (*STRENGTHS, "blur_every")
 MOST = 10  # units of the top layer that have a model drawn
 
 
-def regularizers_figure(study: Study, shown: Sequence[int] = SHOWN) -> None:
-    """Each regularizer alone at growing strength, a unit of the top layer per row."""
-    units = [Unit(study.model.layer_names[-1], i) for i in shown]
+def regularizers_figure(study: Study, shown: Sequence[int] | None = None) -> None:
+    """Each regularizer alone at growing strength, a unit of the top layer per row: `SHOWN`, or the first of fewer."""
+    top = study.units(study.model.layer_names[-1])
+    units = [top[i] for i in (shown or SHOWN)] if shown or len(top) > max(SHOWN) else top[: len(SHOWN)]
     panels: list[Panel] = []
     arrays: dict[str, UnitImages] = {}
     for name, strengths in study.progress(list(STRENGTHS.items()), "regularizers", len(STRENGTHS)):
