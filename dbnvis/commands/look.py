@@ -89,17 +89,24 @@ class Visualize(SheetOptions):
 class Compare(SheetOptions):
     """Draw one unit by every method, on one sheet, with scores and settings."""
 
-    unit: tyro.conf.Positional[str] = "h3:17"
-    """The unit, written LAYER:INDEX; of a convnet also conv2:5@3,4 (a channel at a position) or conv2:5@mean."""
+    unit: tyro.conf.Positional[str] = ""
+    """The unit, written LAYER:INDEX; of a convnet also conv2:5@3,4 (a channel at a position) or conv2:5@mean. If
+    absent, unit 17 of the top hidden layer, h3:17 of pretrained, or its unit 0 if it has no more than 17."""
 
     def run(self) -> None:
         study = self.study()
-        unit = Unit.parse(self.unit)
+        unit = Unit.parse(self.unit) if self.unit else _default_unit(study.model)
         as_units(study.model, [unit])
+        say(f"comparing {unit} of {self.model} by every method")
         figures.compare(study, unit)
         if study.images is None:
             say(f"no {study.dataset} at hand: methods that need training images were left out (dbnvis data)")
         print(*study.written, sep="\n")
+
+
+def _default_unit(model: Any) -> Unit:
+    top = ([layer for layer in model.layer_names if layer != "output"] or model.layer_names)[-1]
+    return Unit(top, 17 if model.layer_shape(top)[0] > 17 else 0)
 
 
 def _needs(study: report.Study, method: Any) -> None:
