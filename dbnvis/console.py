@@ -51,9 +51,9 @@ def say(text: str) -> None:
     tqdm.write(visible(text), file=sys.stderr)
 
 
-def progress(iterable: Iterable[Any], description: str, total: int) -> Iterable[Any]:
-    """A progress bar that leaves no trace when done; none for a single step."""
-    if total == 1:
+def progress(iterable: Iterable[Any], description: str, total: int, least: int = 2) -> Iterable[Any]:
+    """A progress bar that leaves no trace when done; none for fewer than `least` steps."""
+    if total < least:
         return iterable
     return tqdm(iterable, desc=description, total=total, leave=False, file=sys.stderr, dynamic_ncols=True)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from typing import Annotated, Any
 
 import tyro
 
 from .. import report
-from ..console import parse_indices, say
+from ..console import parse_indices, progress, say
 from ..datasets import advice
 from ..report import diagnosis, evidence_samples, figures
 from ..visualize import METHODS as LIBRARY
@@ -46,7 +47,8 @@ class SheetOptions(ModelOptions):
     def study(self) -> report.Study:
         """The model's study, whose sheets go to the folder of its data set."""
         study, _ = load_study(self, self.model)
-        return replace(study, out=self.out / study.dataset / "sheets", unwhiten=self.unwhiten)
+        bars = partial(progress, least=1)
+        return replace(study, out=self.out / study.dataset / "sheets", unwhiten=self.unwhiten, progress=bars)
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,9 @@ class Visualize(SheetOptions):
         if self.units in ("", "all"):
             units = study.units(layer, 36 if self.units == "" else None)
         else:
-            units = [Unit(layer, i) for i in parse_indices(self.units)]
+            indices, size = parse_indices(self.units), study.model.layer_shape(layer)[0]
+            beyond = [i for i in indices if i >= size]
+            units = [Unit(layer, i) for i in beyond[:1] or indices]
         as_units(study.model, units)
         _needs(study, self.settings)
         name = f"{self.method}_{layer}_{self.units or 'first'}"

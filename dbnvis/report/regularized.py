@@ -34,8 +34,9 @@ MOST = 10  # units of the top layer that have a model drawn
 
 
 def regularizers_figure(study: Study, shown: Sequence[int] = SHOWN) -> None:
-    """Each regularizer alone at growing strength, a unit of the top layer per row."""
-    units = [Unit(study.model.layer_names[-1], i) for i in shown]
+    """Each regularizer alone at growing strength, a unit of the top layer per row: those shown, or the first."""
+    top = study.units(study.model.layer_names[-1])
+    units = [unit for unit in top if unit.index in shown] or top[: len(shown)]
     panels: list[Panel] = []
     arrays: dict[str, UnitImages] = {}
     for name, strengths in study.progress(list(STRENGTHS.items()), "regularizers", len(STRENGTHS)):
