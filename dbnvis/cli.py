@@ -25,10 +25,10 @@ from .train import EpochStats
 DESCRIPTION = """What has each hidden unit of a deep network learned?
 
 dbnvis COMMAND --help lists the options of a command, dbnvis --version says the version; dbnvis --tyro-print-completion
-bash (or zsh, tcsh) prints a script that completes commands and options.
+bash (or zsh) prints a script that completes commands and options.
 """
 COMPLETION = ("--tyro-print-completion", "--tyro-write-completion")
-SHELLS = ("bash", "zsh", "tcsh")
+SHELLS = ("bash", "zsh")
 
 
 def _known(what: str, name: str, names: Sequence[str]) -> None:

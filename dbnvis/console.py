@@ -156,9 +156,8 @@ def _wide_enough() -> Iterator[None]:
     try:
         yield
     finally:
-        if before is None:
-            del os.environ["COLUMNS"]
-        else:
+        del os.environ["COLUMNS"]
+        if before is not None:
             os.environ["COLUMNS"] = before
 
 
@@ -262,6 +261,7 @@ def _run(parse: Callable[[Sequence[str]], Command], args: Sequence[str], out: St
             with sharing_processors(say):
                 command.run()
     except KeyboardInterrupt as stop:
+        _close_bars()
         number = stop.args[0] if stop.args else signal.SIGINT
         word = "interrupted" if number == signal.SIGINT else "terminated"
         print(f"dbnvis: {word}; every file already written is whole", file=sys.stderr)
@@ -272,8 +272,15 @@ def _run(parse: Callable[[Sequence[str]], Command], args: Sequence[str], out: St
         message = error.args[0] if isinstance(error, KeyError) and error.args else error
         if isinstance(error, MemoryError):
             message = f"not enough memory: {message or 'too much was asked for at once'}; give smaller numbers"
+        _close_bars()
         return _refuse(str(message))
     return 0
+
+
+def _close_bars() -> None:
+    """Take away the bars of loops that an exception has left."""
+    for bar in list(getattr(tqdm, "_instances", ())):
+        bar.close()
 
 
 def _check_given(args: Sequence[str]) -> None:
