@@ -8,15 +8,15 @@ import re
 import shutil
 import signal
 import sys
-import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from contextlib import contextmanager, redirect_stderr
 from typing import Any, Protocol
 
 from tqdm import tqdm
 
 from .memory import bounded_memory
+from .streams import Stream, standard_streams, stop_signals, visible
 from .threads import sharing_processors
 from .train import CDConfig, ConvCDConfig, DenoisingConfig, EpochStats
 from .train.backprop import BackpropConfig, BackpropStats
@@ -28,16 +28,9 @@ class Command(Protocol):
     def run(self) -> None: ...
 
 
-#: Characters that act on a terminal instead of being shown, other than tab and newline.
-CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 LONGEST = 400  # characters of a message
 NARROWEST, WIDEST = 40, 1000  # columns that help is set in
 MOST_UNITS = 1_000_000  # on a command line
-
-
-def visible(text: str) -> str:
-    """`text` with its control characters as escapes, such as \\x1b."""
-    return CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def brief(text: str) -> str:
@@ -159,78 +152,6 @@ def _wide_enough() -> Iterator[None]:
         del os.environ["COLUMNS"]
         if before is not None:
             os.environ["COLUMNS"] = before
-
-
-class Stream:
-    """Standard output or error that work outlives: what cannot be written any more is dropped, and `failed` says why.
-
-    Characters that the console does not have are written as escapes; if `plain`, control characters too.
-    """
-
-    def __init__(self, stream: Any) -> None:
-        self.stream, self.plain = stream, False
-        self.failed: OSError | None = None
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.stream, name)
-
-    def write(self, text: str) -> int:
-        self._try(self.stream.write, visible(text) if self.plain else text)
-        return len(text)
-
-    def flush(self) -> None:
-        self._try(self.stream.flush)
-
-    def _try(self, do: Callable[..., Any], *args: str) -> None:
-        try:
-            do(*args)
-        except OSError as error:
-            self.failed = self.failed or error
-            with suppress(OSError, ValueError):  # what is still buffered must not fail when Python ends
-                nowhere = os.open(os.devnull, os.O_WRONLY)
-                os.dup2(nowhere, self.stream.fileno())
-                os.close(nowhere)
-
-
-@contextmanager
-def standard_streams() -> Iterator[Stream]:
-    """Output and errors by `Stream`; gives the output."""
-    for name in ("stdin", "stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed from the start: the next file opened would take its number
-            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))  # noqa: SIM115
-    out: Any = Stream(sys.stdout)
-    err: Any = Stream(sys.stderr)
-    with redirect_stdout(out), redirect_stderr(err):
-        try:
-            yield out
-        finally:
-            out.flush()
-            err.flush()
-
-
-@contextmanager
-def stop_signals() -> Iterator[None]:
-    """Ctrl-C, SIGTERM and a closed terminal raise KeyboardInterrupt, with the signal; a second one ends the process."""
-    numbers = {signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}
-    before = {number: signal.getsignal(number) for number in numbers}
-    mine = [number for number, handler in before.items() if handler not in (signal.SIG_IGN, None)]
-
-    def stop(number: int, frame: Any) -> None:
-        for each in mine:
-            signal.signal(each, signal.SIG_DFL)
-        raise KeyboardInterrupt(number)
-
-    if threading.current_thread() is not threading.main_thread():
-        mine = []
-    for number in mine:
-        signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        for number in mine:
-            signal.signal(number, before[number])
 
 
 def run_command(parse: Callable[[Sequence[str]], Command], args: Sequence[str]) -> int:

@@ -19,6 +19,7 @@ RANKS = {
     "blas": 0,
     "files": 0,
     "memory": 0,
+    "streams": 0,
     "threads": 0,
     **dict.fromkeys(["numerics", "images", "settings", "environment"], 1),
     **dict.fromkeys(["datasets", "layers", "convolution", "rbm"], 2),

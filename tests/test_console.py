@@ -9,7 +9,8 @@ import time
 
 import pytest
 
-from dbnvis.console import LONGEST, brief, run_command, visible
+from dbnvis.console import LONGEST, brief, run_command
+from dbnvis.streams import visible
 
 #: A command that says it works, works (by `WORK`), and leaves a file when it is done.
 COMMAND = """

@@ -12,7 +12,6 @@ from dbnvis import __version__, checkpoint, console, memory
 from dbnvis.cli import main
 from dbnvis.commands.models import FAMILIES
 from dbnvis.console import parse_indices
-from dbnvis.convnet import ConvNet
 
 LOOK = ("visualize", "compare", "explain", "evaluate")
 EVERY = (*LOOK, "train", "reproduce", "data", "doctor")
@@ -221,13 +220,3 @@ def test_memory_beyond_the_machine_is_an_error_of_python(monkeypatch):
     with memory.bounded_memory(), pytest.raises(MemoryError):
         np.ones(2**28)
     assert np.ones(2**26)[0] == 1  # 512 MiB: the bound is gone
-
-
-@pytest.mark.parametrize("side", [6, 12, 15])
-def test_a_convnet_says_how_large_images_must_be(side):
-    with pytest.raises(ValueError, match="need at least 16 x 16 pixels"):
-        ConvNet.random((side, side), rng=np.random.default_rng(0))
-    ConvNet.random((16, 16), rng=np.random.default_rng(0))
-    with pytest.raises(ValueError, match="need at least 4 x 4 pixels"):
-        ConvNet.random((3, 3), channels=(2,), kernel=3, rng=np.random.default_rng(0))
-    ConvNet.random((4, 4), channels=(2,), kernel=3, rng=np.random.default_rng(0))

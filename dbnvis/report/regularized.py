@@ -9,7 +9,7 @@ from typing import Any
 from .. import plot
 from ..backend import Array, array_module, move, to_numpy
 from ..plot import Panel
-from ..visualize import RECIPES, RegularizedOptimization, Unit, UnitImages
+from ..visualize import RECIPES, RegularizedOptimization, UnitImages
 from ..visualize.regularized import STAYED
 from .study import Study
 

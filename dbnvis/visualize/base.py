@@ -13,8 +13,8 @@ from typing import Any, ClassVar, Protocol
 from ..backend import Array, array_module, make_rng, to_numpy
 from ..convnet import Position, centre, unit_number, unit_place
 from ..evaluate.scores import unit_scores
-from ..settings import shown
 from ..memory import check_memory
+from ..settings import shown
 
 MEMORY = 256 * 2**20  # bytes that the arrays of a chunk of units may take
 
