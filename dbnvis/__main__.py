@@ -1,5 +1,6 @@
 """`dbnvis` and `python -m dbnvis`: the best kernels first, before anything that takes time to import."""
 
+import signal
 import sys
 
 from .blas import use_best_kernels
@@ -7,6 +8,8 @@ from .blas import use_best_kernels
 
 def main() -> int:
     """Run the command line; see `dbnvis.cli.main`."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C while modules load, or after the command, ends quietly
     use_best_kernels()
     from . import cli
 

@@ -12,40 +12,67 @@ from typing import Annotated, Any
 
 import tyro
 
-from . import report
+from . import __version__, report
 from .backend import device_module
 from .blas import use_best_kernels
-from .commands import COMMANDS, ModelOptions, Options, PageOptions, Visualize, load_study
+from .commands import COMMANDS, FAMILIES, ModelOptions, Options, PageOptions, Train, Visualize, load_study
 from .commands.look import METHODS
-from .console import EpochBars, one_line, option, progress, run_command
+from .console import EpochBars, one_line, option, progress, run_command, say
 from .report.page import Page
 from .report.workshop import Workshop
 from .train import EpochStats
 
+DESCRIPTION = """What has each hidden unit of a deep network learned?
+
+dbnvis COMMAND --help lists the options of a command, dbnvis --version says the version; dbnvis --tyro-print-completion
+bash (or zsh) prints a script that completes commands and options.
+"""
+COMPLETION = ("--tyro-print-completion", "--tyro-write-completion")
+SHELLS = ("bash", "zsh")
+
+
+def _known(what: str, name: str, names: Sequence[str]) -> None:
+    """ValueError unless `name` is one of `names`; it lists the nearest first."""
+    if name not in names:
+        nearest = get_close_matches(name, names, n=len(names), cutoff=0)
+        raise ValueError(f"no {what} {name!r}; the {what}s are {', '.join(nearest)}")
+
+
+def _with(command: type[Options], **settings: tuple[Any, Any]) -> Any:
+    """`command` with other defaults of some of its fields, of the defaults' types, marked for tyro."""
+    new = [
+        (name, Annotated[type(default), marker], field(default=default)) for name, (marker, default) in settings.items()
+    ]
+    return make_dataclass(command.__name__, new, bases=(command,), frozen=True)
+
 
 def _parse(args: Sequence[str]) -> Options:
-    """Parse the command line; `visualize` takes the settings of the method it names."""
+    """Parse the command line; `visualize` takes the settings of the method, help of `train` shows those of the family.
+
+    The family's are shown alone, the others can be given: `Train.run` says whose they are.
+    """
+    if args[:1] == ["--version"]:
+        print(f"dbnvis {__version__}")
+        raise SystemExit(0)
     commands: dict[str, Any] = dict(COMMANDS)
     if args[:1] == ["visualize"]:
         method = option(args, "--method", "am")
-        if method not in METHODS:
-            nearest = get_close_matches(method, METHODS, n=len(METHODS), cutoff=0)
-            raise ValueError(f"no method {method!r}; the methods are {', '.join(nearest)}")
+        _known("method", method, list(METHODS))
         settings = METHODS[method]
-        commands["visualize"] = make_dataclass(
-            "Visualize",
-            [("settings", Annotated[type(settings), tyro.conf.OmitArgPrefixes], field(default=settings))],
-            bases=(Visualize,),
-            frozen=True,
-        )
-    elif args and args[0] not in commands and not args[0].startswith("-"):
-        nearest = get_close_matches(args[0], commands, n=len(commands), cutoff=0)
-        raise ValueError(f"no command {args[0]!r}; the commands are {', '.join(nearest)}")
+        commands["visualize"] = _with(Visualize, settings=(tyro.conf.OmitArgPrefixes, settings))
+    elif args[:1] == ["train"] and {"-h", "--help"} & set(args):
+        shown = FAMILIES.get(option(args, "--family", "dbn"))
+        hidden = {name: getattr(Train(), name) for name in FAMILIES.values() if shown and name != shown}
+        commands["train"] = _with(Train, **{name: (tyro.conf.Suppress, settings) for name, settings in hidden.items()})
+    elif args and args[0] in COMPLETION:
+        _known("shell", args[1] if len(args) > 1 else "", SHELLS)
+    elif args and not args[0].startswith("-"):
+        _known("command", args[0], list(commands))
     return one_line(
         lambda: tyro.extras.subcommand_cli_from_dict(
             commands,
             prog="dbnvis",
-            description="What has each hidden unit of a deep network learned?",
+            description=DESCRIPTION,
             args=args,
             config=(tyro.conf.FlagCreatePairsOff,),
         )
@@ -53,7 +80,7 @@ def _parse(args: Sequence[str]) -> Options:
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Run a command: 0 when it is done, 2 after a user's mistake (one line on standard error), 130 on Ctrl-C."""
+    """Run a command; statuses as of `console.run_command`."""
     return run_command(_parse, list(sys.argv[1:] if args is None else args))
 
 
@@ -115,8 +142,10 @@ def run_script(description: str | None, command: type[Options]) -> int:
     use_best_kernels()
 
     def parse(args: Sequence[str]) -> Options:
-        return one_line(
+        parsed = one_line(
             lambda: tyro.cli(command, args=args, description=description, config=(tyro.conf.FlagCreatePairsOff,))
         )
+        say(description or "")
+        return parsed
 
     return run_command(parse, sys.argv[1:])

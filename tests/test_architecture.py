@@ -18,6 +18,8 @@ RANKS = {
     "backend": 0,
     "blas": 0,
     "files": 0,
+    "memory": 0,
+    "streams": 0,
     "threads": 0,
     **dict.fromkeys(["numerics", "images", "settings", "environment"], 1),
     **dict.fromkeys(["datasets", "layers", "convolution", "rbm"], 2),

@@ -296,8 +296,7 @@ def test_a_data_set_other_than_the_models_is_refused(capsys, trained, command):
 def test_an_unknown_layer_is_refused_with_those_that_exist(capsys, trained, layer, nearest):
     for args in (["visualize", "--layer", layer, "--units", "0"], ["visualize", "--layer", layer, "--units", "all"]):
         err = refused(capsys, *args, "--model", trained)
-        assert f"no layer '{layer}'; the model has {nearest or 'h'}" in err
-        assert all(name in err for name in ("h1", "h2", "h3"))
+        assert f"no layer '{layer}'; the model has h1, h2, h3{f'; did you mean {nearest}?' if nearest else ''}" in err
     assert f"no layer '{layer}'" in refused(capsys, "compare", f"{layer}:0", "--model", trained)
 
 
@@ -669,16 +668,6 @@ def test_ctrl_c_during_a_figure_leaves_no_half_figure(capsys, trained, tmp_path,
     assert main(args) == 130
     assert "Traceback" not in capsys.readouterr().err
     assert not [name for name in written(tmp_path / "out") if name.endswith(".png") or ".png" in name]
-
-
-def test_a_closed_pipe_is_no_error(monkeypatch):
-    def closed(self):
-        raise BrokenPipeError
-
-    monkeypatch.setattr(console.os, "open", lambda *a: 1)
-    monkeypatch.setattr(console.os, "dup2", lambda *a: None)
-    monkeypatch.setattr(COMMANDS["doctor"], "run", closed)
-    assert main(["doctor"]) == 0
 
 
 # --- units

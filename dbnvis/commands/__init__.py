@@ -3,7 +3,7 @@
 from .about import Data, Doctor
 from .explain import Explain
 from .look import Compare, Visualize
-from .models import Evaluate, Train
+from .models import FAMILIES, Evaluate, Train
 from .options import ModelOptions, Options, PageOptions, load_study, loaded
 from .reproduce import Reproduce
 
@@ -18,4 +18,14 @@ COMMANDS = {
     "doctor": Doctor,
 }
 
-__all__ = ["COMMANDS", "ModelOptions", "Options", "PageOptions", "Visualize", "load_study", "loaded"]
+__all__ = [
+    "COMMANDS",
+    "FAMILIES",
+    "ModelOptions",
+    "Options",
+    "PageOptions",
+    "Train",
+    "Visualize",
+    "load_study",
+    "loaded",
+]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from .. import datasets
 from ..doctor import diagnosis
@@ -13,6 +14,7 @@ from .options import Options
 class Data(Options):
     """List the data sets and where each was found, or fetch one."""
 
+    writes: ClassVar[bool] = False
     fetch: str = ""
     """Download this data set, or what a broken copy lacks: to --data-dir, or $DBNVIS_DATA, or the user's cache."""
 
@@ -28,6 +30,8 @@ class Data(Options):
 @dataclass(frozen=True)
 class Doctor(Options):
     """Say what this machine computes with, what is missing, and what would make it faster."""
+
+    writes: ClassVar[bool] = False
 
     def run(self) -> None:
         print(diagnosis(self.data_dir))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import tyro
 
+from ..console import Bars
 from ..datasets.pictures import read_picture
 from ..report.explain import OCCLUSION, explain, read_test_image
 from ..visualize import Unit
@@ -48,5 +50,7 @@ class Explain(ModelOptions):
             image, steps = read_picture(self.image, shape, within, invert=self.invert, center=self.center)
             name = re.sub(r"[^\w.-]", "_", Path(self.image).stem)
         study.out = self.out / study.dataset / "sheets"
-        explain(study, image, steps, f"explain_{name}", [Unit.parse(unit) for unit in self.unit], occlusion)
+        with closing(Bars()) as bars:
+            bars.start(f"explaining {self.image} to {self.model}")
+            explain(study, image, steps, f"explain_{name}", [Unit.parse(unit) for unit in self.unit], occlusion)
         print(*study.written, sep="\n")

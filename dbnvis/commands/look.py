@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from typing import Annotated, Any
 
 import tyro
 
 from .. import report
-from ..console import parse_indices, say
+from ..console import parse_indices, progress, say
 from ..datasets import advice
 from ..report import diagnosis, evidence_samples, figures
 from ..visualize import METHODS as LIBRARY
@@ -46,7 +47,8 @@ class SheetOptions(ModelOptions):
     def study(self) -> report.Study:
         """The model's study, whose sheets go to the folder of its data set."""
         study, _ = load_study(self, self.model)
-        return replace(study, out=self.out / study.dataset / "sheets", unwhiten=self.unwhiten)
+        bars = partial(progress, least=1)
+        return replace(study, out=self.out / study.dataset / "sheets", unwhiten=self.unwhiten, progress=bars)
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,9 @@ class Visualize(SheetOptions):
         if self.units in ("", "all"):
             units = study.units(layer, 36 if self.units == "" else None)
         else:
-            units = [Unit(layer, i) for i in parse_indices(self.units)]
+            indices, size = parse_indices(self.units), study.model.layer_shape(layer)[0]
+            beyond = [i for i in indices if i >= size]
+            units = [Unit(layer, i) for i in beyond[:1] or indices]
         as_units(study.model, units)
         _needs(study, self.settings)
         name = f"{self.method}_{layer}_{self.units or 'first'}"
@@ -89,17 +93,24 @@ class Visualize(SheetOptions):
 class Compare(SheetOptions):
     """Draw one unit by every method, on one sheet, with scores and settings."""
 
-    unit: tyro.conf.Positional[str] = "h3:17"
-    """The unit, written LAYER:INDEX; of a convnet also conv2:5@3,4 (a channel at a position) or conv2:5@mean."""
+    unit: tyro.conf.Positional[str] = ""
+    """The unit, written LAYER:INDEX; of a convnet also conv2:5@3,4 (a channel at a position) or conv2:5@mean. If
+    absent, unit 17 of the top hidden layer, h3:17 of pretrained, or its unit 0 if it has no more than 17."""
 
     def run(self) -> None:
         study = self.study()
-        unit = Unit.parse(self.unit)
+        unit = Unit.parse(self.unit) if self.unit else _default_unit(study.model)
         as_units(study.model, [unit])
+        say(f"comparing {unit} of {self.model} by every method")
         figures.compare(study, unit)
         if study.images is None:
             say(f"no {study.dataset} at hand: methods that need training images were left out (dbnvis data)")
         print(*study.written, sep="\n")
+
+
+def _default_unit(model: Any) -> Unit:
+    top = ([layer for layer in model.layer_names if layer != "output"] or model.layer_names)[-1]
+    return Unit(top, 17 if model.layer_shape(top)[0] > 17 else 0)
 
 
 def _needs(study: report.Study, method: Any) -> None:

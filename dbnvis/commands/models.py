@@ -21,6 +21,9 @@ from ..train import CDConfig, DenoisingConfig
 from ..train.backprop import ConvNetConfig
 from .options import ModelOptions, Options, load_study, train
 
+#: What `--family` takes, and the field of `Train` with its settings.
+FAMILIES = {"dbn": "cd", "sdae": "sdae", "convnet": "convnet"}
+
 
 @dataclass(frozen=True)
 class Train(Options):
@@ -32,7 +35,8 @@ class Train(Options):
     family: Literal["dbn", "sdae", "convnet"] = "dbn"
     """dbn: restricted Boltzmann machines, which generate; sdae: autoencoders that learn to clean noisy input
     (Vincent et al. 2010), by the --sdae options, in a folder of their own. Erhan et al. (2009) compare the two.
-    convnet: convolutional and dense layers that learn the classes, by the --convnet options, in a folder likewise."""
+    convnet: convolutional and dense layers that learn the classes, by the --convnet options, in a folder likewise.
+    Settings of each: dbnvis train --family sdae --help."""
     hidden: tuple[int, ...] = HIDDEN
     """Hidden units of each layer, from the lowest."""
     examples: int | None = None
@@ -45,7 +49,7 @@ class Train(Options):
     convnet: ConvNetConfig = field(default_factory=ConvNetConfig)
 
     def run(self) -> None:
-        by_family: dict[str, Any] = {"dbn": self.cd, "sdae": self.sdae, "convnet": self.convnet}
+        by_family: dict[str, Any] = {family: getattr(self, name) for family, name in FAMILIES.items()}
         config = by_family.pop(self.family)
         if any(other != type(other)() for other in by_family.values()):
             theirs = f"the --{self.family} options, such as --{self.family}.epochs"
@@ -68,6 +72,7 @@ class Train(Options):
         if self.hidden != HIDDEN or self.examples is not None:
             raise ValueError("--hidden and --examples are for trainings layer by layer; leave them out for a convnet")
         with closing(bars):
+            bars.start(f"training a convnet on {data.name}")
             model = train_convnet(data, config, folder=folder, seed=self.seed, xp=xp, resume=self.resume, on_epoch=bars)
         return model, f"test error {percent_wrong(model, data, xp=xp):.2f} %"
 

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from itertools import pairwise
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from .. import datasets, report
 from ..backend import device_module
 from ..console import EpochBars, progress, say
 from ..datasets import Dataset
+from ..memory import check_memory
 from ..report.page import Page, open_page
 from ..report.session import TRAINING, Config
 from ..train import EpochStats
 
 EXAMPLES = 2_500_000  # deformed digits, as many as Erhan et al. (2009) trained on
+
+COPIES = 3  # of weights in a training: themselves, their momentum, their gradient
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,20 @@ class Options:
     threads (doctor lists them), and numba or not; with others the last bits may differ, and so what follows of them."""
     debug: bool = False
     """Show the traceback of an error."""
+
+    writes: ClassVar[bool] = True
+    """Whether the command needs the folder `out`."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):  # where the shell leaves it, as in --out=~/runs, ~ is the user's home too
+            value = getattr(self, field.name)
+            if isinstance(value, (str, Path)) and str(value).startswith("~"):
+                object.__setattr__(self, field.name, type(value)(os.path.expanduser(value)))
+        if self.writes:
+            there = next(path for path in (self.out, *self.out.absolute().parents) if os.path.lexists(path))
+            if not there.is_dir() or not os.access(there, os.W_OK):
+                what = "cannot be written" if there.is_dir() else "is not a folder"
+                raise ValueError(f"cannot write to --out {self.out}: {there} {what}; give another folder")
 
     def run(self) -> None:
         """Do what the command is for."""
@@ -68,8 +87,13 @@ def train(
     resume: bool,
     examples: int | None = None,
 ) -> Path:
+    sizes = [data.train_images[0].size, *map(abs, hidden)]
+    chains = config.batch_size * getattr(config, "temperatures", 1)
+    numbers = sum(COPIES * v * h + chains * (v + h) for v, h in pairwise(sizes))
+    check_memory(4 * numbers, f"a training of {'-'.join(map(str, sizes))} units")
     bars = EpochBars()
     try:
+        bars.start(f"training {'-'.join(map(str, sizes))} units on {data.name}")
         return report.train(
             data,
             hidden,

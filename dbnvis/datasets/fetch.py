@@ -95,9 +95,8 @@ def obtain(name: str, spec: Spec, data_dir: PathLike | None = None, *, download:
             reason = str(error)
     searched = ", ".join(_describe(root, name, spec) for root in roots())
     raise FileNotFoundError(
-        f"{name} is not on this machine: looked for {', '.join(spec.files)} (plain or .gz) in {searched}; "
-        f"{reason}; put the {len(spec.files)} files into one of these folders, or into any folder F and pass "
-        "--data-dir F (data_dir=F) or set DBNVIS_DATA=F"
+        f"{name} is not on this machine ({reason}): looked for {', '.join(spec.files)} (plain or .gz) in {searched}; "
+        "put them into one of these folders, or into any folder F and give --data-dir F (data_dir=F) or DBNVIS_DATA=F"
     )
 
 

@@ -33,10 +33,10 @@ REGULARIZERS = (*STRENGTHS, "blur_every")
 MOST = 10  # units of the top layer that have a model drawn
 
 
-def regularizers_figure(study: Study, shown: Sequence[int] | None = None) -> None:
-    """Each regularizer alone at growing strength, a unit of the top layer per row: `SHOWN`, or the first of fewer."""
+def regularizers_figure(study: Study, shown: Sequence[int] = SHOWN) -> None:
+    """Each regularizer alone at growing strength, a unit of the top layer per row: those shown, or the first."""
     top = study.units(study.model.layer_names[-1])
-    units = [top[i] for i in (shown or SHOWN)] if shown or len(top) > max(SHOWN) else top[: len(SHOWN)]
+    units = [unit for unit in top if unit.index in shown] or top[: len(shown)]
     panels: list[Panel] = []
     arrays: dict[str, UnitImages] = {}
     for name, strengths in study.progress(list(STRENGTHS.items()), "regularizers", len(STRENGTHS)):

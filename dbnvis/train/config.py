@@ -35,7 +35,8 @@ class CDConfig:
     """k grows by one after every so many epochs while the rate is divided by it: annealed CD (Salakhutdinov &
     Murray 2008 took 10)."""
     persistent: bool = True
-    """Chains go on from update to update (PCD, Tieleman 2008); otherwise they restart at the data (CD, Hinton 2002)."""
+    """Chains go on from update to update (PCD, Tieleman 2008). --no-persistent: they restart at the data (CD, Hinton
+    2002)."""
     temperatures: int = 1
     """Replicas of each persistent chain, at inverse temperatures equally spaced from 1 to 0, that exchange states:
     parallel tempering (Desjardins et al. 2010). 1: plain chains."""
@@ -44,7 +45,7 @@ class CDConfig:
     reconstruction: Literal["sample", "mean"] = "sample"
     """Visible units of a CD step: drawn, or their probabilities (Hinton 2010, 3.2). Persistent chains draw."""
     centered: bool = True
-    """Subtract running means from both sides of the statistics (Melchior et al. 2016)."""
+    """Subtract running means from both sides of the statistics (Melchior et al. 2016). --no-centered: do not."""
     weight_decay: float = 1e-3
     """L2 penalty on the weights: each update shrinks them by rate * weight_decay, outside the momentum."""
     l1_decay: float = 2e-4

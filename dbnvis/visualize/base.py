@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Protocol
 from ..backend import Array, array_module, make_rng, to_numpy
 from ..convnet import Position, centre, unit_number, unit_place
 from ..evaluate.scores import unit_scores
+from ..memory import check_memory
 from ..settings import shown
 
 MEMORY = 256 * 2**20  # bytes that the arrays of a chunk of units may take
@@ -152,9 +153,9 @@ def as_units(model: Any, units: Sequence[Unit | str] | Unit | str) -> tuple[str,
         raise ValueError(f"expected units of one layer, got {', '.join(layers) if layers else 'no unit'}")
     layer = layers[0]
     if layer not in model.layer_names:
-        nearest = get_close_matches(layer, model.layer_names, n=1, cutoff=0)
-        others = [name for name in model.layer_names if name not in nearest]
-        raise KeyError(f"no layer {layer!r}; the model has {', '.join(nearest + others)}")
+        nearest = get_close_matches(layer.lower(), model.layer_names, n=1)
+        hint = f"; did you mean {nearest[0]}?" if nearest else ""
+        raise KeyError(f"no layer {layer!r}; the model has {', '.join(model.layer_names)}{hint}")
     size, *maps = shape = model.layer_shape(layer)
     for unit in parsed:
         if not (isinstance(unit.index, Integral) and 0 <= unit.index < size):
@@ -226,7 +227,8 @@ def unit_rngs(model: Any, layer: str, indices: Sequence[int], *, seed: int) -> l
 
 
 def chunks(n_units: int, bytes_per_unit: int) -> Iterator[slice]:
-    """Slices of units whose arrays fit into `MEMORY`."""
+    """Slices of units whose arrays fit into `MEMORY`; ValueError if those of one unit do not fit into the machine."""
+    check_memory(bytes_per_unit, "one unit")
     size = max(1, MEMORY // bytes_per_unit)
     for start in range(0, n_units, size):
         yield slice(start, min(start + size, n_units))
