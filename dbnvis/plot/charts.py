@@ -12,11 +12,13 @@ from matplotlib.figure import Figure
 from ..backend import Array
 from .base import BLACK, BLUE, MARGIN, ORANGE, STYLES, blank, wrap
 from .dashboard import Chart
+from .settings import fixed
 
 #: Ten classes: Paul Tol's "muted" colours, distinct to the colour-blind, and black.
 CLASSES = ("#332288", "#88CCEE", "#117733", "#DDCC77", "#CC6677", "#AA4499", "#44AA99", "#999933", "#882255", "#000000")
 
 
+@fixed()
 def scatter(points: dict[str, Array], labels: Array, *, heading: str, legend: str) -> Figure:
     """Points in the plane, coloured by class, side by side; each class's number stands at the median of its points.
 
@@ -29,9 +31,9 @@ def scatter(points: dict[str, Array], labels: Array, *, heading: str, legend: st
     """
     side = 5.0
     width = side * len(points) + MARGIN * (len(points) + 1)
-    legend = wrap(legend, width, 7)
+    heading, legend = wrap(heading, width, 9, "bold"), wrap(legend, width, 7)
     foot = 0.125 * (legend.count("\n") + 1) + 0.45
-    height = side + 0.62 + foot
+    height = side + 0.62 + 0.16 * heading.count("\n") + foot
     figure = blank(width, height)
     figure.text(MARGIN / width, 1 - 0.06 / height, heading, fontsize=9, weight="bold", va="top")
     figure.text(MARGIN / width, 0.06 / height, legend, fontsize=7, va="bottom", linespacing=1.2)
@@ -64,6 +66,7 @@ def scatter(points: dict[str, Array], labels: Array, *, heading: str, legend: st
 Bars = dict[str, tuple[float, float, float, float]]  # value, low, high, floor
 
 
+@fixed()
 def bars(panels: Sequence[tuple[str, Bars]], *, x_label: str, heading: str, legend: str) -> Figure:
     """Bars from zero, panels below each other; the names that begin with "dbnvis" stand out.
 
@@ -73,7 +76,7 @@ def bars(panels: Sequence[tuple[str, Bars]], *, x_label: str, heading: str, lege
         A line runs from low to high, and a mark stands across the bar at the floor (NaN: none).
     x_label, heading, legend : str
     """
-    width, heading, legend = 6.8, wrap(heading, 6.4, 9), wrap(legend, 6.8, 7)
+    width, heading, legend = 6.8, wrap(heading, 6.4, 9, "bold"), wrap(legend, 6.8, 7)
     head, foot = 0.05 + 0.16 * (heading.count("\n") + 1), 0.4 + 0.125 * (legend.count("\n") + 1)
     height = head + foot + sum(0.5 + 0.2 * len(rows) for _, rows in panels)
     figure = blank(width, height)
