@@ -9,9 +9,9 @@ more. Colours are Okabe & Ito's, distinct to the colour-blind. The user's matplo
 from . import settings
 from .atlas import Places, places
 from .base import BLACK, BLUE, DPI, GREEN, ORANGE, save
-from .charts import Bands, HeatMap, bars, scatter
+from .charts import Bands, HeatMap, Shares, bars, scatter
 from .dashboard import Chart, Histograms, Lines, Matrix, Tiles, dashboard
-from .tiles import Panel, Part, Shares, check_picture, grid, sheet
+from .tiles import Panel, Part, check_picture, grid, sheet
 
 __all__ = [
     "BLACK",

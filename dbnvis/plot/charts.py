@@ -1,4 +1,6 @@
-"""Charts of their own: bars, points in the plane; for dashboards: tables of numbers on greys, curves with bands."""
+"""Charts of their own: bars, points in the plane; for dashboards: tables of numbers on greys, curves with bands; for
+sheets of tiles: shares.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,8 @@ from matplotlib.figure import Figure
 from ..backend import Array
 from .base import BLACK, BLUE, MARGIN, ORANGE, STYLES, blank, wrap
 from .dashboard import Chart
-from .settings import fixed
+from .settings import fixed, text_width
+from .tiles import SMALL
 
 #: Ten classes: Paul Tol's "muted" colours, distinct to the colour-blind, and black.
 CLASSES = ("#332288", "#88CCEE", "#117733", "#DDCC77", "#CC6677", "#AA4499", "#44AA99", "#999933", "#882255", "#000000")
@@ -156,3 +159,42 @@ class Bands(Chart):
         axes.set_xlabel(self.x_label, fontsize=7)
         axes.grid(alpha=0.3, linewidth=0.4)
         axes.legend(fontsize=6.5, frameon=False, ncols=2, loc="upper left")
+
+
+@dataclass(frozen=True)
+class Shares:
+    """A bar per class from the left, its share in per cent beside it; the largest is blue.
+
+    Parameters
+    ----------
+    names : sequence of str
+    shares : array (N,)
+        In [0, 1].
+    title, note : str
+    """
+
+    names: Sequence[str]
+    shares: Array
+    title: str = ""
+    note: str = ""
+    bar: float = 0.17  # inches from one bar to the next
+    length: float = 2.2  # inches of a bar of 100 %
+
+    @property
+    def left(self) -> float:
+        return max(text_width(name, SMALL) for name in self.names) + 0.06
+
+    def width(self, tile: float) -> float:
+        return self.left + self.length + 0.5
+
+    def height(self, tile: float) -> float:
+        return self.bar * len(self.names) + 0.06
+
+    def draw(self, axes: Any, tile: float, top: float) -> None:
+        axes.plot([self.left] * 2, [top + 0.03, top + 0.03 + self.bar * len(self.names)], color=BLACK, linewidth=0.6)
+        for i, (name, share) in enumerate(zip(self.names, self.shares, strict=True)):
+            y, color = top + 0.03 + (i + 0.5) * self.bar, BLUE if share == self.shares.max() else BLACK
+            axes.barh(y, self.length * share, height=0.7 * self.bar, left=self.left, color=color)
+            axes.text(self.left - 0.05, y, name, fontsize=SMALL, ha="right", va="center")
+            x = self.left + self.length * share + 0.05
+            axes.text(x, y, f"{100 * share:.1f} %", fontsize=SMALL, va="center")

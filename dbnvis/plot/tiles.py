@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from ..backend import Array
-from .base import BLACK, BLUE, MARGIN, ORANGE, blank, fit, wrap
+from .base import MARGIN, ORANGE, blank, fit, wrap
 from .settings import fixed, text_width
 
 GAP, TOP, BOTTOM = 0.05, 0.16, 0.15  # inches between tiles, above one for its number, below it for its caption
@@ -178,45 +178,6 @@ class Panel:
         across, down = self.size(1.0)
         columns = min(self.columns, len(self.tiles))
         return min((width / columns - GAP) / across, (height / self.rows - sum(self.margins())) / down)
-
-
-@dataclass(frozen=True)
-class Shares:
-    """A bar per class from the left, its share in per cent beside it; the largest is blue.
-
-    Parameters
-    ----------
-    names : sequence of str
-    shares : array (N,)
-        In [0, 1].
-    title, note : str
-    """
-
-    names: Sequence[str]
-    shares: Array
-    title: str = ""
-    note: str = ""
-    bar: float = 0.17  # inches from one bar to the next
-    length: float = 2.2  # inches of a bar of 100 %
-
-    @property
-    def left(self) -> float:
-        return max(text_width(name, SMALL) for name in self.names) + 0.06
-
-    def width(self, tile: float) -> float:
-        return self.left + self.length + 0.5
-
-    def height(self, tile: float) -> float:
-        return self.bar * len(self.names) + 0.06
-
-    def draw(self, axes: Any, tile: float, top: float) -> None:
-        axes.plot([self.left] * 2, [top + 0.03, top + 0.03 + self.bar * len(self.names)], color=BLACK, linewidth=0.6)
-        for i, (name, share) in enumerate(zip(self.names, self.shares, strict=True)):
-            y, color = top + 0.03 + (i + 0.5) * self.bar, BLUE if share == self.shares.max() else BLACK
-            axes.barh(y, self.length * share, height=0.7 * self.bar, left=self.left, color=color)
-            axes.text(self.left - 0.05, y, name, fontsize=SMALL, ha="right", va="center")
-            x = self.left + self.length * share + 0.05
-            axes.text(x, y, f"{100 * share:.1f} %", fontsize=SMALL, va="center")
 
 
 def check_picture(shape: Sequence[int]) -> None:

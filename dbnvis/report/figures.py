@@ -87,17 +87,11 @@ def _row(study: Study, method: Any, pictures: UnitImages, captions: Sequence[str
         tiles = tiles[: len(links)]
         labels = [f"{j}: {w:+.2f}" for j, w in zip(pictures.extras["filters"][i], links, strict=False)]
         frames = [BLUE if w > 0 else ORANGE for w in links]
-    chains = diagnosis.of_chains(pictures)
-    return study.panel(
-        tiles,
-        _symmetric(method),
-        len(tiles) or 1,
-        title if chains or not pictures.notes[i] else f"{title}  [{pictures.notes[i]}]",
-        note=diagnosis.note(pictures, i) if chains else "",
-        labels=labels,
-        captions=captions,
-        frames=frames,
-    )
+    note = f"  [{pictures.notes[i]}]" if pictures.notes[i] else ""
+    said = {"labels": labels, "captions": captions, "frames": frames}
+    if diagnosis.of_chains(pictures):
+        note, said["note"] = "", diagnosis.note(pictures, i)
+    return study.panel(tiles, _symmetric(method), len(tiles) or 1, f"{title}{note}", **said)
 
 
 def units_sheet(study: Study, method: Any, pictures: UnitImages, name: str) -> None:
@@ -253,13 +247,14 @@ def compare(study: Study, unit: Unit) -> None:
     found, evidence = study.applicable(cls() for cls in compared), by_evidence(study, unit.layer)
     methods = [diagnosis.diagnosed(study, method) for method in [*found, *evidence]]
     shown = {type(method).__name__: study.pictures(method, [unit]) for method in methods}
+    titles = [f"{method.title}: {describe(method, changed=True) or 'defaults'}" for method in methods]
     panels = [
-        _row(study, method, x, study.captions(x)[0], 0, f"{_named(method)}{accepted(x)}")
-        for method, x in zip(methods, shown.values(), strict=True)
+        _row(study, method, x, study.captions(x)[0], 0, f"{title}{accepted(x)}")
+        for method, title, x in zip(methods, titles, shown.values(), strict=True)
     ]
     chains = [pictures for pictures in shown.values() if diagnosis.of_chains(pictures)]
     worth = "".join(f" {diagnosis.legend(pictures)}{diagnosis.odds(pictures, 0)}" for pictures in chains)
-    said = [FRAMES, "Settings are those above, or else the defaults."]
+    said = [FRAMES, "Settings that are not named are the defaults."]
     if StrongestConnections.__name__ in shown:
         said.append(FILTERS)
     if evidence:
@@ -278,12 +273,6 @@ def compare(study: Study, unit: Unit) -> None:
     )
     at = f"_{unit.position}" if isinstance(unit.position, str) else "".join(f"_{p}" for p in unit.position or ())
     study.save(f"compare_{unit.layer}_{unit.index}{at}", figure, shown, unit=str(unit))
-
-
-def _named(method: Any) -> str:
-    """The method, and those of its settings that are not the defaults."""
-    changed = describe(method, changed=True)
-    return f"{method.title}: {changed}" if changed else method.title
 
 
 def reproduction(
