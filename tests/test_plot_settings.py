@@ -104,20 +104,22 @@ def test_a_figure_is_built_and_saved_under_the_same_settings(plain, tmp_path):
 
 
 def test_threads_that_draw_at_once_leave_the_settings_of_the_user():
-    """Contexts that open and close in turn, and are no stack, would leave the settings of the first for good."""
-    inside, closed, failed = threading.Event(), threading.Event(), []
+    """Without a lock the second takes the settings of the first for the user's, and is the last to restore them."""
+    inside, both, closed, sizes = threading.Event(), threading.Event(), threading.Event(), []
 
     def first():
         with fixed():
             inside.set()
-            closed.wait(0.3)  # the second would have opened its own by now
-            failed.extend([] if matplotlib.rcParams["font.size"] == 10 else ["first"])
+            both.wait(0.3)
+            sizes.append(matplotlib.rcParams["font.size"])
+        closed.set()
 
     def second():
         inside.wait()
         with fixed():
-            failed.extend([] if matplotlib.rcParams["font.size"] == 10 else ["second"])
-        closed.set()
+            both.set()
+            closed.wait(5)
+            sizes.append(matplotlib.rcParams["font.size"])
 
     with matplotlib.rc_context({"font.size": 22, "image.origin": "lower"}):
         threads = [threading.Thread(target=f) for f in (first, second)]
@@ -125,7 +127,7 @@ def test_threads_that_draw_at_once_leave_the_settings_of_the_user():
             thread.start()
         for thread in threads:
             thread.join()
-        assert not failed
+        assert sizes == [10, 10]
         assert (matplotlib.rcParams["font.size"], matplotlib.rcParams["image.origin"]) == (22, "lower")
 
 
