@@ -50,7 +50,7 @@ def lightness(study: Study, images: Array) -> Array:
     """Images (N, *input_shape) as greys (N, height, width) from 0, the least value of pixels, to 1, the largest."""
     x = shown(images)
     low, high = study.within or (float(x.min()), float(x.max()))
-    return ((x if x.ndim == 3 else x.mean(axis=1)) - low) / (high - low)
+    return ((x if x.ndim == 3 else x.mean(axis=1)) - low) / max(high - low, 1e-12)
 
 
 def as_tile(x: Array) -> Array:
