@@ -11,13 +11,29 @@ import importlib
 import numpy as np
 import pretend
 import pytest
+from legible import faults
 from scipy import stats
 
-from dbnvis import backend
+from dbnvis import backend, plot
 
 backend.LIBRARIES.add("pretend")
 
 assert pretend.__name__ == "pretend"  # array_module finds it in sys.modules under this name
+
+
+@pytest.fixture(scope="session", autouse=True)
+def legible():
+    """Every figure that a test saves can be read."""
+    save = plot.save
+
+    def checked(figure, path):
+        found = faults(figure)
+        assert not found, (path.name, found[:5])
+        save(figure, path)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plot, "save", checked)
+        yield
 
 
 @pytest.fixture(params=["numpy", "pretend", pytest.param("cupy", marks=pytest.mark.gpu)])

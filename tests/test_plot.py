@@ -135,6 +135,95 @@ def test_a_tile_with_a_single_nan_is_crossed_out_too():
     assert len(boxes(draw(tiles))) == 1
 
 
+# --- pixel ranges, shapes, colours
+
+
+RAMP = np.linspace(0, 1, 16).reshape(4, 4)
+
+
+@pytest.mark.parametrize("within", [(0.0, 1.0), (-0.4242, 2.8215), (0.0, 255.0), (-1.0, 1.0), (10.0, 11.0)])
+def test_a_range_of_pixels_runs_from_black_to_white_and_the_key_says_its_ends(within):
+    low, high = within
+    figure = draw([low + (high - low) * RAMP, np.full((4, 4), low)], symmetric=False, within=within)
+    pixels = render(figure)
+    np.testing.assert_allclose(grey(pixels, boxes(figure)[0], RAMP), 255 * RAMP, atol=1.5)
+    assert (grey(pixels, boxes(figure)[1], RAMP) == 0).all()
+    assert {f"{low:.4g}", f"{high:.4g}, pixel value"} <= set(texts(figure))
+
+
+@pytest.mark.parametrize("within", [(-0.4242, 2.8215), (0.0, 255.0), (-1.0, 1.0)])
+def test_pixels_beyond_0_and_1_without_a_range_are_not_cut_off(within):
+    low, high = within
+    figure = draw([low + (high - low) * RAMP], symmetric=False)
+    np.testing.assert_allclose(grey(render(figure), boxes(figure)[0], RAMP), 255 * RAMP, atol=1.5)
+    assert {f"{low:.4g}", f"{high:.4g}, pixel value"} <= set(texts(figure))
+
+
+def test_every_range_and_what_is_in_it_has_a_key():
+    ones = np.ones((1, 2, 2))
+    panels = [
+        Panel(ones, False, 1, within=(0, 255)),
+        Panel(ones, False, 1, what="of the largest"),
+        Panel(ones, True, 1),
+        Panel(np.ones((1, 3, 2, 2)), True, 1),
+    ]
+    said = {"255, pixel value", "1, of the largest", "+max, of each tile", "+max, of each tile, each colour"}
+    assert said <= set(texts(sheet(panels, heading="h", legend="l")))
+
+
+@pytest.mark.parametrize("shape", [(8, 24), (24, 8), (1, 40), (7, 7)])
+def test_tiles_have_the_shape_of_their_pictures(shape):
+    rows, columns = shape
+    figure = draw(np.random.default_rng(0).random((3, *shape)), columns=2, captions=["1", "2", "3"])
+    for top, bottom, left, right in boxes(figure):
+        assert (right - left) / (bottom - top) == pytest.approx(columns / rows, abs=3 * columns / rows / (bottom - top))
+        assert (right - left) * (bottom - top) == pytest.approx(figure.dpi**2, rel=0.1)
+
+
+@pytest.mark.parametrize("within", [(0.0, 1.0), (0.0, 255.0), (-1.0, 1.0)])
+def test_colours_are_drawn_as_they_are(within):
+    low, high = within
+    image = np.random.default_rng(0).random((3, 2, 4))
+    figure = draw([low + (high - low) * image], symmetric=False, within=within)
+    pixels, box = render(figure), boxes(figure)[0]
+    seen = np.array([[centre(pixels, box, i, j, 2, 4) for j in range(4)] for i in range(2)])
+    np.testing.assert_allclose(seen, 255 * np.moveaxis(image, 0, -1), atol=1.5)
+
+
+def test_signed_colours_have_zero_at_mid_grey_and_one_scale():
+    image = np.zeros((3, 2, 3))
+    image[0, :, 0], image[2, :, 0], image[1, :, 1] = 2.0, -2.0, 1.0  # red against blue; half as much green; nothing
+    figure = draw([image])
+    pixels, box = render(figure), boxes(figure)[0]
+    seen = [centre(pixels, box, 0, j, 2, 3) for j in range(3)]
+    np.testing.assert_allclose(seen, [(255, 127.5, 0), (127.5, 191.25, 127.5), (127.5, 127.5, 127.5)], atol=1)
+
+
+def test_one_colour_is_grey():
+    one, grey_ = draw([RAMP[None]], symmetric=False), draw([RAMP], symmetric=False)
+    np.testing.assert_array_equal(render(one), render(grey_))
+
+
+@pytest.mark.parametrize("shape", [(784,), (2, 8, 8), (5, 8, 8), (3, 8, 8, 1), ()])
+def test_what_is_no_picture_is_refused_in_a_line(shape):
+    with pytest.raises(ValueError, match=r"^a picture has rows and columns, or 1 or 3 colours .* got images of shape"):
+        draw(np.ones((2, *shape)))
+
+
+def test_bars_of_shares_are_as_long_as_the_shares_dark_on_white():
+    chart = plot.Shares(["a", "b"], np.array([0.25, 0.75]), "title")
+    figure = sheet([chart], heading="h", legend="l")
+    pixels, (axes,) = render(figure), figure.axes
+
+    def color(share, i):
+        column, row = axes.transData.transform((chart.left + chart.length * share, 0.22 + 0.03 + (i + 0.5) * chart.bar))
+        return "#" + bytes(pixels[int(figure.bbox.height - row), int(column)].tolist()).hex().upper()
+
+    assert [color(share, 0) for share in (0.02, 0.23, 0.27)] == ["#000000", "#000000", "#FFFFFF"]
+    assert [color(share, 1) for share in (0.02, 0.73, 0.77)] == [BLUE, BLUE, "#FFFFFF"]
+    assert {"a", "b", "25.0 %", "75.0 %", "title"} <= set(texts(figure))
+
+
 # --- layout and text
 
 

@@ -70,14 +70,14 @@ def with_extras(pictures, **changed):
 def test_the_diagnosis_of_samples_says_what_was_measured(study):
     pictures = chains_of(study, diagnose=True)
     x = {name: values[1] for name, values in pictures.extras.items()}
-    said = f"{diagnosis.title(pictures, 1)} {diagnosis.labels(pictures, 1)[0]}"
+    said = f"{diagnosis.title(pictures, 1)} {diagnosis.note(pictures, 1)}"
     assert f"R {x['mixing']:.2f}" in said and f"{x['ess']:.0f} draws" in said and f"{x['tau']:.0f}," in said
     assert f"apart {x['distance']:.2f}" in said and f"{x['p_on'][1]:.2f}±{x['p_on_error'][1]:.2f}" in said
     assert f"starts: R {x['start_mixing']:.2f}" in said and f"{x['p_on'][0]:.2f}±{x['p_on_error'][0]:.2f} from" in said
     visited = np.round(x["visited"] * 10).astype(int)
     assert said.endswith(f"modes {visited[0]} and {visited[1]} of 10")
     plain = chains_of(study)
-    assert "starts" not in diagnosis.labels(plain, 1)[0] and diagnosis.title(plain, 1) == "h2:1"
+    assert "starts" not in diagnosis.note(plain, 1) and diagnosis.title(plain, 1) == "h2:1"
     assert "starts" in diagnosis.legend(pictures) and "starts" not in diagnosis.legend(plain)
 
 
@@ -88,7 +88,7 @@ def test_numbers_that_fail_are_marked(study):
 
     def marks(**changed):
         changed = with_extras(pictures, **(good | changed))
-        return (diagnosis.title(changed, 0) + diagnosis.labels(changed, 0)[0]).count("!")
+        return (diagnosis.title(changed, 0) + diagnosis.note(changed, 0)).count("!")
 
     assert marks() == 0
     assert marks(mixing=[1.3, 1]) == marks(start_mixing=[1.3, 1]) == marks(start_p=[0.001, 1]) == 1
@@ -98,8 +98,8 @@ def test_numbers_that_fail_are_marked(study):
 
 def test_the_memory_of_chains_is_a_bound_where_their_record_is_short(study):
     pictures = chains_of(study, draws=4, thin=25)  # a record of 100 sweeps
-    assert ", tau 9, 70 draws" in diagnosis.labels(with_extras(pictures, tau=[9.0, 9], ess=[70.0, 70]), 0)[0]
-    assert ", tau >11, <60 draws" in diagnosis.labels(with_extras(pictures, tau=[11.0, 9], ess=[60.0, 70]), 0)[0]
+    assert ", tau 9, 70 draws" in diagnosis.note(with_extras(pictures, tau=[9.0, 9], ess=[70.0, 70]), 0)
+    assert ", tau >11, <60 draws" in diagnosis.note(with_extras(pictures, tau=[11.0, 9], ess=[60.0, 70]), 0)
 
 
 def test_a_warning_names_the_units_whose_chains_failed(study):
@@ -135,14 +135,14 @@ def test_a_sheet_of_samples_is_diagnosed_and_its_pictures_are_left_as_they_are(s
     assert [panel.title.partition(":")[0] for panel in panels] == ["h2", "h2"]
     for i, panel in enumerate(panels):
         np.testing.assert_array_equal(panel.tiles, pictures.images[i])
-        assert "starts: R" in panel.labels[0] and len(panel.labels) == len(panel.tiles)
+        assert "starts: R" in panel.note and panel.labels is None
         assert "from partition functions" in panel.title
     with np.load(study.out / "asked.npz") as arrays:
         assert arrays["pictures.p_on"].shape == (2, 2)
     assert json.loads((study.out / "asked.json").read_text())["settings"]["pictures"]["diagnose"] is True
     study.images = None
     figures.sheet(study, method, pictures, "without_data")  # what the chains themselves tell
-    assert all(panel.labels[0].startswith("R ") and "starts" not in panel.labels[0] for panel in drawn[1][0])
+    assert all(panel.note.startswith("R ") and "starts" not in panel.note for panel in drawn[1][0])
 
 
 def test_samples_are_of_every_layer_and_their_chains_are_warned_of(study, drawn, monkeypatch):
@@ -151,7 +151,7 @@ def test_samples_are_of_every_layer_and_their_chains_are_warned_of(study, drawn,
     figures.samples(study, n=2, shown=2)
     assert [panels[0].title.partition(":")[0] for panels, _ in drawn] == ["h1", "h2", "h3"]
     for panels, said in drawn:
-        assert "!" in panels[0].labels[0]
+        assert "!" in panels[0].note
         noted = json.loads((study.out / f"samples_{panels[0].title[:2]}.json").read_text())
         assert noted["settings"]["pictures"]["shown"] == 2
         assert "R: potential scale reduction" in said["legend"]
@@ -178,7 +178,7 @@ def test_comparing_methods_diagnoses_the_chains(study, drawn):
     figures.compare(study, study.units("h2", 1)[0])
     (panels, said), *_ = drawn
     (row,) = (panel for panel in panels if panel.title.startswith(ClampedGibbs.title))
-    assert row.labels[0].startswith("R ") and "starts: R" in row.labels[0]
+    assert row.note.startswith("R ") and "starts: R" in row.note
     assert "h2:0: p(on)" in said["legend"]
 
 
@@ -190,5 +190,5 @@ def test_figure_3_diagnoses_both_networks(study, monkeypatch):
     erhan.sampling(page, units=2, samples=4)
     assert [len(row) for row in rows] == [2, 2] and len(rows[0][0].tiles) == 4
     for panel in (panel for row in rows for panel in row):
-        assert "starts: R" in panel.labels[0] and len(panel.labels) == 4 and "p(on)" in panel.title
+        assert "starts: R" in panel.note and len(panel.tiles) == 4 and "p(on)" in panel.title
     assert all(pictures.extras["p_on"].shape == (2, 2) for _, _, shown in saved for _, pictures in shown.values())

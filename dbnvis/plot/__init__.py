@@ -1,15 +1,17 @@
 """Drawing: the only package that imports matplotlib. Functions take NumPy arrays and return a Figure.
 
 Conventions: filters and optimal inputs in a symmetric grey scale, zero at mid-grey, each tile by its own
-largest |value|; samples and images in their pixel range, black to white; no axes around tiles; every figure
-carries a legend of its greys, colours and numbers. Colours are Okabe & Ito's, distinct to the colour-blind.
+largest |value|; samples and images in their pixel range, black to white; pictures of three colours in colour, on the
+same scales; no axes around tiles; every figure carries a legend of its greys, colours and numbers; text of 6 points or
+more. Colours are Okabe & Ito's, distinct to the colour-blind. The user's matplotlib settings change nothing.
 """
 
+from . import settings
 from .atlas import Places, places
 from .base import BLACK, BLUE, DPI, GREEN, ORANGE, save
-from .charts import Bands, HeatMap, bars, scatter
+from .charts import Bands, HeatMap, Shares, bars, scatter
 from .dashboard import Chart, Histograms, Lines, Matrix, Tiles, dashboard
-from .tiles import Panel, grid, sheet
+from .tiles import Panel, Part, check_picture, grid, sheet
 
 __all__ = [
     "BLACK",
@@ -24,13 +26,17 @@ __all__ = [
     "Lines",
     "Matrix",
     "Panel",
+    "Part",
     "Places",
+    "Shares",
     "Tiles",
     "bars",
+    "check_picture",
     "dashboard",
     "grid",
     "places",
     "save",
     "scatter",
+    "settings",
     "sheet",
 ]

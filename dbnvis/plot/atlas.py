@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from ..backend import Array
 from .base import MARGIN, blank, wrap
 from .charts import CLASSES
+from .settings import fixed
 
 SIDE = 6.2  # inches of a panel
 TITLE = 0.22  # inches above it
@@ -41,6 +42,7 @@ class Places:
     size: float = 0.02
 
 
+@fixed()
 def places(panels: Sequence[Places], names: Sequence[str], *, heading: str, legend: str, columns: int = 2) -> Figure:
     """Draw panels on a grid; a class's name stands at the median of its points.
 
@@ -56,7 +58,7 @@ def places(panels: Sequence[Places], names: Sequence[str], *, heading: str, lege
     columns = min(columns, len(panels))
     rows = -(-len(panels) // columns)
     width = SIDE * columns + MARGIN * (columns + 1)
-    heading, legend = wrap(heading, width, 9), wrap(legend, width, 7)
+    heading, legend = wrap(heading, width, 9, "bold"), wrap(legend, width, 7)
     head, foot = 0.1 + 0.16 * (heading.count("\n") + 1), 0.5 + 0.125 * (legend.count("\n") + 1)
     height = rows * (SIDE + TITLE) + head + foot
     figure = blank(width, height)

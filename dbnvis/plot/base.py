@@ -8,6 +8,8 @@ from pathlib import Path
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from .settings import FixedFigure, printable, text_width
+
 BLUE, ORANGE, GREEN, BLACK = "#0072B2", "#D55E00", "#009E73", "#000000"
 #: Lines of one chart: told apart without colour, too.
 STYLES = [(BLUE, "-"), (ORANGE, "--"), (GREEN, ":"), (BLACK, "-.")]
@@ -22,12 +24,24 @@ def save(figure: Figure, path: Path) -> None:
 
 def blank(width: float, height: float) -> Figure:
     """An empty figure of `width` x `height` inches."""
-    figure = Figure(figsize=(width, height), facecolor="white")
+    figure = FixedFigure(figsize=(width, height), facecolor="white")
     FigureCanvasAgg(figure)
     return figure
 
 
-def wrap(text: str, width: float, font: float) -> str:
-    """Break lines at `width` inches, a character being about half its font size wide."""
-    n = max(40, int((width - 2 * MARGIN) * 72 / (0.53 * font)))
-    return "\n".join(line for paragraph in text.split("\n") for line in textwrap.wrap(paragraph, n) or [""])
+def wrap(text: str, width: float, font: float, weight: str = "normal") -> str:
+    """Break lines at `width` inches less two margins, a character being about half its font size wide."""
+    room = width - 2 * MARGIN
+    return fit(text, room, font, weight, most=max(40, int(room * 72 / (0.53 * font))))
+
+
+def fit(text: str, room: float, font: float, weight: str = "normal", most: int | None = None) -> str:
+    """Break lines into as many characters, at the most `most`, as `room` inches hold."""
+    text = printable(text)
+    most = most or max(1, len(text))
+    while True:
+        lines = [line for paragraph in text.split("\n") for line in textwrap.wrap(paragraph, most) or [""]]
+        widest = max(text_width(line, font, weight) for line in lines)
+        if widest <= room or most == 1:
+            return "\n".join(lines)
+        most = max(1, min(most - 1, int(most * room / widest)))

@@ -1,4 +1,6 @@
-"""Charts of their own: bars, points in the plane; for dashboards: tables of numbers on greys, curves with bands."""
+"""Charts of their own: bars, points in the plane; for dashboards: tables of numbers on greys, curves with bands; for
+sheets of tiles: shares.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +14,14 @@ from matplotlib.figure import Figure
 from ..backend import Array
 from .base import BLACK, BLUE, MARGIN, ORANGE, STYLES, blank, wrap
 from .dashboard import Chart
+from .settings import fixed, text_width
+from .tiles import SMALL
 
 #: Ten classes: Paul Tol's "muted" colours, distinct to the colour-blind, and black.
 CLASSES = ("#332288", "#88CCEE", "#117733", "#DDCC77", "#CC6677", "#AA4499", "#44AA99", "#999933", "#882255", "#000000")
 
 
+@fixed()
 def scatter(points: dict[str, Array], labels: Array, *, heading: str, legend: str) -> Figure:
     """Points in the plane, coloured by class, side by side; each class's number stands at the median of its points.
 
@@ -29,9 +34,9 @@ def scatter(points: dict[str, Array], labels: Array, *, heading: str, legend: st
     """
     side = 5.0
     width = side * len(points) + MARGIN * (len(points) + 1)
-    legend = wrap(legend, width, 7)
+    heading, legend = wrap(heading, width, 9, "bold"), wrap(legend, width, 7)
     foot = 0.125 * (legend.count("\n") + 1) + 0.45
-    height = side + 0.62 + foot
+    height = side + 0.62 + 0.16 * heading.count("\n") + foot
     figure = blank(width, height)
     figure.text(MARGIN / width, 1 - 0.06 / height, heading, fontsize=9, weight="bold", va="top")
     figure.text(MARGIN / width, 0.06 / height, legend, fontsize=7, va="bottom", linespacing=1.2)
@@ -64,6 +69,7 @@ def scatter(points: dict[str, Array], labels: Array, *, heading: str, legend: st
 Bars = dict[str, tuple[float, float, float, float]]  # value, low, high, floor
 
 
+@fixed()
 def bars(panels: Sequence[tuple[str, Bars]], *, x_label: str, heading: str, legend: str) -> Figure:
     """Bars from zero, panels below each other; the names that begin with "dbnvis" stand out.
 
@@ -73,7 +79,7 @@ def bars(panels: Sequence[tuple[str, Bars]], *, x_label: str, heading: str, lege
         A line runs from low to high, and a mark stands across the bar at the floor (NaN: none).
     x_label, heading, legend : str
     """
-    width, heading, legend = 6.8, wrap(heading, 6.4, 9), wrap(legend, 6.8, 7)
+    width, heading, legend = 6.8, wrap(heading, 6.4, 9, "bold"), wrap(legend, 6.8, 7)
     head, foot = 0.05 + 0.16 * (heading.count("\n") + 1), 0.4 + 0.125 * (legend.count("\n") + 1)
     height = head + foot + sum(0.5 + 0.2 * len(rows) for _, rows in panels)
     figure = blank(width, height)
@@ -153,3 +159,42 @@ class Bands(Chart):
         axes.set_xlabel(self.x_label, fontsize=7)
         axes.grid(alpha=0.3, linewidth=0.4)
         axes.legend(fontsize=6.5, frameon=False, ncols=2, loc="upper left")
+
+
+@dataclass(frozen=True)
+class Shares:
+    """A bar per class from the left, its share in per cent beside it; the largest is blue.
+
+    Parameters
+    ----------
+    names : sequence of str
+    shares : array (N,)
+        In [0, 1].
+    title, note : str
+    """
+
+    names: Sequence[str]
+    shares: Array
+    title: str = ""
+    note: str = ""
+    bar: float = 0.17  # inches from one bar to the next
+    length: float = 2.2  # inches of a bar of 100 %
+
+    @property
+    def left(self) -> float:
+        return max(text_width(name, SMALL) for name in self.names) + 0.06
+
+    def width(self, tile: float) -> float:
+        return self.left + self.length + 0.5
+
+    def height(self, tile: float) -> float:
+        return self.bar * len(self.names) + 0.06
+
+    def draw(self, axes: Any, tile: float, top: float) -> None:
+        axes.plot([self.left] * 2, [top + 0.03, top + 0.03 + self.bar * len(self.names)], color=BLACK, linewidth=0.6)
+        for i, (name, share) in enumerate(zip(self.names, self.shares, strict=True)):
+            y, color = top + 0.03 + (i + 0.5) * self.bar, BLUE if share == self.shares.max() else BLACK
+            axes.barh(y, self.length * share, height=0.7 * self.bar, left=self.left, color=color)
+            axes.text(self.left - 0.05, y, name, fontsize=SMALL, ha="right", va="center")
+            x = self.left + self.length * share + 0.05
+            axes.text(x, y, f"{100 * share:.1f} %", fontsize=SMALL, va="center")

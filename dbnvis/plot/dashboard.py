@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from ..backend import Array
-from .base import MARGIN, STYLES, blank, wrap
-from .tiles import Panel, draw_panel, panel_size
+from .base import MARGIN, STYLES, blank, fit, wrap
+from .settings import fixed
+from .tiles import TITLE_LINE, Panel, draw_panel
 
 CELL, GAP = 2.9, 0.42  # inches: width of a chart in the fullest row, space between charts
 TITLE, AXIS, LINE = 0.34, 0.38, 0.115  # inches: above a chart, its axis below, a line of its note
@@ -95,11 +97,13 @@ class Tiles(Chart):
     panel: Panel
 
     def draw(self, axes: Any) -> None:
-        width, height = panel_size(self.panel, 1.0)
-        draw_panel(axes, self.panel, 1.0, width, height)
-        axes.set_aspect("equal", anchor="NW")
+        box = axes.get_position()
+        width, height = axes.figure.get_size_inches() * (box.width, box.height)
+        tile = self.panel.fitting(width, height)
+        draw_panel(axes, self.panel, tile, width, height)
 
 
+@fixed()
 def dashboard(rows: Sequence[Sequence[Chart]], *, heading: str, legend: str, heights: Sequence[float]) -> Figure:
     """Rows of equally wide charts, each under its title and above its note.
 
@@ -111,27 +115,44 @@ def dashboard(rows: Sequence[Sequence[Chart]], *, heading: str, legend: str, hei
     heights : sequence of float
         Of each row's charts, in inches.
     """
+    figure = _drawn(rows, heading, legend, heights, GAP)
+    beside = max(_beside(figure, axes) for axes in figure.axes)
+    return figure if beside <= GAP else _drawn(rows, heading, legend, heights, beside + 0.02)
+
+
+def _beside(figure: Figure, axes: Any) -> float:
+    """Inches that the numbers left of a chart take."""
+    box = axes.yaxis.get_tightbbox(FigureCanvasAgg(figure).get_renderer()) if axes.axison else None
+    return (axes.bbox.x0 - box.x0) / figure.dpi if box else 0.0
+
+
+def _drawn(rows: Sequence[Sequence[Chart]], heading: str, legend: str, heights: Sequence[float], gap: float) -> Figure:
     columns = max(len(row) for row in rows)
-    width = columns * CELL + (columns + 1) * GAP
-    cells = [(width - (len(row) + 1) * GAP) / len(row) for row in rows]
+    width = columns * CELL + (columns + 1) * gap
+    cells = [(width - (len(row) + 1) * gap) / len(row) for row in rows]
     notes = [[wrap(chart.note, cell + 2 * MARGIN, 6.5) for chart in row] for row, cell in zip(rows, cells, strict=True)]
+    titles = [[fit(chart.title, cell + gap / 2, 8) for chart in row] for row, cell in zip(rows, cells, strict=True)]
+    heads = [TITLE + TITLE_LINE * max(title.count("\n") for title in row) for row in titles]
     foots = [AXIS + 0.1 + LINE * max(note.count("\n") + 1 for note in row) for row in notes]
-    legend = wrap(legend, width, 7)
+    heading, legend = wrap(heading, width, 9, "bold"), wrap(legend, width, 7)
     bottom = 0.125 * (legend.count("\n") + 1) + 0.15
-    total = 0.3 + sum(heights) + sum(foots) + TITLE * len(rows) + bottom
+    head = 0.3 + 0.16 * heading.count("\n")
+    total = head + sum(heights) + sum(foots) + sum(heads) + bottom
     figure = blank(width, total)
     figure.text(MARGIN / width, 1 - 0.06 / total, heading, fontsize=9, weight="bold", va="top")
     figure.text(MARGIN / width, 0.06 / total, legend, fontsize=7, va="bottom", linespacing=1.2)
-    y = total - 0.3
-    for row, row_notes, cell, height, foot in zip(rows, notes, cells, heights, foots, strict=True):
-        y -= TITLE + height
-        for i, (chart, note) in enumerate(zip(row, row_notes, strict=True)):
-            x = GAP + i * (cell + GAP)
+    y = total - head
+    for row, above, below, cell, top, height, foot in zip(
+        rows, titles, notes, cells, heads, heights, foots, strict=True
+    ):
+        y -= top + height
+        for i, (chart, title, note) in enumerate(zip(row, above, below, strict=True)):
+            x = gap + i * (cell + gap)
             axes = figure.add_axes((x / width, y / total, cell / width, height / total))
             axes.tick_params(labelsize=6.5)
             axes.spines[["top", "right"]].set_visible(False)
             chart.draw(axes)
-            figure.text(x / width, (y + height + 0.05) / total, chart.title, fontsize=8, va="bottom")
+            figure.text(x / width, (y + height + 0.05) / total, title, fontsize=8, va="bottom")
             figure.text(x / width, (y - AXIS) / total, note, fontsize=6.5, va="top", linespacing=1.15)
         y -= foot
     return figure

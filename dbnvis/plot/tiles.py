@@ -5,35 +5,49 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from ..backend import Array
-from .base import MARGIN, ORANGE, blank, wrap
+from .base import MARGIN, ORANGE, blank, fit, wrap
+from .settings import fixed, text_width
 
-TOP, BOTTOM = 0.16, 0.15  # inches above a tile for its number, below it for its caption
-CHARACTER = 0.63  # width of a character in units of the font's size, a digit's
+GAP, TOP, BOTTOM = 0.05, 0.16, 0.15  # inches between tiles, above one for its number, below it for its caption
+TITLE, SMALL, SMALLEST = 8, 6.5, 6  # points: of titles, of all else on a panel, of that on small tiles
+TITLE_LINE, NOTE_LINE = 0.145, 0.115  # inches
 ABSENT = (0.7, 0.85, 0.95, 1.0)  # light blue
 OUTLINE = "0.75"  # light grey
 
 
+class Part(Protocol):
+    """What a grid has in its rows: a title and a note above something that is drawn in inches, y downwards."""
+
+    @property
+    def title(self) -> str: ...
+    @property
+    def note(self) -> str: ...
+    def width(self, tile: float) -> float: ...
+    def height(self, tile: float) -> float: ...
+    def draw(self, axes: Any, tile: float, top: float) -> None: ...
+
+
 @dataclass(frozen=True)
 class Panel:
-    """A grid of picture tiles.
+    """A grid of picture tiles, each as wide and high as its picture.
 
     Parameters
     ----------
-    tiles : array (N, height, width)
+    tiles : array (N, height, width), or (N, 3, height, width) of red, green and blue
         A tile of NaN is crossed out.
     symmetric : bool
-        Both signs, zero at mid-grey, scaled by the tile's largest |value|; otherwise pixels in [0, 1].
+        Both signs, zero at mid-grey, scaled by the tile's largest |value|; otherwise pixels in a range.
     columns : int
     title : str
     labels : sequence of str, length N, optional
-        Above each tile, the unit's number.
+        Above each tile, the unit's number; a longer one has the room above the tiles that follow without any.
     captions : sequence of str, length N, optional
         Below each tile.
     frames : sequence of str, length N, optional
@@ -42,6 +56,19 @@ class Panel:
         Pixels that do not exist, such as those beyond an image's border: light blue.
     outlined : bool
         A thin light-grey line around each tile, so that a white one is seen.
+    note : str
+        Below the title, as wide as the panel.
+    within : (float, float), optional
+        Pixel values that are black and white; if absent 0 and 1, or the least and largest value where some lie outside.
+    what : str
+        What the values of pixels in a range are, for the key of the greys.
+    side : float, optional
+        Inches of a tile's side, if not the sheet's; of one that is not square, the root of its area.
+
+    Raises
+    ------
+    ValueError
+        If the tiles are no pictures.
     """
 
     tiles: Array
@@ -53,20 +80,121 @@ class Panel:
     frames: Sequence[str] | None = None
     absent: Array | None = None
     outlined: bool = False
+    note: str = ""
+    within: tuple[float, float] | None = None
+    what: str = "pixel value"
+    side: float | None = None
+
+    def __post_init__(self) -> None:
+        check_picture(self.tiles.shape[1:])
+
+    @property
+    def colored(self) -> bool:
+        return self.tiles.ndim == 4 and self.tiles.shape[1] == 3
 
     @property
     def rows(self) -> int:
         return math.ceil(len(self.tiles) / self.columns)
 
+    @property
+    def scale(self) -> tuple[bool, float, float, str]:
+        """What the greys mean: symmetric or not, the values of black and white, and what they are of."""
+        of = ", each colour" * self.colored
+        if self.symmetric:
+            return True, -1.0, 1.0, f"of each tile{of}"
+        low, high = self.within or (0.0, 1.0)
+        if self.within is None:
+            seen = self.tiles[np.isfinite(self.tiles)]
+            if seen.size and not (seen.min() >= low and seen.max() <= high):
+                low, high = float(seen.min()), float(seen.max())
+        return False, low, high, f"{self.what}{of}"
 
-def sheet(
-    panels: Sequence[Panel], *, heading: str, legend: str, tile: float = 0.5, side_by_side: bool = True
-) -> Figure:
+    def size(self, tile: float) -> tuple[float, float]:
+        """Width and height of a tile."""
+        side, (height, width) = self.side or tile, self.tiles.shape[-2:]
+        return side * math.sqrt(width / height), side * math.sqrt(height / width)
+
+    def font(self, tile: float) -> float:
+        """Points of labels and captions."""
+        return min(SMALL, max(SMALLEST, 13 * (self.side or tile)))
+
+    def pitch(self, tile: float) -> float:
+        """From one tile to the next: as wide as the widest text, too."""
+        font, widths = self.font(tile), [self.size(tile)[0]]
+        widths += [text_width(caption, font) for caption in self.captions or ()]
+        for i, label in enumerate(self.labels or ()):
+            end = i + 1
+            while end % self.columns and end < len(self.tiles) and not self.labels[end]:  # type: ignore[index]
+                end += 1
+            widths.append((text_width(label, font) + GAP) / (end - i) - GAP)
+        return max(widths) + GAP
+
+    def width(self, tile: float) -> float:
+        words = (text_width(word, TITLE) for word in self.title.split())
+        return max(max(1, min(self.columns, len(self.tiles))) * self.pitch(tile), *words, 0)
+
+    def margins(self) -> tuple[float, float]:
+        """Above and below a tile."""
+        return TOP if self.labels else 0.03, BOTTOM if self.captions else 0.03
+
+    def height(self, tile: float) -> float:
+        return self.rows * (self.size(tile)[1] + sum(self.margins()))
+
+    def draw(self, axes: Any, tile: float, top: float) -> None:
+        (width, height), pitch, (above, below) = self.size(tile), self.pitch(tile), self.margins()
+        _, low, high, _ = self.scale
+        font = self.font(tile)
+        for i, image in enumerate(self.tiles):
+            x = i % self.columns * pitch
+            y = top + i // self.columns * (above + height + below) + above
+            extent = (x, x + width, y + height, y)
+            if np.isfinite(image).all():
+                shown = image / max(float(np.abs(image).max()), 1e-12) if self.symmetric else image
+                if self.colored:
+                    shown = np.clip((np.moveaxis(shown, 0, -1) - low) / max(high - low, 1e-12), 0, 1)
+                else:
+                    shown = shown.reshape(shown.shape[-2:])
+                axes.imshow(shown, cmap="gray", vmin=low, vmax=high, extent=extent, interpolation="nearest")
+                if self.absent is not None:
+                    layer = np.zeros((*shown.shape[:2], 4))
+                    layer[self.absent[i]] = ABSENT
+                    axes.imshow(layer, extent=extent, interpolation="nearest")
+            else:
+                axes.add_patch(
+                    Rectangle((x, y), width, height, facecolor="white", edgecolor=ORANGE, hatch="xx", linewidth=0.6)
+                )
+            for color, line in ((OUTLINE * self.outlined, 0.4), (self.frames[i] if self.frames else "", 1.6)):
+                if color:
+                    axes.add_patch(
+                        Rectangle((x, y), width, height, fill=False, edgecolor=color, linewidth=line, clip_on=False)
+                    )
+            if self.labels:
+                axes.text(x, y - 0.015, self.labels[i], fontsize=font, va="bottom")
+            if self.captions:
+                axes.text(x, y + height + 0.02, self.captions[i], fontsize=font, va="top")
+
+    def fitting(self, width: float, height: float) -> float:
+        """The side at which the tiles fill a box of these inches."""
+        across, down = self.size(1.0)
+        columns = min(self.columns, len(self.tiles))
+        return min((width / columns - GAP) / across, (height / self.rows - sum(self.margins())) / down)
+
+
+def check_picture(shape: Sequence[int]) -> None:
+    """ValueError unless an image of `shape` can be drawn: in greys (rows, columns), or in three colours."""
+    if len(shape) != 2 and not (len(shape) == 3 and shape[0] in (1, 3)):
+        raise ValueError(
+            f"a picture has rows and columns, or 1 or 3 colours before them; got images of shape {tuple(shape)}, which "
+            "no sheet can draw"
+        )
+
+
+def sheet(panels: Sequence[Part], *, heading: str, legend: str, tile: float = 0.5, side_by_side: bool = True) -> Figure:
     """Draw panels beside or below each other.
 
     Parameters
     ----------
-    panels : sequence of Panel
+    panels : sequence of Panel or Shares
     heading : str
         Above everything.
     legend : str
@@ -78,97 +206,76 @@ def sheet(
     return grid([panels] if side_by_side else [[panel] for panel in panels], heading=heading, legend=legend, tile=tile)
 
 
-def grid(rows: Sequence[Sequence[Panel]], *, heading: str, legend: str, tile: float = 0.5) -> Figure:
+@fixed()
+def grid(rows: Sequence[Sequence[Part]], *, heading: str, legend: str, tile: float = 0.5) -> Figure:
     """Draw rows of panels, as `sheet` draws one."""
-    sizes = [[panel_size(panel, tile) for panel in row] for row in rows]
-    heights = [max(h for _, h in row) for row in sizes]
-    width = max(6.5, *(sum(w for w, _ in row) + MARGIN * (len(row) + 1) for row in sizes))
+    widths = [[part.width(tile) for part in row] for row in rows]
+    width = max(6.5, *(sum(row) + MARGIN * (len(row) + 1) for row in widths))
+    tops, heights = [], []
+    for row, own in zip(rows, widths, strict=True):
+        rooms = [*own[:-1], width - sum(own[:-1]) - MARGIN * (len(own) + 1)]  # the last has what is left of the row
+        tops.append(max(_top(part, room)[-1] for part, room in zip(row, rooms, strict=True)))
+        heights.append(tops[-1] + max(part.height(tile) for part in row))
     height = sum(heights) + MARGIN * (len(rows) - 1)
-    heading = wrap(heading, width, 9)
-    legend = wrap(legend, width, 7)
+    heading, legend = wrap(heading, width, 9, "bold"), wrap(legend, width, 7)
     head = 0.16 * (heading.count("\n") + 1) + 0.12
     foot = 0.125 * (legend.count("\n") + 1) + 0.52
     total = height + head + foot
     figure = blank(width, total)
     figure.text(MARGIN / width, 1 - 0.06 / total, heading, fontsize=9, weight="bold", va="top")
     figure.text(MARGIN / width, 0.06 / total, legend, fontsize=7, va="bottom", linespacing=1.2)
-    _grey_keys(figure, width, total, foot - 0.34, {panel.symmetric for row in rows for panel in row})
+    scales = {part.scale for row in rows for part in row if isinstance(part, Panel)}
+    _grey_keys(figure, width, total, foot - 0.34, sorted(scales, key=lambda scale: (not scale[0], *scale[1:])))
     y = total - head
-    for row, row_sizes, row_height in zip(rows, sizes, heights, strict=True):
+    for row, own, top, row_height in zip(rows, widths, tops, heights, strict=True):
         x = MARGIN
-        for panel, (w, h) in zip(row, row_sizes, strict=True):
+        for i, (part, w) in enumerate(zip(row, own, strict=True)):
+            h = top + part.height(tile)
             axes = figure.add_axes((x / width, (y - h) / total, w / width, h / total))
-            draw_panel(axes, panel, tile, w, h)
+            room = width - MARGIN - x if i == len(row) - 1 else w
+            draw_panel(axes, part, tile, w, h, room=room, top=top)
             x += w + MARGIN
         y -= row_height + MARGIN
     return figure
 
 
-def panel_size(panel: Panel, tile: float) -> tuple[float, float]:
-    """Width and height of a panel with tiles of side `tile`."""
-    row = tile + (TOP if panel.labels else 0.03) + (BOTTOM if panel.captions else 0.03)
-    return panel.columns * (tile + 0.05), panel.rows * row + (0.22 if panel.title else 0)
+def _top(part: Part, room: float) -> tuple[str, float, str, float]:
+    """The title and the note in lines, each with the inches from the panel's top to where it ends."""
+    title, note = (fit(text, room, font) for text, font in ((part.title, TITLE), (part.note, SMALL)))
+    end = 0.22 + TITLE_LINE * title.count("\n") if title else 0.0
+    return title, end, note, end + NOTE_LINE * (note.count("\n") + 1) if note else end
 
 
-def draw_panel(axes: Any, panel: Panel, tile: float, width: float, height: float) -> None:
-    """Draw in the unit of `tile`, usually inches: x to the right, y downwards from the panel's top."""
+def draw_panel(
+    axes: Any, part: Part, tile: float, width: float, height: float, *, room: float = 0.0, top: float = 0.0
+) -> None:
+    """Draw in inches, y downwards: the tiles from `top`, or from as far down as title and note, in `room`, need."""
     axes.set_xlim(0, width)
     axes.set_ylim(height, 0)
     axes.axis("off")
-    top = 0.22 if panel.title else 0.0
-    if panel.title:
-        axes.text(0, 0.03, panel.title, fontsize=8, va="top")
-    above, below = (TOP if panel.labels else 0.03), (BOTTOM if panel.captions else 0.03)
-    font = min(6.5, 13 * tile)
-    for i, image in enumerate(panel.tiles):
-        x = i % panel.columns * (tile + 0.05)
-        y = top + i // panel.columns * (above + tile + below) + above
-        if np.isfinite(image).all():
-            scale = max(float(np.abs(image).max()), 1e-12)
-            shown, low = (image / scale, -1) if panel.symmetric else (image, 0)
-            axes.imshow(
-                shown,
-                cmap="gray",
-                vmin=low,
-                vmax=1,
-                extent=(x, x + tile, y + tile, y),
-                interpolation="nearest",
-            )
-            if panel.absent is not None:
-                layer = np.zeros((*image.shape, 4))
-                layer[panel.absent[i]] = ABSENT
-                axes.imshow(layer, extent=(x, x + tile, y + tile, y), interpolation="nearest")
-        else:
-            axes.add_patch(
-                Rectangle((x, y), tile, tile, facecolor="white", edgecolor=ORANGE, hatch="xx", linewidth=0.6)
-            )
-        if panel.outlined:
-            axes.add_patch(Rectangle((x, y), tile, tile, fill=False, edgecolor=OUTLINE, linewidth=0.4, clip_on=False))
-        if panel.frames and panel.frames[i]:
-            axes.add_patch(
-                Rectangle((x, y), tile, tile, fill=False, edgecolor=panel.frames[i], linewidth=1.6, clip_on=False)
-            )
-        if panel.labels:
-            label = panel.labels[i]  # a long one is made small enough not to run into the next
-            fits = 72 * (tile + 0.03) / (CHARACTER * max(len(label), 1))
-            axes.text(x, y - 0.015, label, fontsize=min(font, fits), va="bottom")
-        if panel.captions:
-            axes.text(x, y + tile + 0.02, panel.captions[i], fontsize=font, va="top")
+    title, end, note, last = _top(part, room or width)
+    top = max(top, last)
+    if title:
+        axes.text(0, top - last + 0.03, title, fontsize=TITLE, va="top")
+    if note:
+        axes.text(0, top - last + end, note, fontsize=SMALL, va="top", linespacing=1.15)
+    part.draw(axes, tile, top)
     axes.set_xlim(0, width)
     axes.set_ylim(height, 0)
     axes.set_aspect("auto")
 
 
-def _grey_keys(figure: Figure, width: float, height: float, y: float, kinds: set[bool]) -> None:
+def _grey_keys(
+    figure: Figure, width: float, height: float, y: float, scales: Sequence[tuple[bool, float, float, str]]
+) -> None:
     """A bar for each grey scale in use."""
-    names = {True: ("-max", "0", "+max, of each tile"), False: ("0", "", "1, pixel value")}
     x = MARGIN
-    for kind in sorted(kinds, reverse=True):
-        low, middle, high = names[kind]
+    for symmetric, least, most, of in scales:
+        low, middle, high = ("-max", "0", f"+max, {of}") if symmetric else (f"{least:.4g}", "", f"{most:.4g}, {of}")
         axes = figure.add_axes((x / width, (y - 0.02) / height, 1.1 / width, 0.08 / height))
         axes.imshow(np.linspace(0, 1, 256)[None], cmap="gray", vmin=0, vmax=1, aspect="auto")
         axes.set_xticks([])
         axes.set_yticks([])
         for position, text, align in ((0, low, "left"), (127, middle, "center"), (255, high, "left")):
-            axes.text(position, -0.9, text, fontsize=6.5, ha=align, va="bottom")
-        x += 2.5
+            axes.text(position, -0.9, text, fontsize=SMALL, ha=align, va="bottom")
+        x += max(2.5, 1.1 + text_width(high, SMALL) + 2 * MARGIN) if len(scales) < 3 else 1.2 + text_width(high, SMALL)

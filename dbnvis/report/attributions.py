@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -37,7 +37,7 @@ def gradients_figure(study: Study) -> None:
         found = {view: views.VIEWS[view](model, images, units) for view in views.VIEWS}
         figure = plot.sheet(
             [
-                Panel(shown(images), False, 1, "image", captions=[str(unit) for unit in units]),
+                study.panel(shown(images), False, 1, "image", captions=[str(unit) for unit in units]),
                 *(_panel(view, shown(maps)) for view, maps in found.items()),
             ],
             heading=f"{study.heading}: which pixels {'a class score' if name == 'class' else 'a channel'} answers to",
@@ -54,14 +54,14 @@ def _panel(view: str, tiles: Array) -> Panel:
     symmetric, captions = view != "saliency", [""] * len(tiles)
     if not symmetric:
         tiles = tiles / np.maximum(tiles.max(axis=(1, 2), keepdims=True), 1e-12)
-    return Panel(tiles, symmetric, 1, view, captions=captions)
+    return Panel(tiles, symmetric, 1, view, captions=captions, what="of the largest")
 
 
 def occlusion_figure(study: Study, settings: Sequence[views.Occlusion] = OCCLUSIONS) -> None:
     """What covering parts of an image per class does to its score, and to the channel that responds most."""
     images, classes = one_per_class(study)
     last = [name for name in study.model.layer_names if len(study.model.layer_shape(name)) > 1][-1]
-    panels = [Panel(shown(images), False, len(images), "image")]
+    panels = [study.panel(shown(images), False, len(images), "image")]
     arrays: dict[str, Array] = {"images": images}
     for each in settings:
         how = f"{each.patch} x {each.patch} of value {each.fill:g}"
@@ -108,8 +108,7 @@ def randomized_figure(study: Study, n: int = RANDOMIZED) -> None:
     rows, table = {measure: {} for measure in views.MEASURES}, []  # type: ignore[var-annotated]
     for name in names:
         for measure, like in views.MEASURES.items():
-            pairs = [(_grey(stages["trained"][name]), _grey(found[name])) for found in stages.values()]
-            found = np.stack([to_numpy(like(a, b)) for a, b in pairs])  # (stages, n)
+            found = np.stack([_by_colour(like, stages["trained"][name], maps[name]) for maps in stages.values()])
             rows[measure][name] = found.mean(axis=1), *np.percentile(found, [25, 75], axis=1)
             table.append({"view": name, "measure": measure} | _named(stages, found.mean(axis=1)))
     charts = [
@@ -152,8 +151,10 @@ NOTES = {
 }
 
 
-def _grey(maps: Array) -> Array:
-    return maps if maps.ndim == 3 else maps.mean(axis=1)
+def _by_colour(like: Callable[[Array, Array], Array], a: Array, b: Array) -> Array:
+    """How alike maps (n, *input_shape) are, on the host: (n,); the mean over their colours."""
+    pairs = [(a, b)] if a.ndim == 3 else [(a[:, c], b[:, c]) for c in range(a.shape[1])]
+    return np.mean([to_numpy(like(*pair)) for pair in pairs], axis=0)
 
 
 def _named(stages: dict[str, Any], means: Array) -> dict[str, float]:

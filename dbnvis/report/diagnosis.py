@@ -53,11 +53,8 @@ def odds(pictures: UnitImages, i: int) -> str:
     return f" {title(pictures, i)}." if "p_on" in pictures.extras else ""
 
 
-def labels(pictures: UnitImages, i: int) -> list[str]:
-    """What the chains of unit `i` are worth, in one line above the first of its pictures.
-
-    A number that fails is followed by "!".
-    """
+def note(pictures: UnitImages, i: int) -> str:
+    """What the chains of unit `i` are worth, above its pictures; a number that fails is followed by "!"."""
     x = {name: values[i] for name, values in pictures.extras.items()}
     said = f"R {x['mixing']:.2f}{_mark(x['mixing'] > MIXED)}, {_memory(pictures, x['tau'], x['ess'])}"
     if "start_p" in x:
@@ -65,7 +62,7 @@ def labels(pictures: UnitImages, i: int) -> list[str]:
         modes = " and ".join(f"{share * n:.0f}" for share in x["visited"]) + f" of {n}"
         said += f"; starts: R {x['start_mixing']:.2f}{_mark(x['start_mixing'] > MIXED)}, apart {x['distance']:.2f}, "
         said += f"p {x['start_p']:.2g}{_mark(x['start_p'] < LEVEL)}; modes {modes}"
-    return [said, *[""] * (pictures.images.shape[1] - 1)]
+    return said
 
 
 def warning(pictures: UnitImages, dataset: str = "") -> str:
@@ -78,7 +75,7 @@ def warning(pictures: UnitImages, dataset: str = "") -> str:
 
 
 def legend(pictures: UnitImages) -> str:
-    """What the numbers of `labels` and `title` mean."""
+    """What the numbers of `note` and `title` mean."""
     method, steps = pictures.settings, "proposals" if "acceptance" in pictures.extras else "sweeps"
     said = (
         f"R: potential scale reduction (Gelman and Rubin 1992), 1 when all {method['chains']} chains see the same "

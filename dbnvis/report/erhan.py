@@ -32,7 +32,7 @@ def _panel(study: Study, method: Any, pictures: UnitImages, subject: str, title:
     _, columns, tile = SHOWN[subject]
     legible = tile > 0.3
     symmetric = method.symmetric or subject == "patches"
-    return Panel(
+    return study.panel(
         pictures.images[:, 0],
         symmetric,
         columns,
@@ -95,12 +95,12 @@ def sampling(page: Page, name: str = "figure_3", units: int = 6, samples: int = 
         failed += diagnosis.warning(pictures, study.dataset)
         columns.append(
             [
-                Panel(
+                study.panel(
                     pictures.images[i, 1:],
                     subject == "patches",
                     samples,
                     f"{study.dataset}, {diagnosis.title(pictures, i)}",
-                    diagnosis.labels(pictures, i)[:samples],
+                    note=diagnosis.note(pictures, i),
                 )
                 for i in range(len(pictures.units))
             ]

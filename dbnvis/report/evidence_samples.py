@@ -80,7 +80,7 @@ def sheet(study: Study, method: EvidenceSampling, units: dict[str, list[Unit]], 
     panels, shown = [], {}
     for layer, own in units.items():
         shown[layer] = pictures = study.pictures(method, own)
-        panels += [_row(pictures, captions, i) for i, captions in enumerate(study.captions(pictures))]
+        panels += [_row(study, pictures, captions, i) for i, captions in enumerate(study.captions(pictures))]
     figure = plot.sheet(
         panels,
         heading=f"{study.heading}: what a DBN's images look like where {what} are on",
@@ -98,7 +98,7 @@ def sheet(study: Study, method: EvidenceSampling, units: dict[str, list[Unit]], 
     study.save(name, figure, shown, prior_sha256=results.model_hash(method.prior))
 
 
-def _row(pictures: UnitImages, captions: list[str], i: int) -> Panel:
+def _row(study: Study, pictures: UnitImages, captions: list[str], i: int) -> Panel:
     x = {name: float(values[i]) for name, values in pictures.extras.items()}
     said = (
         f"{pictures.units[i]}   accepted {100 * x['acceptance']:.0f} %, evidence {x['evidence']:.2f}, "
@@ -106,4 +106,4 @@ def _row(pictures: UnitImages, captions: list[str], i: int) -> Panel:
     )
     tiles = pictures.images[i]
     frames = [BLUE, *[""] * (len(tiles) - 1)]
-    return Panel(tiles, False, len(tiles), said, captions=captions, frames=frames)
+    return study.panel(tiles, False, len(tiles), said, captions=captions, frames=frames)

@@ -21,8 +21,8 @@ NEAREST, TOP = 3, 5  # units of each layer, top patches of each
 SIGNED = {"gradient": "gradient", "gradient x input": "times input", "guided": "guided", "deconvnet": "deconvnet"}
 OCCLUSION = views.Occlusion()  # 5 x 5 pixels of 0 at every pixel
 COLUMNS = 4  # units in a row of gradient views
-ACROSS = 16  # occlusion maps in a row
-BAR = 20  # pixels of a bar that stands for probability 1
+ACROSS = 8  # occlusion maps in a row
+TILE, COVERED = 0.7, 1.1  # inches of a tile, of an occlusion map
 
 
 def read_test_image(study: Study, number: int) -> tuple[Array, list[str]]:
@@ -77,21 +77,24 @@ def explain(
         asked = [_strongest(model, x, layer) for layer in spatial]
     chosen = [*likeliest, *asked]
 
-    rows = [[Panel(shown(image[None]), False, 1, "input"), _probabilities(to_numpy(shares))]]
-    rows += [[_occlusions(occlusion, model, x, chosen, spatial)]]
+    names = [str(c) for c in range(len(shares))]
+    chart = plot.Shares(names, to_numpy(shares), "class probabilities")
+    side = max(1.2, chart.height(TILE))
+    covered = _occlusions(occlusion, model, x, chosen, spatial)
+    rows: list[list[plot.Part]] = [[study.panel(shown(image[None]), False, 1, "input", side=side), chart, covered]]
     gradients = [_gradients(model, x, unit) for unit in chosen]
-    rows += [gradients[i : i + COLUMNS] for i in range(0, len(gradients), COLUMNS)]
+    rows += [list[plot.Part](gradients[i : i + COLUMNS]) for i in range(0, len(gradients), COLUMNS)]
     panels, maps = layer_panels(study, x, hidden)
-    rows.append(panels)
+    rows.append([*panels])
     nearest: dict[str, Array] = {}
     if study.data is not None:
         found, nearest = _nearest(study, x, hidden)
-        rows += found
+        rows += map(list[plot.Part], found)
     figure = plot.grid(
         rows,
         heading=f"{study.heading}: {'; '.join(steps)}; through all views",
         legend=f"{_advice(study, image)}{_legend(study)}",
-        tile=0.7,
+        tile=TILE,
     )
     arrays = {"image": image, "probabilities": shares, **maps, **nearest}
     settings = {"image": list(steps), "units": [str(unit) for unit in chosen], "occlusion": asdict(occlusion)}
@@ -100,27 +103,17 @@ def explain(
 
 def _advice(study: Study, image: Array) -> str:
     """A word where the image is bright at its border and training images are not."""
-    low, high = study.model.input_range
-    if study.data is None:
+    if study.data is None or study.within is None:
         return ""
 
     def border(x: Array) -> float:
         return float(np.median(np.concatenate([x[..., 0, :], x[..., -1, :], x[..., 0], x[..., -1]], axis=-1)))
 
-    middle = (low + high) / 2
+    middle = sum(study.within) / 2
     usual = border(study.data.train_images[:100])
     if (border(image) - middle) * (usual - middle) >= 0:
         return ""
     return f"The image's border is {'bright' if usual < middle else 'dark'}, that of {study.dataset} is not: --invert? "
-
-
-def _probabilities(shares: Array) -> Panel:
-    """A bar per class, as a tile."""
-    height = np.arange(BAR, 0, -1)[:, None] <= np.round(BAR * shares)[:, None, None]  # (classes, BAR, 1)
-    tiles = np.broadcast_to(height, (len(shares), BAR, BAR)).astype(float)
-    labels, captions = [str(c) for c in range(len(shares))], [f"{100 * share:.1f} %" for share in shares]
-    frames = [plot.BLUE if share == shares.max() else "" for share in shares]
-    return Panel(tiles, False, len(shares), "class probabilities", labels, captions, frames)
 
 
 def _strongest(model: Any, image: Array, layer: str) -> Unit:
@@ -139,7 +132,7 @@ def _occlusions(
     step = "" if occlusion.stride == 1 else f" at every {occlusion.stride} pixels"
     how = f"{occlusion.patch} x {occlusion.patch} pixels of {occlusion.fill:g}{step}"
     title = f"occlusion by {how}: the response, its largest change"
-    return Panel(drops, True, ACROSS, title, names, captions)
+    return Panel(drops, True, ACROSS, title, names, captions, side=COVERED)
 
 
 def _gradients(model: Any, image: Array, unit: Unit) -> Panel:
@@ -175,7 +168,7 @@ def _nearest(study: Study, image: Array, layers: Sequence[str]) -> tuple[list[li
             share = 100 * (values[:, unit.index] < own[unit.index]).mean()
             title = f"{unit}: {own[unit.index]:.1f}, above {share:.0f} % ({standard[unit.index]:+.1f} s.d.)"
             frames = [plot.BLUE, *[""] * (len(tiles) - 1)]
-            panels.append(Panel(tiles, False, len(tiles), title, frames=frames, absent=absent, outlined=True))
+            panels.append(study.panel(tiles, False, len(tiles), title, frames=frames, absent=absent, outlined=True))
         rows.append(panels)
     return rows, arrays
 

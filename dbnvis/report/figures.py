@@ -43,8 +43,8 @@ FRAMES = (
 FILTERS = "Strongest filters: number and link above, blue frame positive, orange negative."
 
 
-def _symmetric(study: Study, method: Any) -> bool:
-    return study.signed or (bool(method.symmetric) and getattr(method, "constraint", "norm") != "box")
+def _symmetric(method: Any) -> bool:
+    return bool(method.symmetric) and getattr(method, "constraint", "norm") != "box"
 
 
 def all_units(study: Study, method: Any, name: str, n: int | None = None) -> None:
@@ -79,7 +79,7 @@ def sheet(study: Study, method: Any, pictures: UnitImages, name: str) -> None:
 
 def _row(study: Study, method: Any, pictures: UnitImages, captions: Sequence[str], i: int, title: str) -> Panel:
     """All pictures of unit `i`, its own first in a blue frame; links with their signs, what chains are worth."""
-    tiles, labels = study.drawn(pictures.images[i]), None
+    tiles, labels = pictures.images[i], None
     frames = [BLUE, *[""] * (len(tiles) - 1)]
     if isinstance(method, StrongestConnections):
         links = pictures.extras["links"][i]
@@ -88,18 +88,19 @@ def _row(study: Study, method: Any, pictures: UnitImages, captions: Sequence[str
         labels = [f"{j}: {w:+.2f}" for j, w in zip(pictures.extras["filters"][i], links, strict=False)]
         frames = [BLUE if w > 0 else ORANGE for w in links]
     note = f"  [{pictures.notes[i]}]" if pictures.notes[i] else ""
+    said = {"labels": labels, "captions": captions, "frames": frames}
     if diagnosis.of_chains(pictures):
-        labels, note = diagnosis.labels(pictures, i), ""
-    return Panel(tiles, _symmetric(study, method), len(tiles) or 1, f"{title}{note}", labels, captions, frames)
+        note, said["note"] = "", diagnosis.note(pictures, i)
+    return study.panel(tiles, _symmetric(method), len(tiles) or 1, f"{title}{note}", **said)
 
 
 def units_sheet(study: Study, method: Any, pictures: UnitImages, name: str) -> None:
     """One picture per unit, with its number and score."""
     captions = [row[0] for row in study.captions(pictures)]
     noted = [i for i, note in enumerate(pictures.notes) if note]
-    panel = Panel(
-        study.drawn(pictures.images[:, 0]),
-        _symmetric(study, method),
+    panel = study.panel(
+        pictures.images[:, 0],
+        _symmetric(method),
         columns=min(25, len(pictures.units)),
         labels=[str(i) for i in pictures.indices],
         captions=captions,
@@ -136,9 +137,9 @@ def methods_side_by_side(study: Study, n: int = 36, methods: Sequence[Any] | Non
         shown = {type(method).__name__: study.pictures(method, study.units(layer, n)) for method in methods}
         chains = "".join(f" {diagnosis.summary(x)}" for x in shown.values() if diagnosis.of_chains(x))
         panels = [
-            Panel(
-                study.drawn(pictures.images[:, 0]),
-                _symmetric(study, method),
+            study.panel(
+                pictures.images[:, 0],
+                _symmetric(method),
                 columns=6,
                 title=method.title,
                 labels=[str(i) for i in pictures.indices],
@@ -165,8 +166,8 @@ def starts(study: Study, n: int = 4, n_starts: int = 9) -> None:
         for unit, note, s in zip(pictures.units, pictures.notes, spread, strict=True)
     ]
     panels = [
-        Panel(
-            study.drawn(pictures.images[i]),
+        study.panel(
+            pictures.images[i],
             True,
             columns=3,
             title=titles[i],
@@ -232,7 +233,7 @@ def fantasies(study: Study, n: int = 100, steps: int = 1000) -> None:
     rng = make_rng(study.model.xp, study.seed)
     tiles = to_numpy(study.model.sample(n, layer, steps, rng=rng))
     figure = plot.sheet(
-        [Panel(study.drawn(tiles), study.signed, columns=20)],
+        [study.panel(tiles, False, columns=20)],
         heading=f"{study.heading}: {n} fantasies of the whole model, {steps} Gibbs sweeps from noise in its top RBM",
         legend="Each tile is the end of its own chain: pixel probabilities after one directed pass down.",
         tile=0.42,
@@ -246,13 +247,14 @@ def compare(study: Study, unit: Unit) -> None:
     found, evidence = study.applicable(cls() for cls in compared), by_evidence(study, unit.layer)
     methods = [diagnosis.diagnosed(study, method) for method in [*found, *evidence]]
     shown = {type(method).__name__: study.pictures(method, [unit]) for method in methods}
+    titles = [f"{method.title}: {describe(method, changed=True) or 'defaults'}" for method in methods]
     panels = [
-        _row(study, method, x, study.captions(x)[0], 0, f"{method.title}: {describe(method)}{accepted(x)}")
-        for method, x in zip(methods, shown.values(), strict=True)
+        _row(study, method, x, study.captions(x)[0], 0, f"{title}{accepted(x)}")
+        for method, title, x in zip(methods, titles, shown.values(), strict=True)
     ]
     chains = [pictures for pictures in shown.values() if diagnosis.of_chains(pictures)]
     worth = "".join(f" {diagnosis.legend(pictures)}{diagnosis.odds(pictures, 0)}" for pictures in chains)
-    said = [FRAMES]
+    said = [FRAMES, "Settings that are not named are the defaults."]
     if StrongestConnections.__name__ in shown:
         said.append(FILTERS)
     if evidence:

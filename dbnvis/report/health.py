@@ -228,7 +228,7 @@ def _particles(study: Study, layer: str) -> tuple[dict[str, Any], Chart]:
         "Negative-phase particles (the chains)",
         "Healthy: they look like data and differ from each other; all classes occur. All alike or frozen: "
         "chains do not mix, the rate is too high.",
-        Panel(particles, study.signed, 10),
+        study.panel(particles, False, 10),
     )
 
 
@@ -246,7 +246,7 @@ def _reconstructions(study: Study, layer: str, images: Array) -> tuple[dict[str,
         f"Test images, and below each what {layer} keeps of it",
         "Healthy: the same picture, a little smoother, without specks. All alike: nothing is learned, or units are "
         "dead. As sharp as the image with every speck: too little noise in training.",
-        Panel(np.concatenate([line for pair in pairs for line in pair]), study.signed, columns),
+        study.panel(np.concatenate([line for pair in pairs for line in pair]), False, columns),
     )
 
 

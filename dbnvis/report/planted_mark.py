@@ -124,7 +124,8 @@ def _evidence(lesson: Lesson, model: ConvNet, target: int) -> tuple[Numbers, lis
         tiles = maps[name][: SHOWN * columns]
         if name == "saliency":
             tiles = tiles / np.maximum(tiles.max(axis=(1, 2), keepdims=True), 1e-12)
-        return Panel(tiles, name != "saliency", columns, f"{name} {shares[name]:.0f} %")
+        what = "of the largest" if name == "saliency" else "pixel value"
+        return Panel(tiles, name != "saliency", columns, f"{name} {shares[name]:.0f} %", what=what)
 
     panels = [
         Panel(shown(images[:SHOWN]), False, 1, "images"),

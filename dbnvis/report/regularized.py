@@ -47,7 +47,7 @@ def regularizers_figure(study: Study, shown: Sequence[int] = SHOWN) -> None:
         tiles = array_module(found[0].images).stack([pictures.images[i, 0] for i in rows for pictures in found])
         labels = [f"{strength:g}" if i == 0 else "" for i in rows for strength in strengths]
         scores = [each[i][0] for i in rows for each in captions]
-        panels.append(Panel(study.drawn(tiles), study.signed, len(strengths), _words(name), labels, scores))
+        panels.append(study.panel(tiles, False, len(strengths), _words(name), labels=labels, captions=scores))
     figure = plot.grid(
         [panels[i : i + 2] for i in range(0, len(panels), 2)],
         heading=f"{study.heading}: regularizers alone, of growing strength ({', '.join(map(str, units))})",
@@ -70,9 +70,9 @@ def class_models_figure(study: Study, recipes: dict[str, RegularizedOptimization
     names = sorted(recipes, key=lambda name: name.rpartition("-")[2])  # those of one number side by side
     found = {name: study.pictures(recipes[name], units) for name in study.progress(names, "class models", len(names))}
     panels = [
-        Panel(
-            study.drawn(pictures.images[:, 0]),
-            study.signed or recipes[name].constraint != "box",
+        study.panel(
+            pictures.images[:, 0],
+            recipes[name].constraint != "box",
             len(units),
             f"{name}: {regularizers(recipes[name])}{_reading(study, pictures)}{_stayed(pictures)}",
             captions=[row[0] for row in study.captions(pictures)],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -13,6 +14,7 @@ from ..backend import Array, make_rng, to_numpy
 from ..datasets import Dataset
 from ..datasets.whitening import unwhiten
 from ..evaluate.scores import Responses
+from ..plot import Panel
 from ..visualize import Unit, UnitImages, as_units
 from ..visualize.filter_combination import combined_inputs
 from .album import Album
@@ -97,7 +99,13 @@ class Study:
         """Run `method` on units of one layer, some at a time behind a progress bar.
 
         Every unit has random numbers of its own, so neither the grouping nor the other units matter.
+
+        Raises
+        ------
+        ValueError
+            If the model's images are none that can be drawn.
         """
+        plot.check_picture(self.model.input_shape)
         parts = [units[i : i + CHUNK] for i in range(0, len(units), CHUNK)]
         title = f"{method.title}, {units[0].layer}"
         return UnitImages.join(
@@ -146,8 +154,18 @@ class Study:
 
     @property
     def signed(self) -> bool:
-        """Whether pixels have both signs, so that zero is mid-grey."""
-        return bool(self.model.input_range[0] < 0)
+        """Whether pixels have no bounds: zero is mid-grey, and each tile is scaled by its largest |value|."""
+        return self.within is None
+
+    @property
+    def within(self) -> tuple[float, float] | None:
+        """The pixel values that are drawn black and white, the ends of the model's pixel range; None without bounds."""
+        low, high = (float(x) for x in self.model.input_range)
+        return (low, high) if math.isfinite(low) and math.isfinite(high) else None
+
+    def panel(self, images: Array, symmetric: bool, columns: int, title: str = "", **keywords: Any) -> Panel:
+        """Images or pictures of units (N, *input_shape) in the space that the figures show, and in their range."""
+        return Panel(self.drawn(images), symmetric or self.signed, columns, title, within=self.within, **keywords)
 
     def drawn(self, images: Array) -> Array:
         """Pictures (..., H, W) in the space that the figures show."""
@@ -218,10 +236,10 @@ def _caption(score: float, percent: float) -> str:
     return f"{score:.1f}" if percent != percent else f"{score:.1f} {int(percent)}%"
 
 
-def describe(method: Any) -> str:
-    """Settings of a method in words: "starts 9, constraint norm, ..."."""
+def describe(method: Any, *, changed: bool = False) -> str:
+    """Settings of a method in words, "starts 9, constraint norm, ...", or of them those that are not its defaults."""
     return ", ".join(
         f"{f.name.replace('_', ' ')} {getattr(method, f.name)}"
         for f in fields(method)
-        if f.repr and getattr(method, f.name) is not None
+        if f.repr and getattr(method, f.name) is not None and not (changed and getattr(method, f.name) == f.default)
     )

@@ -41,9 +41,16 @@ def one_per_class(study: Study) -> tuple[Array, Array]:
 
 
 def shown(images: Array) -> Array:
-    """Images or maps (N, *input_shape) as grey tiles (N, height, width) on the host, colours averaged."""
-    x = to_numpy(images)
-    return x if x.ndim == 3 else x.mean(axis=1)
+    """Images or maps (N, *input_shape) as tiles on the host, in greys or in three colours; ValueError for others."""
+    plot.check_picture(images.shape[1:])
+    return to_numpy(images)
+
+
+def lightness(study: Study, images: Array) -> Array:
+    """Images (N, *input_shape) as greys (N, height, width) from 0, the least value of pixels, to 1, the largest."""
+    x = shown(images)
+    low, high = study.within or (float(x.min()), float(x.max()))
+    return ((x if x.ndim == 3 else x.mean(axis=1)) - low) / max(high - low, 1e-12)
 
 
 def as_tile(x: Array) -> Array:
@@ -68,7 +75,7 @@ def layer_panels(study: Study, image: Array, addresses: Sequence[str]) -> tuple[
         scaled = x / max(float(x.max()), 1e-12)
         tiles = scaled if x.ndim == 3 else as_tile(scaled)[None]
         title = f"{address}: {len(x)} {'maps' if x.ndim == 3 else 'units'}, at the most {x.max():.1f}"
-        panels.append(Panel(tiles, False, 8 if x.ndim == 3 else 4, title))
+        panels.append(Panel(tiles, False, 8, title, what="of the largest", within=(0.0, 1.0)))
     return panels, found
 
 
@@ -79,7 +86,7 @@ def activations_figure(study: Study, n: int = 3) -> None:
     rows, arrays = [], {"images": images[:n]}
     for image, label in zip(images[:n], labels, strict=False):
         panels, found = layer_panels(study, image, addresses)
-        rows.append([Panel(shown(image[None]), False, 1, f"a {label}"), *panels])
+        rows.append([study.panel(shown(image[None]), False, 1, f"a {label}"), *panels])
         arrays |= {f"{label}.{address}": x for address, x in found.items()}
     figure = plot.grid(
         rows,
@@ -100,7 +107,7 @@ def patches_figures(study: Study, k: int = 9, n: int = 32) -> None:
     peaks = views.peaks_of(model, images, model.layer_names)
     for layer in study.progress(model.layer_names, "top patches", len(model.layer_names)):
         top = views.top_patches(model, images, study.units(layer, n), k, peaks[layer])
-        pairs = [patch_panels(top, i) for i in range(len(top.units))]
+        pairs = [patch_panels(study, top, i) for i in range(len(top.units))]
         rows = [[*chain(*pairs[i : i + PAIRS])] for i in range(0, len(pairs), PAIRS)]
         figure = plot.grid(
             rows,
@@ -117,13 +124,13 @@ def patches_figures(study: Study, k: int = 9, n: int = 32) -> None:
         study.save(f"patches_{layer}", figure, arrays, k=k, images=len(images))
 
 
-def patch_panels(top: TopPatches, i: int, columns: int = 3) -> list[Panel]:
+def patch_panels(study: Study, top: TopPatches, i: int, columns: int = 3) -> list[Panel]:
     """Patches of unit `i` and beside them their deconvolutions."""
     best, panels = float(top.scores[i, 0]), []
     titles = f"{top.units[i]}  {'dead' if best <= 0 else f'{best:.1f}'}", ""
     for x, symmetric, title in ((top.patches, False, titles[0]), (top.deconvolutions, True, " ")):
         tiles, absent = patch_tiles(x[i])
-        panels.append(Panel(tiles, symmetric, columns, title, absent=absent, outlined=True))
+        panels.append(study.panel(tiles, symmetric, columns, title, absent=absent, outlined=True))
     return panels
 
 
@@ -131,7 +138,7 @@ def patch_tiles(patches: Array) -> tuple[Array, Array]:
     """Patches as tiles with zeros beyond the border, and what lies there (N, height, width)."""
     tiles = shown(patches)
     absent = np.isnan(tiles)
-    return np.where(absent, 0, tiles), absent
+    return np.where(absent, 0, tiles), absent if absent.ndim == 3 else absent.all(axis=1)
 
 
 def weights_figure(study: Study) -> None:
@@ -159,7 +166,7 @@ def tsne_figures(study: Study, n: int = POINTS, perplexity: float | None = None)
     """Test images in the plane by the code of each layer; without a `perplexity`, 30 or the most for so few."""
     images, labels = labelled(study, n)
     perplexity = perplexity or min(PERPLEXITY, (len(images) - 1) / 3)
-    model, tiles, arrays = study.model, shown(images), {"labels": labels}
+    model, tiles, arrays = study.model, lightness(study, images), {"labels": labels}
     addresses = ["input", *(name for name in model.layer_names if name != "output")]
     panels = []
     for address in study.progress(addresses, "t-SNE", len(addresses)):
@@ -190,7 +197,7 @@ def tsne_units_figure(study: Study, n: int = POINTS, perplexity: float | None = 
     perplexity = perplexity or min(PERPLEXITY, (len(units) - 1) / 3)
     xy = views.tsne(responses, perplexity=perplexity, seed=study.seed)
     best = to_numpy(model.xp.argsort(-responses, axis=1)[:, :9])
-    tiles = np.stack([shown(images[model.xp.asarray(rows)]).mean(axis=0) for rows in best])
+    tiles = np.stack([lightness(study, images[model.xp.asarray(rows)]).mean(axis=0) for rows in best])
     own = np.array([layers.index(layer) for layer, _ in units])
     figure = plot.places(
         [Places(f"{len(units)} channels and units", xy, tiles, own, size=0.035)],
