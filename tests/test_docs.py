@@ -21,12 +21,13 @@ import dbnvis.cli
 
 ROOT = Path(dbnvis.__file__).parent.parent
 NAMES = ("README.md", "CONTRIBUTING.md", "REFERENCES.md", "data/README.md", "scripts/README.md")
-PAGES = [ROOT / name for name in NAMES] + sorted(ROOT.glob("results/**/README.md"))
+CHECKOUT = (ROOT / "README.md").exists()
+PAGES = [*(ROOT / name for name in NAMES), *sorted(ROOT.glob("results/**/README.md"))] if CHECKOUT else []
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"")
 SCRIPT = re.compile(r"(?:scripts/)?(?:fig|table|bench|train)_\w+\.py|scripts/\w+\.py")
 
-pytestmark = pytest.mark.skipif(not (ROOT / "README.md").exists(), reason="the package is installed, not a checkout")
+pytestmark = pytest.mark.skipif(not CHECKOUT, reason="the package is installed, not a checkout")
 
 
 def prose(page):
@@ -118,7 +119,7 @@ def test_every_command_parses(args, capsys):
 def test_every_option_that_is_named_alone_exists():
     """As a field of a dataclass, from which options are made, or literally."""
     source = "\n".join(path.read_text() for folder in ("dbnvis", "scripts") for path in ROOT.glob(f"{folder}/**/*.py"))
-    known = set(re.findall(r"^ +(\w+): ", source, re.MULTILINE)) | set(re.findall(r"\"--([\w-]+)\"", source))
+    known = {"help"} | set(re.findall(r"^ +(\w+): ", source, re.MULTILINE)) | set(re.findall(r"\"--([\w-]+)\"", source))
     texts = [code for page in PAGES for code in inline(page) if code.startswith("--")]
     named = {option for text in texts for option in re.findall(r"--([a-z][\w-]*)", text)}
     assert len(named) > 10
