@@ -336,8 +336,8 @@ def test_an_unknown_method_is_refused_nearest_first(capsys, trained, method, nea
         (["combination", "--k", "0", "--layer", "h2"], "k must lie between 1 and 14, the inputs of h2; got 0"),
         (["connections", "--k", "15"], "k must lie between 1 and 14, the units of the first layer; got 15"),
         (["top-images", "--k", "81"], "k must lie between 1 and the 80 images, got 81"),
-        (["am", "--starts", "0"], "starts, max_steps and step must be positive"),
-        (["gibbs", "--chains", "0"], "chains, draws and thin must be at least 1"),
+        (["am", "--starts", "0"], "starts must be an integer of at least 1, got 0"),
+        (["gibbs", "--chains", "0"], "chains must be an integer of at least 1, got 0"),
     ],
 )
 def test_settings_beyond_the_model_are_refused(capsys, trained, tmp_path, args, message):
