@@ -46,7 +46,7 @@ def study_of(tmp_path, colours, within):
     fit, *_ = np.linalg.lstsq(np.hstack([code, np.ones((90, 1))]), 5.0 * np.eye(3)[labels], rcond=None)
     output.W[...], output.bias[...] = fit[:-1], fit[-1]
     parts = {f"{part}_{what}": x for part in ("train", "test") for what, x in (("images", images), ("labels", labels))}
-    data = SimpleNamespace(name="blobs", **parts)
+    data = SimpleNamespace(name="blobs", labels=(labels, labels), **parts)
     return Study(model, "blobs", Responses.of(model, images), tmp_path, images=images, data=data)
 
 
@@ -61,7 +61,7 @@ def drawn(monkeypatch):
     return panels
 
 
-@pytest.mark.parametrize(("colours", "within"), [(3, (0.0, 255.0)), (1, (-0.4242, 2.8215)), (3, (-1.0, 1.0))])
+@pytest.mark.parametrize(("colours", "within"), [(3, (0.0, 255.0)), (1, (-0.5, 2.75)), (3, (-1.0, 1.0))])
 def test_every_figure_of_images_is_in_the_range_and_the_colours_of_the_network(tmp_path, drawn, colours, within):
     study = study_of(tmp_path, colours, within)
     image, steps = explain.read_test_image(study, 7)
