@@ -130,6 +130,8 @@ def _check_range(x: Array, within: tuple[float, float], name: str, remedy: str) 
                 f"{name}: expected finite pixels, found {int(bad.sum())} NaN or infinite, the first in image {first}"
             )
     least, most = max(within[0], -LARGEST), min(within[1], LARGEST)
+    if x.dtype.kind == "f":  # the ends as this type has them: 2.8215 in float32 is above 2.8215
+        least, most = (float(x.dtype.type(end)) for end in (least, most))
     if low < least or high > most:
         remedies = [remedy] if remedy else []
         if tuple(within) == (0, 1) and low >= 0 and high <= 255:

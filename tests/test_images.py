@@ -119,6 +119,16 @@ def test_the_rest_is_refused_in_one_line(kind):
     assert str(caught.value).startswith("mine: ") and "\n" not in str(caught.value) and len(str(caught.value)) < 200
 
 
+@pytest.mark.parametrize("end", [2.8215, 0.1, 1 / 3])
+def test_the_end_of_a_range_is_within_it_in_every_type(end):
+    images = np.full((1, 2, 2), end)
+    for dtype in ("f4", "f8"):
+        check_images(images.astype(dtype), within=(-end, end))
+        check_images(-images.astype(dtype), within=(-end, end))
+        with pytest.raises(ValueError, match="expected pixels in"):
+            check_images(np.nextafter(images.astype(dtype), np.dtype(dtype).type(9)), within=(-end, end))
+
+
 def test_unbounded_pixels_must_have_squares_in_float32():
     unbounded = (-np.inf, np.inf)
     x = np.array([[-3.0, 1e10]])
