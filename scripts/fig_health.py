@@ -2,14 +2,21 @@
 
 import sys
 
-from dbnvis import datasets
 from dbnvis.cli import figure_script
 from dbnvis.report.health import training_health
+from dbnvis.report.session import MODEL
 from dbnvis.report.study import Study
+from dbnvis.report.views import held_out
 
 
 def draw(study: Study, history: list) -> None:
-    training_health(study, history, datasets.load(study.dataset).test_images)
+    images, _ = held_out(study)
+    training_health(study, history, images)
+    if not study.written:
+        raise ValueError(
+            f"{study.name} keeps nothing of its training; dbnvis train leaves a model that does: --model "
+            f"runs/{study.dataset}/{MODEL}"
+        )
 
 
 if __name__ == "__main__":

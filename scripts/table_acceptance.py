@@ -4,13 +4,15 @@ import sys
 
 from sklearn.neural_network import MLPClassifier
 
-from dbnvis import datasets
 from dbnvis.cli import figure_script
 from dbnvis.report import Study, tables
+from dbnvis.report.views import held_out
 
 
 def draw(study: Study, _: object) -> None:
-    data = datasets.load(study.dataset)
+    held_out(study)  # says what is missing
+    assert study.data is not None
+    data = study.data
     classifier = MLPClassifier((256,), batch_size=200, max_iter=8, random_state=0)
     classifier.fit(data.train_images.reshape(len(data.train_images), -1), data.train_labels)
     study.out = study.out.parent / "tables"

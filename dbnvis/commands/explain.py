@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import tyro
 
 from ..datasets.pictures import read_picture
 from ..report.explain import OCCLUSION, explain, read_test_image
+from ..report.study import shortened
+from ..results import array_hash
 from ..visualize import Unit
 from .options import Options, load_study
 
@@ -44,7 +46,9 @@ class Explain(Options):
         else:
             shape, within = study.model.input_shape, study.model.input_range
             image, steps = read_picture(self.image, shape, within, invert=self.invert)
-            name = re.sub(r"[^\w.-]", "_", Path(self.image).stem)
+            name = f"{shortened(Path(self.image).stem)}-{array_hash(image)[:6]}"
         study.out = self.out / study.dataset / "sheets"
-        explain(study, image, steps, f"explain_{name}", [Unit.parse(unit) for unit in self.unit], occlusion)
+        settings = {"unit": self.unit, **asdict(occlusion)}
+        name = study.sheet_name(f"explain_{name}", settings if settings != {"unit": (), **asdict(OCCLUSION)} else None)
+        explain(study, image, steps, name, [Unit.parse(unit) for unit in self.unit], occlusion)
         print(*study.written, sep="\n")

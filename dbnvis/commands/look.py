@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Annotated, Any
 
 import tyro
@@ -10,6 +10,7 @@ import tyro
 from .. import report
 from ..console import parse_indices, say
 from ..report import diagnosis, evidence_samples, figures
+from ..report.study import shortened
 from ..visualize import METHODS as LIBRARY
 from ..visualize import VISUALIZERS, EvidenceSampling, Unit, as_units
 from .options import Options, load_study
@@ -71,7 +72,9 @@ class Visualize(SheetOptions):
             units = [Unit(layer, i) for i in parse_indices(self.units)]
         as_units(study.model, units)
         _needs(study, self.settings)
-        name = f"{self.method}_{layer}_{self.units or 'first'}"
+        what = f"{self.method}_{layer}_{shortened(self.units or 'first')}"
+        default = METHODS[self.method] if self.method in METHODS else type(self.settings)()
+        name = study.sheet_name(what, asdict(self.settings) if self.settings != default else None)
         if isinstance(self.settings, Evidence):
             settings = self.settings.given(evidence_samples.prior_of(study))
             evidence_samples.sheet(study, settings, {layer: units}, f"units of {layer}", name)

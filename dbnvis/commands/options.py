@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -27,8 +27,10 @@ class Options:
     """mnist, fashion-mnist, digits, patches; auto: mnist where it is found or can be fetched, otherwise digits."""
     data_dir: Path | None = None
     """Folder searched first for the data set's files (then $DBNVIS_DATA, data/ and the user's cache)."""
-    out: Path = Path("results")
+    out: Path = Path("runs")
     """Folder of what is written; each data set gets a folder in it."""
+    overwrite: bool = False
+    """Replace what is there of other settings, another seed, model or data; without --resume, a finished model, too."""
     device: Literal["auto", "cpu", "gpu"] = "auto"
     """Where to compute; auto takes the GPU where one answers."""
     seed: int = 0
@@ -62,6 +64,7 @@ def train(
             seed=options.seed,
             xp=device_module(options.device),
             resume=resume,
+            overwrite=options.overwrite,
             examples=examples,
             on_epoch=bars,
         )
@@ -76,7 +79,7 @@ def train(
 def load_study(options: Options, model: str, data: Dataset | None = None) -> tuple[report.Study, list[EpochStats]]:
     if data is None and options.dataset != "auto":
         data = options.load()
-    return report.open_study(
+    study, history = report.open_study(
         model,
         data,
         data_dir=options.data_dir,
@@ -85,6 +88,7 @@ def load_study(options: Options, model: str, data: Dataset | None = None) -> tup
         xp=device_module(options.device),
         progress=progress,
     )
+    return replace(study, overwrite=options.overwrite), history
 
 
 @dataclass(frozen=True)
@@ -116,4 +120,5 @@ def paper_page(options: Options, examples: int, *, resume: bool) -> Iterator[Pag
             on_epoch=bars,
             progress=progress,
             resume=resume,
+            overwrite=options.overwrite,
         )

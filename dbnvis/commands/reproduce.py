@@ -85,7 +85,11 @@ class Reproduce(Options):
         """The page of a paper, stage by stage."""
         with paper_page(self, self.examples, resume=self.resume) as page:
             clock.done(f"data: {page.digits.name}, {page.patches.name}")
-            for stage in stages(page):
+            steps = stages(page)
+            if not self.overwrite:
+                for stage in steps:
+                    stage.check(page)
+            for stage in steps:
                 try:
                     if self.resume and stage.done(page):
                         clock.done(f"{stage.name} (kept)")

@@ -127,7 +127,7 @@ def _figure(study: Study, tables: dict[str, Table]) -> Any:
     units = sum(round(row.value) for t in tables.values() for row in t.rows if row.quantity == "units measured")
     return plot.dashboard(
         rows,
-        heading=f"{study.dataset}: the claims of Erhan et al. 2009, measured on {units} units",
+        heading=f"{study.subject}: the claims of Erhan et al. 2009, measured on {units} units",
         legend="Bands and ±: 95 % bootstrap intervals over units. Brackets and thin lines with crosses: the same on "
         "random weights (each layer's weights shuffled, biases kept), or the null that the note names.",
         heights=[2.3, 2.1] * len(tables),

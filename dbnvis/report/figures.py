@@ -270,7 +270,7 @@ def compare(study: Study, unit: Unit) -> None:
         side_by_side=False,
     )
     at = f"_{unit.position}" if isinstance(unit.position, str) else "".join(f"_{p}" for p in unit.position or ())
-    study.save(f"compare_{unit.layer}_{unit.index}{at}", figure, shown, unit=str(unit))
+    study.save(study.sheet_name(f"compare_{unit.layer}_{unit.index}{at}"), figure, shown, unit=str(unit))
 
 
 def reproduction(

@@ -62,7 +62,7 @@ def gabors(study: Study) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     figure = plot.sheet(
         panels,
         heading=(
-            f"{study.dataset}: the {len(units)} filters of layer h1 and the Gabor function nearest to each, "
+            f"{study.subject}: the {len(units)} filters of layer h1 and the Gabor function nearest to each, "
             f"best fit first; {summary['good fits, %']} % explained to {100 * GOOD:.0f} % or more, "
             f"{summary['good fits that are band-pass, %']} % and band-pass"
         ),

@@ -46,7 +46,15 @@ CURVES = {
 
 
 def training_curves(study: Study, history: Sequence[EpochStats]) -> None:
-    """Every epoch's statistics, one line per layer; those that were not measured are left out."""
+    """Every epoch's statistics, one line per layer; those that were not measured are left out.
+
+    Raises
+    ------
+    ValueError
+        If `history` is empty.
+    """
+    if not history:
+        raise ValueError(f"{study.name or 'the model'} keeps no statistics of its training, layer by layer, to draw")
     layers = list(dict.fromkeys(stats.layer for stats in history))
     epochs = {layer: [stats for stats in history if stats.layer == layer] for layer in layers}
     measured = {key: words for key, words in CURVES.items() if any(getattr(e, key) == getattr(e, key) for e in history)}
@@ -61,7 +69,7 @@ def training_curves(study: Study, history: Sequence[EpochStats]) -> None:
     ]
     figure = dashboard(
         [charts[:3], charts[3:]],
-        heading=f"{study.dataset}: training, layer by layer",
+        heading=f"{study.subject}: training, layer by layer",
         legend="What healthy means: after Hinton (2010), A practical guide to training restricted Boltzmann machines.",
         heights=(1.6, 1.6),
     )
@@ -164,7 +172,7 @@ def _layer(study: Study, layer: str, epochs: Sequence[EpochStats], images: Array
     ]
     figure = dashboard(
         rows,
-        heading=f"{study.dataset}: training of layer {layer}, {part.n_visible} {below}, {part.n_hidden} hidden units, "
+        heading=f"{study.subject}: training of layer {layer}, {part.n_visible} {below}, {part.n_hidden} hidden units, "
         f"{len(epochs)} epochs",
         legend="Filters: zero at mid-grey, each tile by its own largest |value|. What healthy means: after Hinton "
         "(2010), A practical guide to training restricted Boltzmann machines.",

@@ -35,7 +35,7 @@ def film_strips(study: Study, n: int = 4, method: InvarianceManifold | None = No
         ]
         figure = plot.sheet(
             panels,
-            heading=f"{study.dataset}, layer {layer}: what {len(units)} units are invariant to, and what they are not",
+            heading=f"{study.subject}, layer {layer}: what {len(units)} units are invariant to, and what they are not",
             legend=(
                 "Framed: the unit's optimum on the sphere of inputs of equal norm (after Erhan, Courville and Bengio "
                 "2010). To either side: inputs at growing angles from it, above each its angle in degrees, below it "
@@ -114,7 +114,7 @@ def invariance(study: Study, n: int = 30, method: InvarianceManifold | None = No
         rows.append(row)
     figure = plot.dashboard(
         [charts],
-        heading=f"{study.dataset}: activation against angle from the optimum, by layer",
+        heading=f"{study.subject}: activation against angle from the optimum, by layer",
         legend=(
             "Share of what the optimum gains over the unit's mean response to test images of the same norm. Flattest: "
             "maximized again at every angle; steepest and random: great circles; for a unit of the first layer all "

@@ -25,7 +25,8 @@ def held_out(study: Study, n: int | None = None) -> tuple[Array, Array]:
             f"this view needs {study.dataset} test images and none are at hand; dbnvis data --fetch {study.dataset}, "
             "or --data-dir"
         )
-    return move(study.data.test_images[:n], study.model.xp), study.data.test_labels[:n]
+    labels = study.data.test_labels
+    return move(study.data.test_images[:n], study.model.xp), None if labels is None else labels[:n]
 
 
 def one_per_class(study: Study) -> tuple[Array, Array]:
