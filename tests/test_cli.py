@@ -127,7 +127,8 @@ def test_evaluate_prints_and_writes_two_sided_estimates(capsys, trained, tmp_pat
     assert main(["evaluate", str(trained), "--out", str(tmp_path), *few]) == 0
     out, _ = capsys.readouterr()
     sha = model_hash(checkpoint.load(trained, xp=np).model)[:8]
-    table, manifest = (tmp_path / "digits" / "tables" / f"evaluation_{sha}.{s}" for s in ("csv", "json"))
+    table, manifest = sorted((tmp_path / "digits" / "tables").iterdir())
+    assert re.fullmatch(rf"evaluation_digits-{sha}_[0-9a-f]{{6}}", table.stem) and manifest.stem == table.stem
     assert str(table) in out and str(manifest) in out
     with table.open() as file:
         (row,) = csv.DictReader(file)
@@ -206,7 +207,8 @@ def test_visualize_without_units_works_on_a_layer_of_fewer_than_36(trained, tmp_
 def test_compare_writes_one_sheet_of_the_unit(capsys, trained, tmp_path):
     """Also of a layer with fewer units than the 100 filters that a combination keeps by default."""
     assert main(["compare", "h3:5", "--model", str(trained), "--out", str(tmp_path / "out"), "--device", "cpu"]) == 0
-    assert [Path(f).name for f in written(tmp_path / "out")] == [f"compare_h3_5.{s}" for s in ("json", "npz", "png")]
+    name = f"compare_h3_5_digits-{model_hash(checkpoint.load(trained, xp=np).model)[:8]}"
+    assert [Path(f).name for f in written(tmp_path / "out")] == [f"{name}.{s}" for s in ("json", "npz", "png")]
 
 
 @pytest.mark.parametrize("command", [("visualize", "--units", "0-3"), ("compare", "h1:0")])
@@ -601,7 +603,8 @@ def test_a_convnet_is_trained_and_looked_at_in_a_folder_of_its_own(capsys, tmp_p
     assert "the --convnet options" in refused(capsys, *args, "--epochs", "3")
     for unit in ("conv1:2@3,1", "output:3"):
         assert main(["compare", unit, "--model", str(model), "--out", str(tmp_path)]) == 0
-    assert "digits/sheets/compare_conv1_2_3_1.png" in written(tmp_path)
+    sha = model_hash(checkpoint.load(model, xp=np).model)[:8]
+    assert f"digits/sheets/compare_conv1_2_3_1_digits-convnet-{sha}.png" in written(tmp_path)
     assert "no p(v | h)" in refused(capsys, "visualize", "--method", "gibbs", "--units", "0", "--model", str(model))
     assert "has no likelihood" in refused(capsys, "evaluate", str(model))
 

@@ -37,7 +37,7 @@ def recipes():
     }
 
 
-def opened(out, recipes, resume=True):
+def opened(out, recipes, resume=True, overwrite=False):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(page, "RECIPES", recipes)
         return open_page(
@@ -49,6 +49,7 @@ def opened(out, recipes, resume=True):
             xp=np,
             on_epoch=lambda stats, config: None,
             resume=resume,
+            overwrite=overwrite,
         )
 
 
@@ -160,5 +161,8 @@ def test_models_are_kept_only_when_asked(made, recipes):
         patch.setattr(page, "RECIPES", recipes)
         opened(result.out, recipes).study("DBN", "patches")
         assert file.stat().st_mtime_ns == before
-        opened(result.out, recipes, resume=False).study("DBN", "patches")
+        with pytest.raises(ValueError, match="holds a finished model"):
+            opened(result.out, recipes, resume=False).study("DBN", "patches")
+        assert file.stat().st_mtime_ns == before
+        opened(result.out, recipes, resume=False, overwrite=True).study("DBN", "patches")
     assert file.stat().st_mtime_ns > before
