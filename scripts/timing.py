@@ -44,10 +44,10 @@ def options(description: str | None, rounds: int) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="run through, with far too little work to measure")
     parser.add_argument("--rounds", type=int, default=rounds, help="how often each variant is timed")
     parser.add_argument("--threads", type=int, help="threads of every library; its own choice if absent")
-    parser.add_argument("--out", type=Path, default=Path("runs/bench"), help="folder of what is written")
+    parser.add_argument("--out", type=Path, default=Path("runs"), help="folder whose bench/ gets the table")
     parser.add_argument("--overwrite", action="store_true", help="replace the table that is there")
     args = parser.parse_args()
-    args.out = args.out.expanduser()
+    args.out = args.out.expanduser() / "bench"
     trial = (args.quick, args.rounds, args.threads) != (False, rounds, None)
     if trial and args.out.resolve().is_relative_to(COMMITTED):
         parser.error(f"{args.out} is of results with the default settings; leave out --quick, --rounds and --threads")
