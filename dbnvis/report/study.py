@@ -218,8 +218,10 @@ class Study:
             **self.provenance,
             "seconds": round(time.perf_counter() - self._started, 2),
         }
+        unnamed = "model_sha256" not in self.provenance  # put together by hand: nothing to tell models apart
+        overwrite = self.overwrite or unnamed
         self.written += results.save_artefact(
-            self.out / name, write, manifest=manifest, arrays=arrays, overwrite=self.overwrite
+            self.out / name, write, manifest=manifest, arrays=arrays, overwrite=overwrite
         )
         self._started = time.perf_counter()
 
