@@ -98,7 +98,7 @@ class Compare(SheetOptions):
         study = self.study()
         unit = Unit.parse(self.unit)
         as_units(study.model, [unit])
-        figures.compare(study, unit)
+        figures.compare(study, unit, study.sheet_name)
         if study.images is None:
             say(f"no {study.dataset} at hand: methods that need training images were left out (dbnvis data)")
         print(*study.written, sep="\n")
