@@ -12,12 +12,13 @@ from typing import Annotated, Any
 
 import tyro
 
-from . import __version__, report
+from . import __version__, checkpoint, report
 from .backend import device_module
 from .blas import use_best_kernels
 from .commands import COMMANDS, FAMILIES, ModelOptions, Options, PageOptions, Train, Visualize, load_study
 from .commands.look import METHODS
 from .console import EpochBars, one_line, option, progress, run_command, say
+from .datasets import Dataset
 from .report.page import Page
 from .report.workshop import Workshop
 from .train import EpochStats
@@ -130,9 +131,49 @@ def workshop_script(description: str | None, make: Callable[[Workshop], list[Pat
         def run(self) -> None:
             data, xp = self.load(), device_module(self.device)
             with closing(EpochBars()) as bars:
-                shop = Workshop(data, self.out / data.name, self.seed, xp, progress=progress, on_epoch=bars)
+                shop = Workshop(
+                    data,
+                    self.out / data.name,
+                    self.seed,
+                    xp,
+                    progress=progress,
+                    on_epoch=bars,
+                    overwrite=self.overwrite,
+                )
                 written = make(shop)
             print(*written, sep="\n")
+
+    return run_script(description, Script)
+
+
+def shipped_script(description: str | None, shipped: Path, make: Callable[[Options, Dataset], Path]) -> int:
+    """Run the script that trains a shipped model: `make` it; with --ship its weights, rounded, replace those shipped.
+
+    An interrupted training goes on.
+    """
+
+    @dataclass(frozen=True)
+    class Script(Options):
+        dataset: str = "mnist"
+        """Of the model that ships with the package: mnist."""
+        ship: bool = False
+        """Replace the weights that ship with the package by the trained ones, rounded to 16 bits."""
+
+        def run(self) -> None:
+            path = make(self, self.load())
+            if self.ship:
+                trained = checkpoint.load(path, xp=device_module("cpu"))
+                arrays = {layer: trained.arrays[layer] for layer in trained.model.layer_names}
+                checkpoint.save(
+                    shipped,
+                    trained.model,
+                    config=trained.config,
+                    seed=trained.seed,
+                    info=trained.info,
+                    arrays=arrays,
+                    dtype="float16",
+                )
+            print(shipped if self.ship else path)
 
     return run_script(description, Script)
 

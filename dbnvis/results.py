@@ -1,6 +1,8 @@
 """Where artefacts go, and the JSON manifest beside each.
 
-Everything is written to a temporary name and renamed: an interrupted run leaves whole files or none.
+Everything is written to a temporary name and renamed: an interrupted run leaves whole files or none. The manifest is
+renamed last and holds the hashes of the files beside it, so that a set of which a killed process renamed some files
+is known as torn. An artefact of another model, seed, data or settings is never replaced unless asked for.
 """
 
 from __future__ import annotations
@@ -21,6 +23,11 @@ from . import __version__
 from .backend import Array, to_numpy
 from .environment import computed_with
 from .files import replacing
+
+#: Of a manifest: hashes of the artefact and of its arrays' file, by name.
+FILES = "files_sha256"
+#: Entries of manifests that do not say what is shown, but when, by what and where it was computed.
+NOT_SHOWN = {"arrays_sha256", FILES, "command", "machine", "model", "seconds", "versions"}
 
 
 def array_hash(*arrays: Array) -> str:
@@ -61,6 +68,7 @@ def save_artefact(
     *,
     manifest: dict[str, Any],
     arrays: dict[str, Array] | None = None,
+    overwrite: bool = False,
 ) -> list[Path]:
     """Write one artefact, its manifest `<stem>.json` and, if given, the arrays it shows `<stem>.npz`.
 
@@ -70,8 +78,11 @@ def save_artefact(
     write : callable
         Writes the artefact to the path it is given.
     manifest : dict
-        Settings, seed, data set, model hash, versions and seconds; the hash of `arrays` is added.
+        Settings, seed, data set, model hash, versions and seconds; the hash of `arrays`, and those of the files, are
+        added.
     arrays : dict of array, optional
+    overwrite : bool
+        Replace an artefact of another model, seed, data or settings, too.
 
     Returns
     -------
@@ -80,6 +91,8 @@ def save_artefact(
 
     Raises
     ------
+    ValueError
+        If there is an artefact of another model, seed, data or settings.
     OSError
         If the folder cannot be written or is full; what stood there before stays.
     """
@@ -87,13 +100,87 @@ def save_artefact(
     if arrays:
         manifest = {**manifest, "arrays_sha256": array_hash(*arrays.values())}
         paths.append(path.with_suffix(".npz"))
-    with ExitStack() as stack:  # none is put in place before all are written
-        artefact, text, *archive = [stack.enter_context(replacing(p)) for p in paths]
+    if not overwrite:
+        keep_others(path, manifest)
+    with ExitStack() as stack:  # none is put in place before all are written; the last entered is the first put there
+        text, *archive = [stack.enter_context(replacing(p)) for p in paths[1:]]
+        artefact = stack.enter_context(replacing(path))
         write(artefact)
-        text.write_text(json.dumps(manifest, indent=2, default=str) + "\n")
         if arrays:
             np.savez_compressed(archive[0], **{name: to_numpy(x) for name, x in arrays.items()})
+        written = zip([path, *paths[2:]], [artefact, *archive], strict=True)
+        manifest = {**manifest, FILES: {final.name: file_hash(temporary) for final, temporary in written}}
+        text.write_text(json.dumps(manifest, indent=2, default=str) + "\n")
     return paths
+
+
+def file_hash(path: Path) -> str:
+    """sha256 of a file's bytes."""
+    with path.open("rb") as file:
+        digest = hashlib.sha256()
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def is_whole(path: Path) -> bool:
+    """Whether the artefact at `path` and its arrays are those that its manifest is about."""
+    hashes = _hashes(_manifest(path))
+    files = {path.parent / name: known for name, known in hashes.items()}
+    return path in files and all(file.is_file() and file_hash(file) == known for file, known in files.items())
+
+
+def of_models(folder: Path) -> bool:
+    """Whether a folder holds artefacts that show a model."""
+    return any("model_sha256" in _manifest(file) for file in listed(folder, "*.json"))
+
+
+def listed(folder: Path, pattern: str) -> list[Path]:
+    """The files of a folder that match, in order, without hidden ones, which are not yet whole or no longer wanted."""
+    return sorted(file for file in folder.glob(pattern) if not file.name.startswith("."))
+
+
+def _manifest(path: Path) -> dict[str, Any]:
+    """The manifest beside the artefact at `path`; empty where there is none to be read."""
+    try:
+        found = json.loads(path.with_suffix(".json").read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _hashes(manifest: dict[str, Any]) -> dict[str, str]:
+    found = manifest.get(FILES)
+    return found if isinstance(found, dict) else {}
+
+
+def keep_others(path: Path, manifest: dict[str, Any]) -> None:
+    """ValueError if the artefact at `path` is of another model, seed, data or settings than `manifest` says."""
+    found = _manifest(path)
+    if not path.is_file() or _hashes(found).get(path.name) not in (None, file_hash(path)):
+        return  # the manifest is about another file: a torn set
+    difference = _difference(found, json.loads(json.dumps(manifest, default=str)))
+    if difference:
+        raise ValueError(f"{path} is another one: {difference}; --overwrite replaces it, or give another --out")
+
+
+def _difference(found: dict[str, Any], new: dict[str, Any], names: tuple[str, ...] = ()) -> str:
+    """The first entry of two manifests that tells what they show apart, in words; "" if none does."""
+    for name in sorted(set(found) & set(new) - NOT_SHOWN):
+        old, value = found[name], new[name]
+        if isinstance(old, dict) and isinstance(value, dict):
+            inner = _difference(old, value, (*names, name))
+            if inner:
+                return inner
+        elif old != value and not (name.endswith("sha256") and None in (old, value)):  # None: not known
+            was, now = (text if len(text := str(x)) <= 40 else f"{text[:37]}..." for x in (old, value))
+            return f"its {'.'.join((*names, name))} is {was}, this one's is {now}"
+    return ""
+
+
+def short_hash(value: Any) -> str:
+    """Six digits of the sha256 of a JSON value, to tell file names of several settings apart."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:6]
 
 
 def save_text(path: Path, text: str) -> list[Path]:

@@ -1,7 +1,7 @@
-"""Wall time and peak memory of the commands, each as a user would run it: a table under results/bench/.
+"""Wall time and peak memory of the commands, each as a user would run it: a table, commands.csv.
 
 Each runs in a process of its own, one after the other, and reports its own peak resident memory; of the short ones
-the median of three runs counts.
+the median of several rounds counts. Takes about half an hour.
 """
 
 import os
@@ -10,12 +10,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from pathlib import Path
+
+from timing import options
 
 from dbnvis import results
 from dbnvis.doctor import machine
 
-COMMANDS = {"compare h3:17": 3, "visualize --units all": 3, "reproduce --quick": 1, "reproduce": 1}
+SHORT, LONG = ("compare h3:17", "visualize --units all"), ("reproduce --quick", "reproduce")
 RUN = """import resource, sys; from dbnvis.cli import main; status = main(sys.argv[1:])
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024); sys.exit(status)"""
 
@@ -30,12 +31,18 @@ def measure(command: str) -> tuple[float, int]:
 
 
 if __name__ == "__main__":
+    args = options(__doc__, rounds=3)
+    if args.threads:
+        os.environ |= {f"{library}_NUM_THREADS": str(args.threads) for library in ("OPENBLAS", "OMP", "MKL")}
+    repeats = dict.fromkeys(SHORT[:1], 1) if args.quick else dict.fromkeys(SHORT, args.rounds) | dict.fromkeys(LONG, 1)
     rows = []
-    for command, repeats in COMMANDS.items():
-        seconds, peaks = zip(*(measure(command) for _ in range(repeats)), strict=True)
+    for command, n in repeats.items():
+        seconds, peaks = zip(*(measure(command) for _ in range(n)), strict=True)
         rows.append({"command": command, "seconds": round(statistics.median(seconds), 1), "peak MiB": max(peaks)})
         print(rows[-1], flush=True)
     manifest = {"machine": machine(), "OPENBLAS_CORETYPE": os.environ.get("OPENBLAS_CORETYPE", "not set")}
-    results.save_artefact(
-        Path("results/bench/commands.csv"), lambda path: results.write_csv(path, rows), manifest=manifest
+    table = args.out / "commands.csv"
+    written = results.save_artefact(
+        table, lambda path: results.write_csv(path, rows), manifest=manifest, overwrite=True
     )
+    print(*written, sep="\n")

@@ -2,6 +2,7 @@
 
 import sys
 from contextlib import closing
+from dataclasses import dataclass
 
 from dbnvis.backend import device_module
 from dbnvis.cli import run_script
@@ -10,6 +11,7 @@ from dbnvis.console import EpochBars
 from dbnvis.report import crbm
 
 
+@dataclass(frozen=True)
 class Figure(Options):
     def run(self) -> None:
         out, xp = self.out / "mnist" / "convnet", device_module(self.device)
@@ -17,8 +19,9 @@ class Figure(Options):
             recipe = crbm.recipe_of(data)
             with closing(EpochBars()) as bars:
                 path = out.parent / "models" / f"crbm-{data.name}.npz"
-                model = crbm.open_model(data, recipe, path, seed=self.seed, xp=xp, on_epoch=bars)
-            print(*crbm.figure(model, data, recipe, out, seed=self.seed, xp=xp), sep="\n")
+                how = {"seed": self.seed, "xp": xp, "overwrite": self.overwrite}
+                model = crbm.open_model(data, recipe, path, on_epoch=bars, **how)
+            print(*crbm.figure(model, data, recipe, out, **how), sep="\n")
 
 
 if __name__ == "__main__":

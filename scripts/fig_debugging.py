@@ -1,6 +1,7 @@
 """Debugging with pictures: a planted mark, a learning rate that is too high, noisy filters; prints the evidence."""
 
 import sys
+from dataclasses import dataclass
 
 from dbnvis.backend import device_module
 from dbnvis.cli import run_script
@@ -9,11 +10,12 @@ from dbnvis.report import debugging
 from dbnvis.report.planted_mark import planted_mark
 
 
+@dataclass(frozen=True)
 class Figures(Options):
     def run(self) -> None:
         data = self.load()
         out, xp = self.out / data.name / "convnet", device_module(self.device)
-        lesson = debugging.Lesson(data, out, self.seed, xp)
+        lesson = debugging.Lesson(data, out, self.seed, xp, overwrite=self.overwrite)
         for learn in (planted_mark, debugging.learning_rates, debugging.noisy_filters):
             for row in learn(lesson):
                 print("; ".join(f"{name} {value}" for name, value in row.items()))

@@ -4,11 +4,17 @@ import sys
 
 from dbnvis.cli import figure_script
 from dbnvis.report.health import training_health
+from dbnvis.report.runs import MODEL
 from dbnvis.report.study import Study
 
 
 def draw(study: Study, history: list) -> None:
     training_health(study, history, study.data_at_hand().test_images)
+    if not study.written:
+        raise ValueError(
+            f"{study.name} keeps nothing of its training; dbnvis train leaves a model that does: --model "
+            f"runs/{study.dataset}/{MODEL}"
+        )
 
 
 if __name__ == "__main__":

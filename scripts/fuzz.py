@@ -149,12 +149,17 @@ class Options:
     """Kinds of input, such as checkpoint options; default: all."""
     out: Path = Path("runs")
     """Folder above bench/fuzz.csv."""
+    overwrite: bool = False
+    """Replace the summary of other settings."""
 
 
 def main() -> int:
     options = tyro.cli(Options, description=__doc__)
     start = time.perf_counter()
     out = options.out.absolute() / "bench"
+    settings = {key: value for key, value in asdict(options).items() if key not in ("out", "overwrite")}
+    if not options.overwrite:
+        results.keep_others(out / "fuzz.csv", {"settings": settings})
     targets = fuzz(options.seconds, out / "fuzz_faults", options.seed, options.only, options.bytes, options.lines)
     rows = [
         {
@@ -172,13 +177,15 @@ def main() -> int:
         print(*(f"{key} {value}" for key, value in row.items()), sep="  ")
     print(f"{sum(target.changed_bytes for target in targets):,} mutated bytes, peak memory {peak() / 2**20:.0f} MiB")
     manifest = {
-        "settings": {key: value for key, value in asdict(options).items() if key != "out"},
+        "settings": settings,
         "peak MiB": peak() // 2**20,
         "seconds": round(time.perf_counter() - start),
         "versions": results.versions("numpy"),
     }
     print(
-        *results.save_artefact(out / "fuzz.csv", lambda path: results.write_csv(path, rows), manifest=manifest),
+        *results.save_artefact(
+            out / "fuzz.csv", lambda path: results.write_csv(path, rows), manifest=manifest, overwrite=options.overwrite
+        ),
         sep="\n",
     )
     return int(any(target.faults for target in targets))

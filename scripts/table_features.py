@@ -2,6 +2,7 @@
 
 import sys
 import time
+from dataclasses import dataclass
 
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import BernoulliRBM
@@ -13,6 +14,7 @@ from dbnvis.doctor import machine
 from dbnvis.sklearn import DBNTransformer, RBMTransformer
 
 
+@dataclass(frozen=True)
 class Table(Options):
     def run(self) -> None:
         data, rows, classifier = self.load(), [], LogisticRegression(max_iter=500)
@@ -24,6 +26,11 @@ class Table(Options):
             features[f"BernoulliRBM, {n}, rate {rate}"] = theirs
         features |= {f"RBMTransformer, {n}": RBMTransformer(n, epochs=10, random_state=self.seed) for n in (500, 1024)}
         features["DBNTransformer, 1024-1024"] = DBNTransformer((1024, 1024), epochs=10, random_state=self.seed)
+        settings = {name: x.get_params() for name, x in {**features, "classifier": classifier}.items()}
+        manifest = {"dataset": data.name, "data_sha256": data.sha256, "seed": self.seed, "settings": settings}
+        table = self.out / data.name / "tables" / "features.csv"
+        if not self.overwrite:
+            results.keep_others(table, manifest)
         for name, transformer in features.items():
             start = time.process_time()
             transformer.fit(train)
@@ -31,10 +38,11 @@ class Table(Options):
             classifier.fit(transformer.transform(train), train_labels)
             rows[-1]["test accuracy"] = classifier.score(transformer.transform(test), test_labels)
             print(rows[-1], flush=True)
-        settings = {name: x.get_params() for name, x in {**features, "classifier": classifier}.items()}
-        manifest = {"dataset": data.name, "data_sha256": data.sha256, "settings": settings, "machine": machine()}
-        table = self.out / data.name / "tables" / "features.csv"
-        results.save_artefact(table, lambda path: results.write_csv(path, rows), manifest=manifest)
+        manifest["machine"] = machine()
+        written = results.save_artefact(
+            table, lambda path: results.write_csv(path, rows), manifest=manifest, overwrite=self.overwrite
+        )
+        print(*written, sep="\n")
 
 
 if __name__ == "__main__":

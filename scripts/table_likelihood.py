@@ -31,7 +31,8 @@ class Table(Options):
 
     def run(self) -> None:
         data, xp = self.load(), device_module(self.device)
-        places: dict = {"out": self.out / data.name, "seed": self.seed, "xp": xp, "only": self.only}
+        places: dict = {"out": self.out / data.name, "seed": self.seed, "xp": xp}
+        places |= {"only": self.only, "overwrite": self.overwrite}
         with closing(EpochBars()) as bars:
             print(*compare_training(RECIPES, data, Estimation(), on_epoch=bars, progress=progress, **places), sep="\n")
 

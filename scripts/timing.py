@@ -20,6 +20,9 @@ from typing import Any
 #: What libraries read, and may have been set for reasons of this machine: a user's environment has none of it.
 TUNING = ("OPENBLAS_", "GOTO_", "OMP_", "MKL_", "NVPL_", "DBNVIS_KEEP", "DBNVIS_REPLACED", "DBNVIS_NO")
 
+#: The results that are kept with the code.
+COMMITTED = Path(__file__).resolve().parent.parent / "results"
+
 
 @dataclass(frozen=True)
 class Variant:
@@ -33,13 +36,25 @@ class Variant:
 
 
 def options(description: str | None, rounds: int) -> argparse.Namespace:
-    """Read the command line that all benchmarks share."""
+    """Read the command line that all benchmarks share.
+
+    A table that is there is kept, unless --overwrite; only whole measurements go to the folder of committed results.
+    """
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="run through, with far too little work to measure")
     parser.add_argument("--rounds", type=int, default=rounds, help="how often each variant is timed")
     parser.add_argument("--threads", type=int, help="threads of every library; its own choice if absent")
-    parser.add_argument("--out", type=Path, default=Path("results/bench"), help="folder of what is written")
-    return parser.parse_args()
+    parser.add_argument("--out", type=Path, default=Path("runs"), help="folder whose bench/ gets the table")
+    parser.add_argument("--overwrite", action="store_true", help="replace the table that is there")
+    args = parser.parse_args()
+    args.out = args.out.expanduser() / "bench"
+    trial = (args.quick, args.rounds, args.threads) != (False, rounds, None)
+    if trial and args.out.resolve().is_relative_to(COMMITTED):
+        parser.error(f"{args.out} is of results with the default settings; leave out --quick, --rounds and --threads")
+    table = args.out / f"{Path(sys.argv[0]).stem.removeprefix('bench_')}.csv"
+    if table.exists() and not args.overwrite:
+        parser.error(f"{table} is there; --overwrite replaces it, or give another folder (--out)")
+    return args
 
 
 def measure(variants: Sequence[Variant], rounds: int, threads: int | None = None) -> dict[str, list[dict[str, Any]]]:
@@ -116,7 +131,7 @@ def write(
         **machine,
     }
     path = args.out / f"{name}.csv"
-    for written in results.save_artefact(path, lambda p: results.write_csv(p, rows), manifest=manifest):
+    for written in results.save_artefact(path, lambda p: results.write_csv(p, rows), manifest=manifest, overwrite=True):
         print(written)
     with replacing(path.with_suffix(".png")) as picture:
         plot.save(figure, picture)

@@ -1,27 +1,30 @@
-"""Train the convolutional network that ships with the package, on real MNIST: `dbnvis train --family convnet`."""
+"""Train the convolutional network that ships with the package, on real MNIST: `dbnvis train --family convnet`.
 
+A training that was stopped goes on. The weights in the package are replaced with --ship alone.
+"""
+
+import sys
+from contextlib import closing
 from pathlib import Path
 
-import numpy as np
-
-from dbnvis import checkpoint, datasets
-from dbnvis.blas import use_best_kernels
+from dbnvis import checkpoint
+from dbnvis.backend import device_module
+from dbnvis.cli import shipped_script
+from dbnvis.commands import Options
 from dbnvis.console import LossBars
+from dbnvis.datasets import Dataset
 from dbnvis.report.convnets import percent_wrong, train_convnet
 from dbnvis.train.backprop import ConvNetConfig
 
+
+def make(options: Options, data: Dataset) -> Path:
+    xp, folder = device_module(options.device), options.out / f"{data.name}-convnet"
+    how = {"folder": folder, "seed": options.seed, "xp": xp, "resume": True, "overwrite": options.overwrite}
+    with closing(LossBars()) as bars:
+        path = train_convnet(data, ConvNetConfig(), on_epoch=bars, **how)
+    print(f"test error {percent_wrong(path, data, xp=xp):.2f} %")
+    return path
+
+
 if __name__ == "__main__":
-    use_best_kernels()
-    data, folder = datasets.load("mnist", progress=True), Path("results/mnist-convnet")
-    path = train_convnet(data, ConvNetConfig(), folder=folder, seed=0, xp=np, resume=True, on_epoch=LossBars())
-    trained = checkpoint.load(path, xp=np)
-    checkpoint.save(
-        checkpoint.CONVNET,
-        trained.model,
-        config=trained.config,
-        seed=trained.seed,
-        info=trained.info,
-        arrays=trained.arrays,
-        dtype="float16",
-    )
-    print(checkpoint.CONVNET, f"test error {percent_wrong(checkpoint.CONVNET, data, xp=np):.2f} %")
+    sys.exit(shipped_script(__doc__, checkpoint.CONVNET, make))

@@ -3,7 +3,9 @@
 import csv
 import json
 import re
+import shutil
 import socket
+import subprocess
 import sys
 from dataclasses import fields, replace
 from functools import partial
@@ -93,7 +95,7 @@ def test_help_exits_0_and_documents_every_option(capsys, command):
     assert stop.value.code == 0
     said = capsys.readouterr().out
     if command:
-        for option in ("--dataset", "--data-dir", "--out", "--device", "--seed", "--debug"):
+        for option in ("--dataset", "--data-dir", "--out", "--overwrite", "--device", "--seed", "--debug"):
             assert option in said
     else:
         assert all(name in said for name in COMMANDS)
@@ -129,7 +131,8 @@ def test_evaluate_prints_and_writes_two_sided_estimates(capsys, trained, tmp_pat
     assert main(["evaluate", str(trained), "--out", str(tmp_path), *few]) == 0
     out, _ = capsys.readouterr()
     sha = model_hash(checkpoint.load(trained, xp=np).model)[:8]
-    table, manifest = (tmp_path / "digits" / "tables" / f"evaluation_{sha}.{s}" for s in ("csv", "json"))
+    table, manifest = sorted((tmp_path / "digits" / "tables").iterdir())
+    assert re.fullmatch(rf"evaluation_digits-{sha}_[0-9a-f]{{6}}", table.stem) and manifest.stem == table.stem
     assert str(table) in out and str(manifest) in out
     with table.open() as file:
         (row,) = csv.DictReader(file)
@@ -205,10 +208,38 @@ def test_visualize_without_units_works_on_a_layer_of_fewer_than_36(trained, tmp_
     assert main(["visualize", "--model", str(trained), "--starts", "1", "--out", str(tmp_path / "out")]) == 0
 
 
+def test_sheets_of_other_models_seeds_and_settings_have_names_of_their_own(capsys, trained, tmp_path):
+    other = DBN.random((36, 14, 10, 9), (6, 6), rng=np.random.default_rng(1))
+    kept = checkpoint.load(trained, xp=np)
+    other.input_norm = kept.model.input_norm
+    checkpoint.save(tmp_path / "other.npz", other, config={}, seed=0, info=kept.info, arrays=kept.arrays)
+    runs = [
+        ("--model", trained),
+        ("--model", tmp_path / "other.npz"),
+        ("--model", trained, "--seed", 1),
+        ("--model", trained, "--starts", 2),
+        ("--model", trained, "--starts", 3),
+        ("--model", trained, "--units", "0-1"),
+        ("--model", trained, "--units", ",".join("01234567" * 8)),
+    ]
+    names = []
+    for args in [*runs, runs[0]]:
+        assert main(["visualize", "--layer", "h1", "--out", str(tmp_path / "out"), *map(str, args)]) == 0
+        names.append(capsys.readouterr().out.split()[0])
+    assert len(set(names)) == len(runs) and names[-1] == names[0]
+    sha = model_hash(kept.model)[:8]
+    assert Path(names[0]).name == f"am_h1_first_digits-{sha}.png"
+    assert Path(names[2]).name == f"am_h1_first_digits-{sha}_seed1.png"
+    assert "_other-" in names[1]
+    manifest = json.loads(Path(names[0]).with_suffix(".json").read_text())
+    assert (manifest["model"], manifest["model_sha256"][:8]) == ("digits", sha)
+
+
 def test_compare_writes_one_sheet_of_the_unit(capsys, trained, tmp_path):
     """Also of a layer with fewer units than the 100 filters that a combination keeps by default."""
     assert main(["compare", "h3:5", "--model", str(trained), "--out", str(tmp_path / "out"), "--device", "cpu"]) == 0
-    assert [Path(f).name for f in written(tmp_path / "out")] == [f"compare_h3_5.{s}" for s in ("json", "npz", "png")]
+    name = f"compare_h3_5_digits-{model_hash(checkpoint.load(trained, xp=np).model)[:8]}"
+    assert [Path(f).name for f in written(tmp_path / "out")] == [f"{name}.{s}" for s in ("json", "npz", "png")]
 
 
 @pytest.mark.parametrize("command", [("visualize", "--units", "0-3"), ("compare", "h1:0")])
@@ -499,6 +530,66 @@ def test_the_page_of_a_paper_is_made_by_stages_and_resumed(capsys, tmp_path, mon
     assert "one (kept)" in said and "README.md" in said
 
 
+# --- nothing is lost
+
+
+def test_a_finished_model_and_its_figures_are_replaced_only_when_asked(capsys, trained, tmp_path):
+    args = ["train", "--dataset", "digits", "--out", str(tmp_path), *FAST]
+    shutil.copytree(trained.parent, tmp_path / "digits")
+
+    def contents():
+        return {name: (tmp_path / name).read_bytes() for name in written(tmp_path)}
+
+    before = contents()
+    for more in ([], ["--seed", "1"], ["--epochs", "1"]):
+        said = refused(capsys, *args, *more)
+        assert "--resume keeps it, --overwrite replaces it, or --out another folder" in said
+        assert contents() == before
+    assert "cannot resume" in refused(capsys, *args, "--seed", "1", "--resume")
+    assert main([*args, "--resume"]) == 0  # the advice can be followed
+    assert contents()["digits/model.npz"] == before["digits/model.npz"]
+    assert main([*args, "--seed", "1", "--overwrite"]) == 0
+    assert sorted(contents()) == sorted(before)
+    assert checkpoint.load(tmp_path / "digits" / "model.npz", xp=np).seed == 1
+    assert json.loads((tmp_path / "digits" / "figures" / "training.json").read_text())["seed"] == 1
+    (tmp_path / "digits" / "model.npz").unlink()
+    assert "holds figures of another model" in refused(capsys, *args)
+    assert written(tmp_path) == [name for name in sorted(before) if name != "digits/model.npz"]
+
+
+def test_reproduce_refuses_at_the_start_what_it_would_refuse_after_training(capsys, trained, tmp_path):
+    shutil.copytree(trained.parent, tmp_path / "digits")
+    args = ["reproduce", "--dataset", "digits", "--out", tmp_path]
+    assert "holds a finished model" in refused(capsys, *args)
+    assert "its hidden is [14, 10, 9], this run's is [1000, 500, 250]" in refused(capsys, *args, "--resume")
+    (tmp_path / "digits" / "model.npz").unlink()
+    assert "holds figures of another model" in refused(capsys, *args)
+
+
+def test_two_processes_do_not_share_a_folder(capsys, tmp_path):
+    """The first is killed as the system does: its lock goes with it, and what it kept can be resumed."""
+    code = """import sys, time; from dbnvis import console; from dbnvis.cli import main
+console.EpochBars.__call__ = lambda self, stats, config: (print("epoch", flush=True), time.sleep(60))
+main(sys.argv[1:])"""
+    args = ["train", "--dataset", "digits", "--out", str(tmp_path), "--hidden", "3", "--epochs", "1", "--device", "cpu"]
+    with subprocess.Popen([sys.executable, "-c", code, *args], stdout=subprocess.PIPE, text=True) as first:
+        first.stdout.readline()
+        for more in ([], ["--resume"], ["--overwrite"], ["--seed", "1", "--hidden", "4"]):
+            said = refused(capsys, *args, *more)
+            assert f"another process (pid {first.pid}, since " in said and "is at work on" in said
+        first.kill()
+        first.wait()
+    assert "holds an unfinished training" in refused(capsys, *args)
+    assert main([*args, "--overwrite"]) == 0
+    assert [name for name in written(tmp_path) if "figures" not in name] == ["digits/model.npz"]
+
+
+def test_nothing_is_written_into_results_by_default(trained):
+    for command in (["visualize", "--units", "0", "--model", str(trained)], ["train", "--dataset", "digits", *FAST]):
+        assert main(command) == 0
+    assert {Path(name).parts[0] for name in written(".")} == {"runs"}
+
+
 # --- interruptions
 
 
@@ -602,7 +693,8 @@ def test_a_convnet_is_trained_and_looked_at_in_a_folder_of_its_own(capsys, tmp_p
     assert "the --convnet options" in refused(capsys, *args, "--epochs", "3")
     for unit in ("conv1:2@3,1", "output:3"):
         assert main(["compare", unit, "--model", str(model), "--out", str(tmp_path)]) == 0
-    assert "digits/sheets/compare_conv1_2_3_1.png" in written(tmp_path)
+    sha = model_hash(checkpoint.load(model, xp=np).model)[:8]
+    assert f"digits/sheets/compare_conv1_2_3_1_digits-convnet-{sha}.png" in written(tmp_path)
     assert "no p(v | h)" in refused(capsys, "visualize", "--method", "gibbs", "--units", "0", "--model", str(model))
     assert "has no likelihood" in refused(capsys, "evaluate", str(model))
 

@@ -2,11 +2,14 @@
 
 import csv
 import json
+import os
 import re
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from filelock import FileLock, Timeout
 
 from dbnvis import (
     DBN,
@@ -22,14 +25,16 @@ from dbnvis import (
     Unit,
     checkpoint,
     report,
+    results,
 )
 from dbnvis.datasets import Dataset
 from dbnvis.datasets.whitening import unwhiten
 from dbnvis.evaluate.scores import Responses, pre_activations, rescale
 from dbnvis.mlp import classifier
 from dbnvis.plot import sheet
-from dbnvis.report import figures, opening, session, study
+from dbnvis.report import figures, opening, runs, session, study
 from dbnvis.report.health import training_curves, training_health
+from dbnvis.report.study import model_name
 from dbnvis.results import array_hash, model_hash
 from dbnvis.train import EpochStats, TrainingDiverged
 
@@ -464,7 +469,7 @@ def test_a_model_of_a_version_without_later_settings_is_kept_where_layers_differ
     configs = [config, replace(config, learning_rate=0.01), config]
     path = train(tmp_path, config=configs)
     saved = checkpoint.load(path, xp=np)
-    layers = [{k: v for k, v in layer.items() if k not in session.LATER} for layer in saved.config["layers"]]
+    layers = [{k: v for k, v in layer.items() if k not in runs.LATER} for layer in saved.config["layers"]]
     old = {**saved.config, "layers": layers if config is CONFIG else saved.config["layers"]}
     checkpoint.save(path, saved.model, config=old, seed=saved.seed, info=saved.info, arrays=saved.arrays)
     stamp = path.stat().st_mtime_ns
@@ -704,6 +709,90 @@ def test_an_unfinished_training_is_not_overwritten(tmp_path):
     with pytest.raises(ValueError, match=r"training\.npz holds an unfinished training: add --resume"):
         train(tmp_path)
     assert (tmp_path / "training.npz").read_bytes() == before
+
+
+@pytest.mark.parametrize("changes", [{}, {"seed": 1}, {"hidden": (5,)}, {"data": tiny("other")}])
+def test_a_finished_model_is_replaced_only_when_asked(tmp_path, changes):
+    path = train(tmp_path)
+    before = path.read_bytes()
+    with pytest.raises(
+        ValueError, match=r"holds a finished model, model\.npz; --resume keeps it, --overwrite replaces it"
+    ):
+        train(tmp_path, **changes)
+    assert path.read_bytes() == before
+    assert_same_run(train(tmp_path, overwrite=True, **changes), train(tmp_path / "fresh", **changes))
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_an_unfinished_run_of_other_settings_is_replaced_only_when_asked(tmp_path, resume):
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path, seed=1, on_epoch=Stop("h2", 1))
+    before = (tmp_path / "training.npz").read_bytes()
+    with pytest.raises(ValueError, match="--overwrite to start over"):
+        train(tmp_path, resume=resume)
+    assert (tmp_path / "training.npz").read_bytes() == before
+    assert_same_run(train(tmp_path, resume=resume, overwrite=True), train(tmp_path / "fresh"))
+
+
+def test_overwriting_keeps_the_finished_model_until_another_is_finished(tmp_path):
+    path = train(tmp_path)
+    before = path.read_bytes()
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path, seed=1, overwrite=True, on_epoch=Stop("h2", 1))
+    assert path.read_bytes() == before
+    assert_same_run(train(tmp_path, seed=1, resume=True), train(tmp_path / "fresh", seed=1))
+
+
+def test_resuming_with_leave_to_overwrite_still_goes_on_where_settings_are_the_same(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path, on_epoch=Stop("h2", 1))
+    told = []
+    train(tmp_path, resume=True, overwrite=True, on_epoch=lambda stats, config: told.append((stats.layer, stats.epoch)))
+    assert told[0] == ("h2", 2)
+    stamp = (tmp_path / "model.npz").stat().st_mtime_ns
+    train(tmp_path, resume=True, overwrite=True)
+    assert (tmp_path / "model.npz").stat().st_mtime_ns == stamp
+
+
+def test_a_training_whose_figures_would_be_refused_does_not_begin(tmp_path):
+    """Figures of a model that is gone: what they show cannot be told from what training will give."""
+    results.save_artefact(tmp_path / "figures" / "a.csv", lambda p: p.touch(), manifest={"model_sha256": "x"})
+    with pytest.raises(ValueError, match=r"figures holds figures of another model; --overwrite"):
+        train(tmp_path)
+    assert train(tmp_path, overwrite=True).exists()
+
+
+def test_a_folder_is_locked_while_a_training_runs_in_it(tmp_path):
+    """Another process, in the place of which stands another thread with a lock of its own."""
+    refused = []
+
+    def second(stats, config):
+        if stats.epoch == 1 and not refused:
+            lock = FileLock(tmp_path / ".model.npz.lock", timeout=0)
+            with pytest.raises(Timeout):
+                lock.acquire()
+            refused.append((tmp_path / ".model.npz.lock").read_text())
+
+    train(tmp_path, on_epoch=second)
+    assert refused[0].startswith(f"pid {os.getpid()}, since ")
+    assert [path.name for path in tmp_path.iterdir()] == ["model.npz"]
+    with FileLock(tmp_path / ".model.npz.lock"):
+        assert train(tmp_path, resume=True).exists()  # what is finished may be looked at
+        with pytest.raises(BlockingIOError, match="another process is at work on"):
+            train(tmp_path, overwrite=True)
+
+
+def test_names_of_sheets_tell_models_seeds_and_settings_apart(trained, tmp_path):
+    first, _ = report.open_study(trained, tiny(), out=tmp_path, seed=0, xp=np)
+    sha = first.provenance["model_sha256"][:8]
+    shutil.copy(trained, tmp_path / "other one.npz")
+    other, _ = report.open_study(tmp_path / "other one.npz", tiny(), out=tmp_path, seed=7, xp=np)
+    assert first.sheet_name("am_h1") == f"am_h1_{trained.parent.name}-{sha}"
+    assert other.sheet_name("am_h1") == f"am_h1_other_one-{sha}_seed7"
+    own = [first.sheet_name("am_h1", {"starts": starts}) for starts in (3, 4)]
+    assert len(set(own)) == 2 and all(re.fullmatch(rf"am_h1_.*-{sha}_[0-9a-f]{{6}}", name) for name in own)
+    assert first.heading == f"tiny, {trained.parent.name}-{sha}"
+    assert (model_name("pretrained"), model_name("convnet")) == ("pretrained", "convnet")
 
 
 def test_a_model_saved_by_hand_is_opened_with_its_data_set(tmp_path):

@@ -20,10 +20,10 @@ def dataset(images=None):
     return Dataset("strokes", images, labels, images[:20], labels[:20], "hash of strokes")
 
 
-def opened(path, recipe=TINY, seed=0, told=None):
+def opened(path, recipe=TINY, seed=0, told=None, overwrite=False):
     told = [] if told is None else told
     on_epoch = lambda stats, config: told.append((stats.layer, config))  # noqa: E731
-    return crbm.open_model(dataset(), recipe, path, seed=seed, xp=np, on_epoch=on_epoch)
+    return crbm.open_model(dataset(), recipe, path, seed=seed, xp=np, on_epoch=on_epoch, overwrite=overwrite)
 
 
 def test_a_model_is_trained_once(tmp_path):
@@ -40,8 +40,11 @@ def test_a_model_is_trained_once(tmp_path):
 @pytest.mark.parametrize("change", [{"recipe": replace(TINY, examples=30)}, {"seed": 1}])
 def test_a_model_of_another_recipe_or_seed_is_refused(tmp_path, change):
     opened(tmp_path / "m.npz")
-    with pytest.raises(ValueError, match="delete it"):
+    with pytest.raises(ValueError, match="--overwrite to start over"):
         opened(tmp_path / "m.npz", **change)
+    before = (tmp_path / "m.npz").read_bytes()
+    opened(tmp_path / "m.npz", overwrite=True, **change)
+    assert (tmp_path / "m.npz").read_bytes() != before
 
 
 def test_the_figure_holds_both_layers(tmp_path):

@@ -2,7 +2,9 @@
 
 import csv
 import os
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -37,7 +39,7 @@ def recipes():
     }
 
 
-def opened(out, recipes, resume=True):
+def opened(out, recipes, resume=True, overwrite=False):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(page, "RECIPES", recipes)
         return open_page(
@@ -49,6 +51,7 @@ def opened(out, recipes, resume=True):
             xp=np,
             on_epoch=lambda stats, config: None,
             resume=resume,
+            overwrite=overwrite,
         )
 
 
@@ -84,6 +87,72 @@ def test_what_is_older_than_its_models_is_made_again(made):
     finally:
         os.utime(model, (before.st_atime, before.st_mtime))
     assert undone == {"figure_1", "claims: digits"}
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(path.read_bytes() + b" ")])
+def test_what_is_torn_is_made_again(made, damage):
+    result, stages = made
+    for stage in (stage for stage in stages if stage.models):
+        assert stage.artefacts
+        for path in stage.artefacts:
+            for file in (path, path.with_suffix(".json")):
+                before, stamp = file.read_bytes(), file.stat()
+                damage(file)
+                undone = {other.name for other in stages if other.models and not other.done(result)}
+                file.write_bytes(before)
+                os.utime(file, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+                assert undone == ({stage.name} if damage is Path.unlink or file == path else set())
+        assert stage.done(result)
+
+
+def test_every_artefact_of_the_page_belongs_to_a_stage(made):
+    result, stages = made
+    known = {path.with_suffix(".json") for stage in stages for path in (*stage.artefacts, stage.file)}
+    assert set(result.out.rglob("*.json")) <= known
+
+
+def test_pictures_of_a_model_that_is_gone_are_not_replaced_by_others(made):
+    result, stages = made
+    model = result.model_file("SDAE", "digits")
+    aside = model.rename(model.with_name("aside"))
+    try:
+        for stage in stages:
+            if stage.name in ("figure_1", "claims: digits"):
+                with pytest.raises(ValueError, match=r"shows a model that is no longer there.*--overwrite"):
+                    stage.check(result)
+            else:
+                stage.check(result)
+    finally:
+        aside.rename(model)
+    for stage in stages:
+        stage.check(result)
+
+
+def test_a_page_of_other_settings_is_refused_before_anything_is_trained(made, recipes, tmp_path):
+    """Also where the first model would be new."""
+    result, _ = made
+    shutil.copytree(result.out / "models", tmp_path / "models")
+    shutil.rmtree(tmp_path / "models" / "DBN-mnist")
+    others = {**recipes, ("SDAE", "patches"): (SIZES, DenoisingConfig(epochs=2, batch_size=20))}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(page, "RECIPES", others)
+        with pytest.raises(ValueError, match=r"cannot resume .*SDAE-patches.*its epochs is 1, this run's is 2"):
+            opened(tmp_path, others).study("DBN", "digits")
+    assert not (tmp_path / "models" / "DBN-mnist").exists()
+
+
+def test_a_temporary_file_is_never_listed(made):
+    result, _ = made
+    folders = [result.out, *(result.root(s) / part for s in ("digits", "patches") for part in ("figures", "tables"))]
+    left = [folder / f".left{suffix}" for folder in folders for suffix in (".png", ".csv")]
+    left.append(result.out / ".figure_1.png")
+    for file in left:
+        file.write_text("half")
+    try:
+        assert ".left" not in page_text.page_text(result) and ".figure_1" not in page_text.page_text(result)
+    finally:
+        for file in left:
+            file.unlink()
 
 
 def test_trainings_and_the_page_are_never_skipped(made):
@@ -187,5 +256,8 @@ def test_models_are_kept_only_when_asked(made, recipes):
         patch.setattr(page, "RECIPES", recipes)
         opened(result.out, recipes).study("DBN", "patches")
         assert file.stat().st_mtime_ns == before
-        opened(result.out, recipes, resume=False).study("DBN", "patches")
+        with pytest.raises(ValueError, match="holds a finished model"):
+            opened(result.out, recipes, resume=False).study("DBN", "patches")
+        assert file.stat().st_mtime_ns == before
+        opened(result.out, recipes, resume=False, overwrite=True).study("DBN", "patches")
     assert file.stat().st_mtime_ns > before

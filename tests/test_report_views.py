@@ -2,7 +2,9 @@
 
 import csv
 import json
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from dbnvis.convnet import ConvNet
 from dbnvis.datasets import Dataset
 from dbnvis.evaluate.scores import Responses
 from dbnvis.report import Study, attributions, explain, views
+from dbnvis.results import model_hash
 
 SIDE = 16
 
@@ -222,14 +225,26 @@ def refused(capsys, *args):
 def test_the_command_explains_test_images_and_files(capsys, saved, tmp_path):
     out = tmp_path / "out"
     args = ["--model", str(saved), "--out", str(out), "--device", "cpu"]
+    label = f"{tmp_path.name}-{model_hash(checkpoint.load(saved, xp=np).model)[:8]}"
+
+    def explained():
+        """The sheet that the command has written, and its settings."""
+        path = Path(capsys.readouterr().out.split()[0])
+        assert path.parent == out / "digits" / "sheets"
+        return path.stem, json.loads(path.with_suffix(".json").read_text())["settings"]
+
+    assert main(["explain", "test:3", *args]) == 0
+    assert explained()[0] == f"explain_test3_{label}"
     assert main(["explain", "test:3", *args, "--unit", "conv2:0", "dense1:2"]) == 0
-    assert capsys.readouterr().out.split()[0] == str(out / "digits" / "sheets" / "explain_test3.png")
+    assert re.fullmatch(rf"explain_test3_{label}_[0-9a-f]{{6}}", explained()[0])
     assert main(["explain", "test:4", *args, "--patch", "3", "--stride", "2"]) == 0
-    settings = json.loads((out / "digits" / "sheets" / "explain_test4.json").read_text())["settings"]
+    name, settings = explained()
+    assert re.fullmatch(rf"explain_test4_{label}_[0-9a-f]{{6}}", name)
     assert settings["occlusion"] == {"patch": 3, "stride": 2, "fill": 0.0}
     Image.new("RGBA", (40, 30), (0, 0, 0, 0)).save(tmp_path / "my drawing.png")
     assert main(["explain", str(tmp_path / "my drawing.png"), "--invert", *args]) == 0
-    settings = json.loads((out / "digits" / "sheets" / "explain_my_drawing.json").read_text())["settings"]
+    name, settings = explained()
+    assert re.fullmatch(rf"explain_my_drawing-[0-9a-f]{{6}}_{label}", name)
     assert settings["image"] == [
         "my drawing.png, 40 x 30, mode RGBA",
         "on white",
@@ -239,7 +254,7 @@ def test_the_command_explains_test_images_and_files(capsys, saved, tmp_path):
         "centred on the median of its border",
         "almost blank: pixels from 0 to 0 of 1",
     ]
-    with np.load(out / "digits" / "sheets" / "explain_my_drawing.npz") as archive:
+    with np.load(out / "digits" / "sheets" / f"{name}.npz") as archive:
         np.testing.assert_array_equal(archive["image"], 0)  # white paper, inverted
 
 
@@ -257,6 +272,18 @@ def test_the_command_hints_at_small_drawings_and_centres_them(capsys, saved, tmp
     assert "warning" not in capsys.readouterr().err
     settings = json.loads(sheet.read_text())["settings"]
     assert settings["image"][-1] == "cropped and centred as MNIST's digits are"
+
+
+def test_pictures_of_one_name_get_sheets_of_their_own(capsys, saved, tmp_path):
+    """Two files x.png in two folders, one of a name that is too long, and the same picture again."""
+    names = []
+    for folder, stem, shade in (("a", "x", 10), ("b", "x", 200), ("c", 240 * "y", 90), ("a", "x", 10)):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        Image.fromarray(np.eye(16, dtype=np.uint8) * shade).save(tmp_path / folder / f"{stem}.png")
+        args = ["--model", str(saved), "--out", str(tmp_path / "out"), "--device", "cpu"]
+        assert main(["explain", str(tmp_path / folder / f"{stem}.png"), *args]) == 0
+        names.append(Path(capsys.readouterr().out.split()[0]).name)
+    assert len(set(names)) == 3 and names[0] == names[3]
 
 
 def test_the_command_refuses_what_it_cannot_show(capsys, saved, tmp_path):

@@ -6,6 +6,8 @@ import json
 import os
 import platform
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import matplotlib
@@ -14,13 +16,17 @@ import pretend
 import pytest
 
 import dbnvis
-from dbnvis import DBN
+from dbnvis import DBN, files
 from dbnvis.backend import compiled, move
 from dbnvis.environment import computed_with, differences
-from dbnvis.files import replacing
-from dbnvis.results import array_hash, model_hash, save_artefact, versions
+from dbnvis.files import alone, replacing
+from dbnvis.results import array_hash, is_whole, listed, model_hash, save_artefact, versions
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
+
+
+def sha256(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def names(folder):
@@ -97,6 +103,97 @@ def test_two_writers_do_not_meet(tmp_path):
         second.write_text("second")
     assert path.read_text() == "first"
     assert names(tmp_path) == ["a.txt"]
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664), (0o027, 0o640)])
+def test_permissions_are_those_that_the_umask_leaves(tmp_path, umask, mode):
+    before = os.umask(umask)
+    try:
+        save_artefact(tmp_path / "f.png", write_text("p"), manifest={}, arrays={"x": np.ones(2)})
+    finally:
+        os.umask(before)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {mode}
+
+
+def test_a_file_that_is_replaced_keeps_its_permissions(tmp_path):
+    (tmp_path / "a.txt").write_text("old")
+    (tmp_path / "a.txt").chmod(0o640)
+    with replacing(tmp_path / "a.txt") as temporary:
+        temporary.write_text("new")
+    assert stat.S_IMODE((tmp_path / "a.txt").stat().st_mode) == 0o640
+
+
+# --- what killed processes leave behind
+
+
+def killed(code, *args):
+    """Run Python `code` until it says a line, kill it as the system does, and return the line."""
+    with subprocess.Popen([sys.executable, "-c", code, *map(str, args)], stdout=subprocess.PIPE, text=True) as process:
+        said = process.stdout.readline()
+        process.kill()
+    return said
+
+
+WRITES = """import sys, time; from dbnvis.files import replacing
+with replacing(sys.argv[1]) as temporary:
+    temporary.write_text("half"); print(temporary.name, flush=True); time.sleep(60)"""
+
+
+def test_what_a_killed_process_left_is_swept_when_the_folder_is_next_written_and_never_listed(tmp_path):
+    left = killed(WRITES, tmp_path / "a.png").strip()
+    assert names(tmp_path) == [left] and listed(tmp_path, "*.png") == []
+    save_artefact(tmp_path / "b.png", write_text("p"), manifest={})
+    assert names(tmp_path) == ["b.json", "b.png"]
+
+
+def test_temporary_files_of_living_processes_and_of_other_machines_are_left_alone(tmp_path, monkeypatch):
+    user = tmp_path / ".hidden.png"
+    user.write_text("the user's")
+    os.utime(user, (0, 0))
+    with replacing(tmp_path / "a.txt") as own, monkeypatch.context() as elsewhere:
+        elsewhere.setattr(files.platform, "node", lambda: "elsewhere")
+        elsewhere.setattr(files.os, "getpid", lambda: 2**22 + 1)  # no process here has this number
+        with replacing(tmp_path / "b.txt") as other:
+            elsewhere.undo()
+            with replacing(tmp_path / "c.txt"):
+                assert own.exists() and other.exists()
+            os.utime(other, (0, 0))  # long ago
+            with replacing(tmp_path / "c.txt"):
+                assert own.exists() and not other.exists()
+            other.write_text("b")
+    assert names(tmp_path) == [".hidden.png", "a.txt", "b.txt", "c.txt"]
+
+
+HOLDS = """import sys, time; from dbnvis.files import alone
+with alone(sys.argv[1]):
+    print("at work", flush=True); time.sleep(60)"""
+
+
+def test_a_file_in_the_making_is_refused_to_others_until_its_process_ends_however_it_does(tmp_path):
+    command = [sys.executable, "-c", HOLDS, str(tmp_path / "new" / "m.npz")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        process.stdout.readline()
+        for _ in range(2):  # that it was asked for changes nothing
+            said = rf"pid {process.pid}, since \d{{4}}-.*is at work on .*m\.npz; wait"
+            with pytest.raises(OSError, match=said), alone(tmp_path / "new" / "m.npz"):
+                pytest.fail("two at once")
+        with alone(tmp_path / "new" / "other.npz"):
+            pass
+        assert listed(tmp_path / "new", "*") == []
+        process.kill()
+        process.wait()
+    with alone(tmp_path / "new" / "m.npz"), alone(tmp_path / "new" / "m.npz"):  # and within itself
+        assert names(tmp_path / "new") == [".m.npz.lock"]
+    assert names(tmp_path / "new") == []
+
+
+def test_a_lock_is_gone_after_an_error_and_a_folder_that_cannot_be_written_is_said(tmp_path):
+    with pytest.raises(KeyError), alone(tmp_path / "m.npz"):
+        raise KeyError
+    assert names(tmp_path) == []
+    (tmp_path / "file").write_text("precious")
+    with pytest.raises(OSError, match=r"cannot write to .*file: "), alone(tmp_path / "file" / "m.npz"):
+        pytest.fail("the block must not run")
 
 
 # --- hashes and versions
@@ -185,6 +282,7 @@ def test_an_artefact_has_its_manifest_and_its_arrays_beside_it(tmp_path):
     assert written[0].read_text() == "picture"
     saved = json.loads((tmp_path / "out" / "f.json").read_text())
     assert saved.pop("arrays_sha256") == array_hash(*arrays.values())
+    assert saved.pop("files_sha256") == {name: sha256(tmp_path / "out" / name) for name in ("f.png", "f.npz")}
     assert saved == {"dataset": "tiny", "seed": 3, "settings": {"k": 2, "out": "x/y"}}
     with np.load(tmp_path / "out" / "f.npz", allow_pickle=False) as archive:
         assert sorted(archive.files) == ["a.images", "b"]
@@ -195,7 +293,10 @@ def test_an_artefact_has_its_manifest_and_its_arrays_beside_it(tmp_path):
 def test_an_artefact_without_arrays_has_none(tmp_path):
     written = save_artefact(tmp_path / "t.csv", write_text("1,2"), manifest={"seed": 0})
     assert sorted(p.name for p in written) == names(tmp_path) == ["t.csv", "t.json"]
-    assert json.loads((tmp_path / "t.json").read_text()) == {"seed": 0}
+    assert json.loads((tmp_path / "t.json").read_text()) == {
+        "seed": 0,
+        "files_sha256": {"t.csv": hashlib.sha256(b"1,2").hexdigest()},
+    }
 
 
 @pytest.mark.parametrize("broken", ["write", "arrays", "manifest"])
@@ -215,7 +316,7 @@ def test_an_artefact_that_breaks_off_leaves_what_stood_there_before(tmp_path, mo
         monkeypatch.setattr(json, "dumps", fail)
     write = fail if broken == "write" else write_text("new")
     with pytest.raises(type(error)):
-        save_artefact(path, write, manifest={"seed": 1}, arrays={"x": np.ones(3)})
+        save_artefact(path, write, manifest={"seed": 1}, arrays={"x": np.ones(3)}, overwrite=True)
     assert {name: (tmp_path / name).read_bytes() for name in names(tmp_path)} == before
 
 
@@ -231,3 +332,123 @@ def test_nothing_is_written_to_the_working_directory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path / "here")
     save_artefact(tmp_path / "f.png", write_text("p"), manifest={}, arrays={"x": np.ones(2)})
     assert os.listdir() == []
+
+
+# --- sets of files, and those of others
+
+
+def interrupted(monkeypatch, path, at, **changes):
+    """Save an artefact of which `at` files are put in place before the process is stopped."""
+    replace, done = Path.replace, []
+
+    def stop(self, target):
+        if len(done) == at:
+            raise KeyboardInterrupt
+        done.append(target)
+        return replace(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", stop)
+        with pytest.raises(KeyboardInterrupt):
+            save_artefact(path, write_text("new"), manifest={"seed": 1}, arrays={"x": np.ones(3)}, **changes)
+
+
+@pytest.mark.parametrize("at", [0, 1, 2])
+@pytest.mark.parametrize("existed", [True, False])
+def test_a_torn_set_is_known_and_made_again_without_asking(tmp_path, monkeypatch, at, existed):
+    path = tmp_path / "f.png"
+    if existed:
+        save_artefact(path, write_text("old"), manifest={"seed": 0}, arrays={"x": np.zeros(3)})
+        assert is_whole(path)
+    interrupted(monkeypatch, path, at, overwrite=True)
+    assert is_whole(path) == (existed and at == 0)
+    assert not [name for name in names(tmp_path) if name.startswith(".")]
+    again = {"overwrite": True} if existed and at == 0 else {}
+    save_artefact(path, write_text("new"), manifest={"seed": 1}, arrays={"x": np.ones(3)}, **again)
+    assert is_whole(path)
+
+
+TEARS = """import sys; from pathlib import Path; import numpy as np; from dbnvis.results import save_artefact
+replace, at = Path.replace, []
+def stop(self, target):
+    if len(at) == int(sys.argv[2]): import time; print("now", flush=True); time.sleep(60)
+    at.append(target); return replace(self, target)
+Path.replace = stop
+write = lambda path: path.write_text("new") and None
+save_artefact(Path(sys.argv[1]), write, manifest={"seed": 0}, arrays={"x": np.ones(3)})"""
+
+
+def test_a_process_killed_between_two_renames_leaves_a_set_that_is_known_as_torn(tmp_path):
+    path = tmp_path / "f.png"
+    save_artefact(path, write_text("old"), manifest={"seed": 0}, arrays={"x": np.zeros(3)})
+    killed(TEARS, path, 1)
+    assert path.read_text() == "new" and not is_whole(path)
+    save_artefact(path, write_text("new"), manifest={"seed": 0}, arrays={"x": np.ones(3)})
+    assert is_whole(path) and names(tmp_path) == ["f.json", "f.npz", "f.png"]
+
+
+@pytest.mark.parametrize("name", ["f.png", "f.npz", "f.json"])
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(path.read_bytes()[:-1])])
+def test_a_set_with_a_file_missing_or_changed_is_not_whole(tmp_path, name, damage):
+    save_artefact(tmp_path / "f.png", write_text("p"), manifest={"seed": 0}, arrays={"x": np.ones(2)})
+    damage(tmp_path / name)
+    if (tmp_path / "f.json").exists() and name == "f.json":
+        (tmp_path / name).write_text((tmp_path / name).read_text()[:-3])
+    assert not is_whole(tmp_path / "f.png")
+
+
+MANIFEST = {
+    "artefact": "f.png",
+    "dataset": "digits",
+    "model": "a",
+    "seed": 0,
+    "model_sha256": "ab",
+    "data_sha256": "cd",
+    "settings": {"pictures": {"starts": 9, "k": None}},
+    "seconds": 3.5,
+    "versions": {"numpy": "1"},
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"seed": 1}, "its seed is 0, this one's is 1"),
+        ({"model_sha256": "ac"}, "model_sha256"),
+        ({"data_sha256": "ce"}, "data_sha256"),
+        ({"dataset": "mnist"}, "dataset"),
+        ({"settings": {"pictures": {"starts": 3, "k": None}}}, r"its settings\.pictures\.starts is 9"),
+        ({"settings": {"pictures": {"starts": 9, "k": 5}}}, r"settings\.pictures\.k is None"),
+    ],
+)
+def test_an_artefact_of_another_identity_is_replaced_only_when_asked(tmp_path, change, named):
+    path = tmp_path / "f.png"
+    save_artefact(path, write_text("old"), manifest=MANIFEST, arrays={"x": np.zeros(3)})
+    before = {name: (tmp_path / name).read_bytes() for name in names(tmp_path)}
+    with pytest.raises(ValueError, match=rf"f\.png is another one: .*{named}.*--overwrite.*--out"):
+        save_artefact(path, write_text("new"), manifest={**MANIFEST, **change}, arrays={"x": np.ones(3)})
+    assert {name: (tmp_path / name).read_bytes() for name in names(tmp_path)} == before
+    (tmp_path / "f.npz").unlink()  # as in a checkout, where arrays are not kept
+    with pytest.raises(ValueError, match="is another one"):
+        save_artefact(path, write_text("new"), manifest={**MANIFEST, **change}, arrays={"x": np.ones(3)})
+    save_artefact(path, write_text("new"), manifest={**MANIFEST, **change}, arrays={"x": np.ones(3)}, overwrite=True)
+    assert path.read_text() == "new" and is_whole(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{}, {"seconds": 1.0}, {"versions": {}}, {"model": "b"}, {"data_sha256": None}, {"settings": {"more": 1}}],
+)
+def test_an_artefact_of_the_same_identity_is_made_again(tmp_path, change):
+    save_artefact(tmp_path / "f.png", write_text("old"), manifest=MANIFEST)
+    save_artefact(tmp_path / "f.png", write_text("new"), manifest={**MANIFEST, **change})
+    assert (tmp_path / "f.png").read_text() == "new"
+
+
+@pytest.mark.parametrize("manifest", ["[1, 2]", "{", '{"files_sha256": 3}', '{"files_sha256": {"../x": "y"}}', "{}"])
+def test_a_manifest_that_says_nothing_neither_vouches_nor_forbids(tmp_path, manifest):
+    (tmp_path / "f.png").write_text("p")
+    (tmp_path / "f.json").write_text(manifest)
+    assert not is_whole(tmp_path / "f.png")
+    save_artefact(tmp_path / "f.png", write_text("new"), manifest=MANIFEST)
+    assert is_whole(tmp_path / "f.png")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import tyro
@@ -12,6 +12,8 @@ import tyro
 from ..console import Bars
 from ..datasets.pictures import read_picture
 from ..report.explain import OCCLUSION, explain, read_test_image
+from ..report.study import shortened
+from ..results import array_hash
 from ..visualize import Unit
 from .options import ModelOptions, load_study
 
@@ -48,9 +50,11 @@ class Explain(ModelOptions):
         else:
             shape, within = study.model.input_shape, study.model.input_range
             image, steps = read_picture(self.image, shape, within, invert=self.invert, center=self.center)
-            name = re.sub(r"[^\w.-]", "_", Path(self.image).stem)
+            name = f"{shortened(Path(self.image).stem)}-{array_hash(image)[:6]}"
         study.out = self.out / study.dataset / "sheets"
+        settings = {"unit": self.unit, **asdict(occlusion)}
+        name = study.sheet_name(f"explain_{name}", settings if settings != {"unit": (), **asdict(OCCLUSION)} else None)
         with closing(Bars()) as bars:
             bars.start(f"explaining {self.image} to {self.model}")
-            explain(study, image, steps, f"explain_{name}", [Unit.parse(unit) for unit in self.unit], occlusion)
+            explain(study, image, steps, name, [Unit.parse(unit) for unit in self.unit], occlusion)
         print(*study.written, sep="\n")

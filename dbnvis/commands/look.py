@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import partial
 from typing import Annotated, Any
 
@@ -12,6 +12,7 @@ from .. import report
 from ..console import parse_indices, progress, say
 from ..datasets import advice
 from ..report import diagnosis, evidence_samples, figures
+from ..report.study import shortened
 from ..visualize import METHODS as LIBRARY
 from ..visualize import VISUALIZERS, EvidenceSampling, Unit, as_units
 from .options import ModelOptions, load_study
@@ -76,7 +77,9 @@ class Visualize(SheetOptions):
             units = [Unit(layer, i) for i in beyond[:1] or indices]
         as_units(study.model, units)
         _needs(study, self.settings)
-        name = f"{self.method}_{layer}_{self.units or 'first'}"
+        what = f"{self.method}_{layer}_{shortened(self.units or 'first')}"
+        default = METHODS[self.method] if self.method in METHODS else type(self.settings)()
+        name = study.sheet_name(what, asdict(self.settings) if self.settings != default else None)
         if isinstance(self.settings, Evidence):
             settings = self.settings.given(evidence_samples.prior_of(study))
             evidence_samples.sheet(study, settings, {layer: units}, f"units of {layer}", name)
@@ -102,7 +105,7 @@ class Compare(SheetOptions):
         unit = Unit.parse(self.unit) if self.unit else _default_unit(study.model)
         as_units(study.model, [unit])
         say(f"comparing {unit} of {self.model} by every method")
-        figures.compare(study, unit)
+        figures.compare(study, unit, study.sheet_name)
         if study.images is None:
             say(f"no {study.dataset} at hand: methods that need training images were left out (dbnvis data)")
         print(*study.written, sep="\n")

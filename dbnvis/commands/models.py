@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +16,8 @@ from ..datasets import Dataset
 from ..report.convnets import percent_wrong, train_convnet
 from ..report.health import training_curves, training_health
 from ..report.likelihood import Estimation, likelihood, save_likelihood
-from ..report.session import HIDDEN
+from ..report.runs import HIDDEN
+from ..report.study import model_name, sheet_name
 from ..train import CDConfig, DenoisingConfig
 from ..train.backprop import ConvNetConfig
 from .options import ModelOptions, Options, load_study, train
@@ -73,7 +74,8 @@ class Train(Options):
             raise ValueError("--hidden and --examples are for trainings layer by layer; leave them out for a convnet")
         with closing(bars):
             bars.start(f"training a convnet on {data.name}")
-            model = train_convnet(data, config, folder=folder, seed=self.seed, xp=xp, resume=self.resume, on_epoch=bars)
+            kept: dict[str, Any] = {"folder": folder, "resume": self.resume, "overwrite": self.overwrite}
+            model = train_convnet(data, config, seed=self.seed, xp=xp, on_epoch=bars, **kept)
         return model, f"test error {percent_wrong(model, data, xp=xp):.2f} %"
 
 
@@ -97,9 +99,12 @@ class Evaluate(ModelOptions):
         rows = likelihood(saved.model, data, self.how, layers=layers, seed=self.seed, progress=progress)
         for row in rows:
             print(*(f"{name:26} {value}" for name, value in row.items()), "", sep="\n")
-        sha = results.model_hash(saved.model)
+        sha, name = results.model_hash(saved.model), model_name(self.model)
         facts = {"model": self.model, "model_sha256": sha, "seed": self.seed, "layers": layers or "all"}
         facts |= {"images": other, "training_data_sha256": saved.info.get("data_sha256")} if other else {}
-        table = self.out / data.name / "tables" / f"evaluation_{sha[:8]}.csv"
-        versions = results.versions(saved.model.xp.__name__)
-        print(*save_likelihood(table, rows, data, self.how, **facts, versions=versions), sep="\n")
+        asked = {**asdict(self.how), "layers": self.layers}
+        settings = asked if asked != {**asdict(Estimation()), "layers": ()} else None
+        file = f"{sheet_name('evaluation', f'{name}-{sha[:8]}', self.seed, settings)}.csv"
+        facts["versions"] = results.versions(saved.model.xp.__name__)
+        table = self.out / data.name / "tables" / file
+        print(*save_likelihood(table, rows, data, self.how, self.overwrite, **facts), sep="\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -16,7 +16,7 @@ from ..console import EpochBars, progress, say
 from ..datasets import Dataset
 from ..memory import check_memory
 from ..report.page import Page, open_page
-from ..report.session import TRAINING, Config
+from ..report.runs import TRAINING, Config
 from ..train import EpochStats
 
 EXAMPLES = 2_500_000  # deformed digits, as many as Erhan et al. (2009) trained on
@@ -32,8 +32,10 @@ class Options:
     """mnist, fashion-mnist, digits, patches, crops; auto: mnist where it is found or can be fetched, else digits."""
     data_dir: Path | None = None
     """The folder that holds the data set; if absent, $DBNVIS_DATA, or else data/ and the user's cache."""
-    out: Path = Path("results")
+    out: Path = Path("runs")
     """Folder of what is written; each data set gets a folder in it."""
+    overwrite: bool = False
+    """Replace what is there of other settings, another seed, model or data; without --resume, a finished model, too."""
     device: Literal["auto", "cpu", "gpu"] = "auto"
     """Where to compute; auto takes the GPU where one answers."""
     seed: int = 0
@@ -102,6 +104,7 @@ def train(
             seed=options.seed,
             xp=device_module(options.device),
             resume=resume,
+            overwrite=options.overwrite,
             examples=examples,
             on_epoch=bars,
         )
@@ -129,7 +132,7 @@ def load_study(options: Options, model: str, data: Dataset | None = None) -> tup
     )
     if data is None and study.data is not None:
         say(f"data: {study.data.source}")
-    return study, history
+    return replace(study, overwrite=options.overwrite), history
 
 
 @dataclass(frozen=True)
@@ -165,4 +168,5 @@ def paper_page(options: Options, examples: int, *, resume: bool) -> Iterator[Pag
             on_epoch=bars,
             progress=progress,
             resume=resume,
+            overwrite=options.overwrite,
         )

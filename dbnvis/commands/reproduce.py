@@ -11,7 +11,7 @@ from ..console import say
 from ..report import figures
 from ..report.health import training_health
 from ..report.reproduction import stages
-from ..report.session import HIDDEN
+from ..report.runs import HIDDEN
 from ..train import CDConfig
 from .options import EXAMPLES, Options, load_study, paper_page, train
 
@@ -85,7 +85,11 @@ class Reproduce(Options):
         """The page of a paper, stage by stage."""
         with paper_page(self, self.examples, resume=self.resume) as page:
             clock.done(f"data: {page.digits.name}, {page.patches.name}")
-            for stage in stages(page):
+            steps = stages(page)
+            if not self.overwrite:
+                for stage in steps:
+                    stage.check(page)
+            for stage in steps:
                 try:
                     if self.resume and stage.done(page):
                         clock.done(f"{stage.name} (kept)")

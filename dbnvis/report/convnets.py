@@ -16,7 +16,8 @@ from ..datasets import Dataset
 from ..evaluate.scores import Responses
 from ..train import TrainingDiverged
 from ..train.backprop import BackpropState, BackpropStats, ConvNetConfig, measure, train_backprop
-from .session import MODEL, QUANTILES, TRAINING
+from .runs import MODEL, TRAINING, Run
+from .session import QUANTILES
 
 
 def train_convnet(
@@ -27,6 +28,7 @@ def train_convnet(
     seed: int,
     xp: Any,
     resume: bool = False,
+    overwrite: bool = False,
     on_epoch: Callable[[BackpropStats, ConvNetConfig], None] = lambda stats, config: None,
 ) -> Path:
     """Train the default `ConvNet` on the labels of `dataset`, saving after every epoch; the finished model's path.
@@ -43,6 +45,8 @@ def train_convnet(
     resume : bool
         Go on from `training.npz`, or keep `model.npz` if it is finished. The result has the same bits as an
         uninterrupted run's.
+    overwrite : bool
+        Replace a finished model or an unfinished training; with `resume`, only those of another run.
     on_epoch : callable
         Told after every epoch, once it is saved. The held-out numbers are those of the test images, by which
         nothing is chosen.
@@ -51,45 +55,43 @@ def train_convnet(
     ------
     ValueError
         If the images have no labels, or all one, or too few pixels, the run to resume had other settings or other
-        data, or an unfinished one would be overwritten.
+        data, or a finished model or an unfinished training would be replaced.
+    BlockingIOError
+        If another process trains in this folder.
     TrainingDiverged
         With the last good checkpoint's path.
     """
     n_classes = dataset.n_classes
-    part, final = folder / TRAINING, folder / MODEL
-    model_rng, train_rng = (make_rng(xp, seed, purpose) for purpose in (1, 2))
     facts = {"dataset": dataset.name, "data_sha256": dataset.sha256}
-    if part.exists() and not resume:
-        raise ValueError(f"{part} holds an unfinished training: add --resume to go on, or delete it to start over")
-    path = next((path for path in (part, final) if resume and path.exists()), None)
-    if path is not None:
-        saved = checkpoint.load(path, xp=xp, resume=True)
-        _same_run(path, saved, asdict(config), seed, facts)
-        if path == final:
-            return final
-    else:
-        model = _new(dataset, n_classes, model_rng)
-        saved = checkpoint.Checkpoint(model, asdict(config), seed, {"epoch": 0, "tuning": []})
-    model, state = saved.model, BackpropState(saved.info["epoch"], saved.arrays)
-    history = [BackpropStats(**stats) for stats in saved.info["tuning"]]
-    (images, labels), test = (_moved(dataset, name, xp) for name in ("train", "test"))
+    asked = {"model": ConvNet.__name__, **asdict(config), "seed": seed, **facts}
+    run = Run(folder / MODEL, folder / TRAINING, asked, resume, overwrite)
+    model_rng, train_rng = (make_rng(xp, seed, purpose) for purpose in (1, 2))
+    with run.opened(xp=xp) as saved:
+        if saved is not None and run.finished:
+            return run.final
+        if saved is None:
+            model = _new(dataset, n_classes, model_rng)
+            saved = checkpoint.Checkpoint(model, asdict(config), seed, {"epoch": 0, "tuning": []})
+        model, state = saved.model, BackpropState(saved.info["epoch"], saved.arrays)
+        history = [BackpropStats(**stats) for stats in saved.info["tuning"]]
+        (images, labels), test = (_moved(dataset, name, xp) for name in ("train", "test"))
 
-    def save(path: Path, arrays: dict[str, Array]) -> None:
-        info = {**facts, "epoch": state.epoch, "tuning": [asdict(stats) for stats in history]}
-        checkpoint.save(path, model, config=asdict(config), seed=seed, info=info, arrays=arrays)
+        def save(path: Path, arrays: dict[str, Array]) -> None:
+            info = {**facts, "epoch": state.epoch, "tuning": [asdict(stats) for stats in history]}
+            checkpoint.save(path, model, config=asdict(config), seed=seed, info=info, arrays=arrays)
 
-    try:
-        with np.errstate(over="ignore", invalid="ignore"):  # TrainingDiverged says it better
-            for stats in train_backprop(model, images, labels, config, rng=train_rng, held_out=test, state=state):
-                history.append(stats)
-                save(part, state.arrays)
-                on_epoch(stats, config)
-    except TrainingDiverged as error:
-        kept = f"the last good checkpoint is {part}" if part.exists() else "nothing was saved before it"
-        raise TrainingDiverged(f"{error}; {kept}") from None
-    save(final, Responses.of(model, test[0], QUANTILES).by_layer)
-    part.unlink(missing_ok=True)
-    return final
+        try:
+            with np.errstate(over="ignore", invalid="ignore"):  # TrainingDiverged says it better
+                for stats in train_backprop(model, images, labels, config, rng=train_rng, held_out=test, state=state):
+                    history.append(stats)
+                    save(run.part, state.arrays)
+                    on_epoch(stats, config)
+        except TrainingDiverged as error:
+            kept = f"the last good checkpoint is {run.part}" if run.part.exists() else "nothing was saved before it"
+            raise TrainingDiverged(f"{error}; {kept}") from None
+        save(run.final, Responses.of(model, test[0], QUANTILES).by_layer)
+        run.part.unlink(missing_ok=True)
+        return run.final
 
 
 def _new(dataset: Dataset, n_classes: int, rng: Any) -> ConvNet:
@@ -112,14 +114,3 @@ def percent_wrong(path: Path, dataset: Dataset, *, xp: Any) -> float:
 def _moved(dataset: Dataset, part: str, xp: Any) -> tuple[Array, Array]:
     images, labels = (getattr(dataset, f"{part}_{what}") for what in ("images", "labels"))
     return move(images, xp), move(labels, xp)
-
-
-def _same_run(path: Path, saved: checkpoint.Checkpoint, settings: dict[str, Any], seed: int, facts: dict) -> None:
-    asked = {"model": ConvNet.__name__, **settings, "seed": seed, **facts}
-    found = {**saved.config, "model": type(saved.model).__name__, "seed": saved.seed, **saved.info}
-    for name, value in asked.items():
-        if found.get(name) != value:
-            raise ValueError(
-                f"cannot resume {path}: its {name} is {found.get(name)}, this run's is {value}; "
-                "give the same options, or leave --resume out to start over"
-            )

@@ -22,6 +22,7 @@ from ..datasets import Dataset
 from ..plot import Panel
 from ..train import ConvCDConfig, EpochStats, train_conv_dbn
 from ..visualize import ClampedGibbs, FilterCombination, Unit
+from .runs import Run
 
 SAMPLED, CHAINS = 8, 5  # units whose single chains are drawn, and how many of each
 COLUMNS, TILE = 10, 0.36
@@ -128,32 +129,37 @@ def open_model(
     seed: int,
     xp: Any,
     on_epoch: Callable[[EpochStats, ConvCDConfig], None],
+    overwrite: bool = False,
 ) -> ConvDBN:
     """The machine kept at `path`; it is trained and kept there if there is none.
 
     Raises
     ------
     ValueError
-        If what is kept is of other data, another recipe or another seed.
+        If what is kept is of other data, another recipe or another seed, and not to be replaced (`overwrite`).
+    BlockingIOError
+        If another process trains this machine.
     """
     settings = json.loads(json.dumps({**asdict(recipe), "data_sha256": data.sha256}))  # as a checkpoint keeps them
     del settings["canvas"]  # of the figure
-    if path.exists():
-        kept = checkpoint.load(path, xp=xp)
-        if (settings, seed) != (kept.config, kept.seed):
-            raise ValueError(f"{path} is of other data, settings or seed; delete it, or give another folder (--out)")
-        return kept.model
-    rng = make_rng(xp, seed)
-    model, begun = recipe.build(data.input_shape, rng), time.perf_counter()
-    images, held_out = move(data.train_images[: recipe.examples], xp), move(data.test_images[:500], xp)
-    for stats in train_conv_dbn(model, images, recipe.configs, rng=rng, held_out=held_out):
-        on_epoch(stats, recipe.configs[model.depth(stats.layer) - 1])
-    info = {"dataset": data.name, "seconds": time.perf_counter() - begun}
-    checkpoint.save(path, model, config=settings, seed=seed, info=info)
-    return model
+    asked = {"model": ConvDBN.__name__, **settings, "seed": seed}
+    run = Run(path, path.with_suffix(".training.npz"), asked, resume=True, overwrite=overwrite)
+    with run.opened(xp=xp) as kept:
+        if kept is not None:
+            return kept.model
+        rng = make_rng(xp, seed)
+        model, begun = recipe.build(data.input_shape, rng), time.perf_counter()
+        images, held_out = move(data.train_images[: recipe.examples], xp), move(data.test_images[:500], xp)
+        for stats in train_conv_dbn(model, images, recipe.configs, rng=rng, held_out=held_out):
+            on_epoch(stats, recipe.configs[model.depth(stats.layer) - 1])
+        info = {"dataset": data.name, "seconds": time.perf_counter() - begun}
+        checkpoint.save(path, model, config=settings, seed=seed, info=info)
+        return model
 
 
-def figure(model: ConvDBN, data: Dataset, recipe: Recipe, out: Path, *, seed: int, xp: Any) -> list[Path]:
+def figure(
+    model: ConvDBN, data: Dataset, recipe: Recipe, out: Path, *, seed: int, xp: Any, overwrite: bool = False
+) -> list[Path]:
     """Draw the first layer's filters and what the second layer's groups show; return what was written."""
     rng, sha256 = make_rng(xp, seed, 1), results.model_hash(model)
     images = move(data.train_images[: recipe.examples], xp)
@@ -210,7 +216,9 @@ def figure(model: ConvDBN, data: Dataset, recipe: Recipe, out: Path, *, seed: in
         "settings": {"h2.combination": parts.settings, "h2.samples": samples.settings},
         "versions": results.versions(xp.__name__),
     }
-    return results.save_artefact(path, lambda file: plot.save(drawn, file), manifest=manifest, arrays=arrays)
+    return results.save_artefact(
+        path, lambda file: plot.save(drawn, file), manifest=manifest, arrays=arrays, overwrite=overwrite
+    )
 
 
 def middle(model: ConvDBN, layer: str) -> tuple[int, int]:

@@ -42,6 +42,8 @@ class Lesson:
         Array library of the device.
     images, tests : int
         How many training and test images are used, from the first.
+    overwrite : bool
+        Replace figures of other settings, seed or data.
     """
 
     data: Dataset
@@ -50,6 +52,7 @@ class Lesson:
     xp: Any
     images: int = 4000
     tests: int = 2000
+    overwrite: bool = False
     written: list[Path] = field(default_factory=list)
     _started: float = field(default_factory=time.perf_counter)
 
@@ -99,7 +102,7 @@ class Lesson:
             (self.out / f"{name}_table.csv", lambda path: results.write_csv(path, rows), None),
         ):
             manifest = {"artefact": path.name, **common}
-            self.written += results.save_artefact(path, write, manifest=manifest, arrays=held)
+            self.written += results.save_artefact(path, write, manifest=manifest, arrays=held, overwrite=self.overwrite)
         self._started = time.perf_counter()
 
 

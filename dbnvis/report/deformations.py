@@ -15,7 +15,9 @@ along both axes, to first order, and most are shifted by a pixel, too. Which, is
 (Loosli, Canu & Bottou 2007); the fields are rebuilt, sigma {sigma:g} and alpha {alpha:g} (Simard et al. 2003)."""
 
 
-def deformations(data: Dataset, path: Path, classes: tuple[int, ...] = (2, 4, 5, 8)) -> list[Path]:
+def deformations(
+    data: Dataset, path: Path, classes: tuple[int, ...] = (2, 4, 5, 8), *, overwrite: bool = False
+) -> list[Path]:
     """Draw the first digit of each of `classes` and 35 of its deformations; return what was written.
 
     Raises
@@ -38,4 +40,6 @@ def deformations(data: Dataset, path: Path, classes: tuple[int, ...] = (2, 4, 5,
     figure = plot.sheet(panels, heading=f"{data.name}, deformed without end", legend=LEGEND.format(**fields))
     facts = {"indices": index.tolist(), "fields": {**fields, "seed": infinite.SEED}, "data_sha256": digits.sha256}
     manifest = {"artefact": path.name, "dataset": data.name, **facts, "versions": results.versions("numpy")}
-    return results.save_artefact(path, lambda p: plot.save(figure, p), manifest=manifest, arrays={"images": images})
+    return results.save_artefact(
+        path, lambda p: plot.save(figure, p), manifest=manifest, arrays={"images": images}, overwrite=overwrite
+    )

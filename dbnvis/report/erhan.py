@@ -127,7 +127,7 @@ def comparison(page: Page, name: str = "figure_4") -> None:
         ]
         figure = plot.sheet(
             panels,
-            heading=f"{study.dataset}: the same {n} units of the DBN's second layer by three methods"
+            heading=f"{study.subject}: the same {n} units of the DBN's second layer by three methods"
             f"{diagnosis.warning(found[0])}",
             legend=f"{_legend(study, subject)} {diagnosis.summary(found[0])} Starts from noise and p(on): in figure 3.",
             tile=tile,
@@ -148,7 +148,7 @@ def ingredients(page: Page, name: str = "lee_2008", units: int = 16, k: int = 10
     panel = Panel(tiles.reshape(-1, *tiles.shape[2:]), True, 1 + k, "", labels)
     figure = plot.sheet(
         [panel],
-        heading=f"{study.dataset}: second-layer units as combinations of first-layer filters (Lee et al. 2008)",
+        heading=f"{study.subject}: second-layer units as combinations of first-layer filters (Lee et al. 2008)",
         legend=f"A row is a unit: the sum of its {k} strongest filters, each times its weight, then these filters as "
         f"they are, the strongest first, the weight above. {_legend(study, 'patches')}",
         tile=0.42,

@@ -241,8 +241,8 @@ def fantasies(study: Study, n: int = 100, steps: int = 1000) -> None:
     study.save("fantasies", figure, {"tiles": tiles}, n=n, steps=steps)
 
 
-def compare(study: Study, unit: Unit) -> None:
-    """One unit by every method: pictures, what they rest on, scores and settings."""
+def compare(study: Study, unit: Unit, named: Callable[[str], str] = str) -> None:
+    """One unit by every method: pictures, what they rest on, scores and settings; `named` gives the file's name."""
     compared = [cls for cls in VISUALIZERS.values() if getattr(cls, "compared", True)]
     found, evidence = study.applicable(cls() for cls in compared), by_evidence(study, unit.layer)
     methods = [diagnosis.diagnosed(study, method) for method in [*found, *evidence]]
@@ -272,7 +272,7 @@ def compare(study: Study, unit: Unit) -> None:
         side_by_side=False,
     )
     at = f"_{unit.position}" if isinstance(unit.position, str) else "".join(f"_{p}" for p in unit.position or ())
-    study.save(f"compare_{unit.layer}_{unit.index}{at}", figure, shown, unit=str(unit))
+    study.save(named(f"compare_{unit.layer}_{unit.index}{at}"), figure, shown, unit=str(unit))
 
 
 def reproduction(

@@ -46,7 +46,15 @@ CURVES = {
 
 
 def training_curves(study: Study, history: Sequence[EpochStats]) -> None:
-    """Every epoch's statistics, one line per layer; those that were not measured are left out."""
+    """Every epoch's statistics, one line per layer; those that were not measured are left out.
+
+    Raises
+    ------
+    ValueError
+        If `history` is empty.
+    """
+    if not history:
+        raise ValueError(f"{study.name or 'the model'} keeps no statistics of its training, layer by layer, to draw")
     layers = list(dict.fromkeys(stats.layer for stats in history))
     epochs = {layer: [stats for stats in history if stats.layer == layer] for layer in layers}
     measured = {key: words for key, words in CURVES.items() if any(getattr(e, key) == getattr(e, key) for e in history)}

@@ -18,7 +18,8 @@ from ..settings import check_settings
 from ..tempering import base_rates
 from ..train import CDConfig, EpochStats
 from ..train.greedy import per_layer
-from .session import settings, train
+from .runs import planned, settings
+from .session import train
 from .study import Progress, silent
 
 SWEEPS = 1000  # of Gibbs sampling from training images, before reverse annealing starts
@@ -139,18 +140,29 @@ def _columns(up: AISEstimate, down: AISEstimate, scores: dict[str, float]) -> di
 
 
 def save_likelihood(
-    path: Path, rows: Sequence[dict[str, Any]], data: Dataset, how: Estimation, **manifest: Any
+    path: Path,
+    rows: Sequence[dict[str, Any]],
+    data: Dataset,
+    how: Estimation,
+    overwrite: bool = False,
+    **facts: Any,
 ) -> list[Path]:
     """Write `rows` as a table, with a manifest of the data and of how the likelihoods were estimated."""
-    manifest = {
+    manifest = _manifest(path, data, how, **facts)
+    return results.save_artefact(
+        path, lambda file: results.write_csv(file, rows), manifest=manifest, overwrite=overwrite
+    )
+
+
+def _manifest(path: Path, data: Dataset, how: Estimation, **facts: Any) -> dict[str, Any]:
+    return {
         "artefact": path.name,
         "unit": "nats; log p per image, mean over images",
         "dataset": data.name,
         "data_sha256": data.sha256,
-        **manifest,
+        **facts,
         "settings": {**asdict(how), "sweeps_before_reverse": SWEEPS, "seed_of_convention_fixed": FIXED_SEED},
     }
-    return results.save_artefact(path, lambda file: results.write_csv(file, rows), manifest=manifest)
 
 
 def compare_training(
@@ -162,6 +174,7 @@ def compare_training(
     seed: int,
     xp: Any,
     only: Sequence[str] = (),
+    overwrite: bool = False,
     on_epoch: Callable[[EpochStats, CDConfig], None] = lambda stats, config: None,
     progress: Progress = silent,
 ) -> list[Path]:
@@ -181,6 +194,8 @@ def compare_training(
         Array library of the device.
     only : sequence of str
         Recipes to train; no table is written then.
+    overwrite : bool
+        Replace models of other settings, seed or data, and a table of others.
     on_epoch, progress : callable
 
     Returns
@@ -197,18 +212,22 @@ def compare_training(
         if name not in recipes:
             raise ValueError(f"no recipe {name!r}; the recipes are {', '.join(recipes)}")
     configs = {name: per_layer(config, len(hidden)) for name, (hidden, config) in recipes.items()}
-    paths = {
-        name: train(
-            data,
-            *recipes[name],
-            folder=out / "models" / name.replace(" ", "-"),
-            seed=seed,
-            xp=xp,
-            resume=True,
-            on_epoch=on_epoch,
-        )
+    table = out / "tables" / "likelihood.csv"
+    facts = {"seed": seed, "recipes": {name: settings(hidden, config) for name, (hidden, config) in recipes.items()}}
+    runs: dict[str, dict[str, Any]] = {
+        name: {
+            "folder": out / "models" / name.replace(" ", "-"),
+            "seed": seed,
+            "resume": True,
+            "overwrite": overwrite,
+        }
         for name in only or recipes
     }
+    for name, run in runs.items():  # refuse now what would be refused after hours
+        planned(data, *recipes[name], **run)[0].kept(xp=xp)
+    if not (only or overwrite):
+        results.keep_others(table, _manifest(table, data, how, **facts))
+    paths = {name: train(data, *recipes[name], **run, xp=xp, on_epoch=on_epoch) for name, run in runs.items()}
     if only:
         return list(paths.values())
     rows = []
@@ -219,14 +238,6 @@ def compare_training(
         seconds = sum(epoch["seconds"] for epoch in saved.info["history"])
         sizes = "-".join(map(str, saved.model.sizes))
         epochs = ", ".join(str(config.epochs) for config in configs[name])
-        facts = {"model": sizes, "epochs": epochs, "seconds": round(seconds)}
-        rows.append({"training": name, **facts, **row})
-    return save_likelihood(
-        out / "tables" / "likelihood.csv",
-        rows,
-        data,
-        how,
-        seed=seed,
-        recipes={name: settings(hidden, config) for name, (hidden, config) in recipes.items()},
-        versions=results.versions(xp.__name__),
-    )
+        rows.append({"training": name, "model": sizes, "epochs": epochs, "seconds": round(seconds), **row})
+    versions = results.versions(xp.__name__)
+    return save_likelihood(table, rows, data, how, overwrite, **facts, versions=versions)

@@ -14,7 +14,7 @@ from ..datasets import Dataset
 from ..evaluate.scores import Responses
 from ..train import EpochStats
 from .album import Album
-from .study import Progress, Study, silent
+from .study import Progress, Study, model_name, silent
 
 #: What headings and manifests say of the images of a study.
 OTHER = "other data than the model was trained on"
@@ -178,6 +178,7 @@ def open_study(
         out=Path(out),
         seed=seed,
         images=None if dataset is None else move(dataset.train_images, xp),
+        name=model_name(model),
         provenance={
             "model_sha256": results.model_hash(saved.model),
             "data_sha256": dataset.sha256 if dataset else None,

@@ -9,7 +9,8 @@ Lee, Ekanadham, Ng (2008), "Sparse deep belief net model for visual area V2".
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from ..train import CDConfig, DenoisingConfig, EpochStats
 from ..visualize import UnitImages
 from .gabors import PATCHES_RECIPE
 from .opening import open_study
-from .session import HIDDEN, MODEL, train
+from .runs import HIDDEN, MODEL, planned
+from .session import train
 from .study import Progress, Study, silent
 
 #: The DBN from the next seed: the control where models are compared.
@@ -61,6 +63,8 @@ class Page:
     out : Path
         Folder of figures, captions and manifests.
     seed : int
+    overwrite : bool
+        Replace figures of other models, seeds, data or settings.
     """
 
     digits: Dataset
@@ -69,6 +73,7 @@ class Page:
     study: Callable[[str, str], Study]
     out: Path
     seed: int
+    overwrite: bool = False
     written: list[Path] = field(default_factory=list)
 
     def data(self, subject: str) -> Dataset:
@@ -101,7 +106,7 @@ class Page:
         arrays |= {f"{key}.scores": pictures.scores for key, (_, pictures) in shown.items()}
         path = self.out / f"{name}.png"
         self.written += results.save_artefact(
-            path, lambda file: plot.save(figure, file), manifest=manifest, arrays=arrays
+            path, lambda file: plot.save(figure, file), manifest=manifest, arrays=arrays, overwrite=self.overwrite
         )
         self.written += results.save_text(path.with_suffix(".md"), _caption(captioned or name, shown))
 
@@ -117,8 +122,12 @@ def open_page(
     on_epoch: Callable[[EpochStats, Any], None],
     progress: Progress = silent,
     resume: bool = True,
+    overwrite: bool = False,
 ) -> Page:
     """A page whose models are trained when a figure first asks for them, and kept in `out`/models.
+
+    Before the first training, all models that are there already are looked at: what would be refused after hours is
+    refused at once.
 
     Parameters
     ----------
@@ -131,29 +140,38 @@ def open_page(
         Array library of the device.
     on_epoch, progress : callable
     resume : bool
-        Keep the models that are there, and finish one that is not; otherwise train anew.
+        Keep the models that are there, and finish one that is not.
+    overwrite : bool
+        Replace what is there; with `resume`, only what is of other settings, seed or data.
     """
     studies: dict[tuple[str, str], Study] = {}
+    sets = {"digits": digits, "patches": patches}
+    families = dict.fromkeys((AGAIN, *(family for family, _ in RECIPES)))
+
+    def plan(family: str, subject: str) -> dict[str, Any]:
+        hidden, config = RECIPES["DBN" if family == AGAIN else family, subject]
+        return {
+            "dataset": sets[subject],
+            "hidden": hidden,
+            "config": config,
+            "folder": _folder(out, family, sets[subject]),
+            "seed": seed + (family == AGAIN),
+            "resume": resume,
+            "overwrite": overwrite,
+            "examples": examples if subject == "digits" else None,
+        }
 
     def study(family: str, subject: str) -> Study:
         if (family, subject) not in studies:
-            data = {"digits": digits, "patches": patches}[subject]
-            hidden, config = RECIPES["DBN" if family == AGAIN else family, subject]
-            model = train(
-                data,
-                hidden,
-                config,
-                folder=_folder(out, family, data),
-                seed=seed + (family == AGAIN),
-                xp=xp,
-                resume=resume,
-                examples=examples if subject == "digits" else None,
-                on_epoch=on_epoch,
-            )
-            studies[family, subject], _ = open_study(model, data, out=out, seed=seed, xp=xp, progress=progress)
+            if not studies:
+                for key in product(families, sets):
+                    planned(**plan(*key))[0].kept(xp=xp)
+            model = train(**plan(family, subject), xp=xp, on_epoch=on_epoch)
+            opened, _ = open_study(model, sets[subject], out=out, seed=seed, xp=xp, progress=progress)
+            studies[family, subject] = replace(opened, overwrite=overwrite)
         return studies[family, subject]
 
-    return Page(digits, patches, examples, study, out, seed)
+    return Page(digits, patches, examples, study, out, seed, overwrite)
 
 
 def _folder(out: Path, family: str, data: Dataset) -> Path:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..datasets import patches
+from ..results import listed
 from ..visualize import ActivationMaximization, ClampedGibbs, FilterCombination, InvarianceManifold
 from .diagnosis import LONG_CHAINS
 from .erhan import SHOWN, SUBJECTS
@@ -34,7 +35,7 @@ KNOWN = {
 
 def page_text(page: Page) -> str:
     """The page, as Markdown, of the files that lie in the page's folder."""
-    figures = {name: sorted(page.out.glob(f"{name}*.png")) for name in CAPTIONS}
+    figures = {name: listed(page.out, f"{name}*.png") for name in CAPTIONS}
     digits = page.digits.name
     asked = f" --seed {page.seed}" if page.seed else ""
     asked += f" --examples {page.examples}" if page.examples != COMMITTED[2] else ""
@@ -204,9 +205,9 @@ def _pictures(page: Page) -> list[str]:
     lines = ["## More pictures and tables", ""]
     for subject in SUBJECTS:
         root = page.root(subject)
-        for file in sorted(root.glob("figures/*.png")):
+        for file in listed(root / "figures", "*.png"):
             lines.append(f"- [{root.name}: {file.stem.replace('_', ' ')}]({file.relative_to(page.out)})")
-        for file in sorted(root.glob("tables/*.csv")):
+        for file in listed(root / "tables", "*.csv"):
             lines.append(f"- [{root.name}: table {file.stem.replace('_', ' ')}]({file.relative_to(page.out)})")
     for subject, name in (("patches", "gabor_summary"), ("digits", "invariance")):
         rows = _read(page.root(subject) / "tables" / f"{name}.csv")

@@ -19,7 +19,7 @@ from .claims_table import claims
 from .deformations import deformations
 from .erhan import FIGURES, SUBJECTS
 from .gabors import gabors
-from .page import AGAIN, Page
+from .page import AGAIN, RECIPES, Page
 from .page_text import page_text
 from .study import Study
 
@@ -41,19 +41,33 @@ class Stage:
     models : sequence of (family, subject)
         What it shows; a step of none is cheap, or keeps by itself what there is, and is always made.
     make : callable
+    artefacts : sequence of Path
+        What it writes with a manifest.
     """
 
     name: str
     file: Path
     models: Sequence[Model]
     make: Callable[[], object]
+    artefacts: Sequence[Path] = ()
 
     def done(self, page: Page) -> bool:
-        """Is there a file that is no older than the models? False of a step without models."""
+        """Is there a file no older than the models, and every artefact whole? False of a step without models."""
         files = [page.model_file(*model) for model in self.models]
         if not files or not all(file.exists() for file in [self.file, *files]):
             return False
-        return all(self.file.stat().st_mtime >= file.stat().st_mtime for file in files)
+        newer = all(self.file.stat().st_mtime >= file.stat().st_mtime for file in files)
+        return newer and all(map(results.is_whole, self.artefacts))
+
+    def check(self, page: Page) -> None:
+        """ValueError if the step would replace pictures of a model that is no longer there."""
+        lost = [page.model_file(*model) for model in self.models if not page.model_file(*model).exists()]
+        there = [path for path in self.artefacts if path.exists()]
+        if lost and there:
+            raise ValueError(
+                f"{there[0]} shows a model that is no longer there, {lost[0]}; --overwrite replaces it, or --out "
+                "another folder"
+            )
 
 
 def stages(page: Page) -> list[Stage]:
@@ -76,11 +90,26 @@ def stages(page: Page) -> list[Stage]:
         "figure_4": ("figure_4_patches", dbns),
         "lee_2008": ("lee_2008", [("DBN", "patches")]),
     }
+    halves = [page.out / f"figure_4_{subject}.png" for subject in SUBJECTS]
     steps += [
-        Stage(name, page.out / f"{file}.md", shown, partial(FIGURES[name], page)) for name, (file, shown) in of.items()
+        Stage(
+            name,
+            page.out / f"{file}.md",
+            shown,
+            partial(FIGURES[name], page),
+            halves if name == "figure_4" else [page.out / f"{file}.png"],
+        )
+        for name, (file, shown) in of.items()
     ]
+    tables = [_table(page, "patches", name) for name in ("gabor", "gabor_summary")]
     steps.append(
-        Stage("Gabor fits", _table(page, "patches", "gabor_summary"), [("DBN", "patches")], lambda: _gabors(page))
+        Stage(
+            "Gabor fits",
+            tables[-1],
+            [("DBN", "patches")],
+            lambda: _gabors(page),
+            [_figure(page, "patches", "gabor"), *tables],
+        )
     )
     steps += [
         Stage(
@@ -88,11 +117,15 @@ def stages(page: Page) -> list[Stage]:
             _table(page, subject, "claims", ".md"),
             [(family, subject) for family in ("DBN", "SDAE", AGAIN)],
             partial(_claims, page, subject),
+            [_figure(page, subject, "claims"), _table(page, subject, "claims")],
         )
         for subject in SUBJECTS
     ]
+    layers = [f"h{i}" for i in range(1, len(RECIPES["DBN", "digits"][0]) + 1)]
+    strips = [_figure(page, "digits", name) for name in (*(f"manifolds_{layer}" for layer in layers), "invariance")]
+    table = _table(page, "digits", "invariance")
     steps += [
-        Stage("invariance", _table(page, "digits", "invariance"), [("DBN", "digits")], lambda: _invariance(page)),
+        Stage("invariance", table, [("DBN", "digits")], lambda: _invariance(page), [*strips, table]),
         Stage("infinite digits", page.root("digits") / "figures" / "infinite.json", [], lambda: _infinite(page)),
         Stage("page", page.out / "README.md", [], lambda: write_page(page)),
     ]
@@ -106,6 +139,10 @@ def write_page(page: Page) -> None:
 
 def _table(page: Page, subject: str, name: str, suffix: str = ".csv") -> Path:
     return page.root(subject) / "tables" / f"{name}{suffix}"
+
+
+def _figure(page: Page, subject: str, name: str) -> Path:
+    return page.root(subject) / "figures" / f"{name}.png"
 
 
 def _at(page: Page, study: Study, folder: str) -> Study:
@@ -137,4 +174,4 @@ def _invariance(page: Page) -> None:
 
 
 def _infinite(page: Page) -> None:
-    page.written += deformations(page.digits, page.root("digits") / "figures" / "infinite.png")
+    page.written += deformations(page.digits, _figure(page, "digits", "infinite"), overwrite=page.overwrite)

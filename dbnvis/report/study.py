@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from .. import datasets, plot, results
+from .. import checkpoint, datasets, plot, results
 from ..backend import Array, make_rng, to_numpy
 from ..datasets import Dataset
 from ..datasets.whitening import unwhiten
@@ -18,6 +19,7 @@ from ..plot import Panel
 from ..visualize import Unit, UnitImages, as_units
 from ..visualize.filter_combination import combined_inputs
 from .album import Album
+from .runs import MODEL
 
 CHUNK = 96  # units between two steps of the progress bar
 
@@ -58,6 +60,10 @@ class Study:
         The data set, with test images and labels, for the views of images.
     other : str
         What headings say of the images where `data` are others than the model was trained on.
+    name : str
+        The model's name; with its hash in headings, in manifests and in names of sheets.
+    overwrite : bool
+        Replace artefacts of another model, seed, data or settings.
 
     Raises
     ------
@@ -77,6 +83,8 @@ class Study:
     unwhiten: bool = False
     data: Dataset | None = None
     other: str = ""
+    name: str = ""
+    overwrite: bool = False
     written: list[Path] = field(default_factory=list)
     _started: float = field(default_factory=time.perf_counter)
 
@@ -173,8 +181,22 @@ class Study:
 
     @property
     def heading(self) -> str:
-        """What headings begin with."""
-        return f"{self.dataset}{', unwhitened' * self.unwhiten}{f', images: {self.other}' * bool(self.other)}"
+        """What headings of pictures begin with."""
+        return f"{self.subject}{', unwhitened' * self.unwhiten}{f', images: {self.other}' * bool(self.other)}"
+
+    @property
+    def subject(self) -> str:
+        """Data set and model."""
+        return ", ".join(filter(None, (self.dataset, self.label)))
+
+    @property
+    def label(self) -> str:
+        """The model's name and the first digits of its hash: "digits-1a2b3c4d"; "" of a model without a file."""
+        return "-".join(filter(None, (self.name, self.provenance.get("model_sha256", "")[:8])))
+
+    def sheet_name(self, what: str, settings: Any = None) -> str:
+        """Of a sheet of `what`, a file name that another model, seed or settings (None: the default) do not share."""
+        return sheet_name(what, self.label, self.seed, settings)
 
     @property
     def legend(self) -> str:
@@ -220,13 +242,38 @@ class Study:
         manifest = {
             "artefact": name,
             "dataset": self.dataset,
+            "model": self.name,
             "seed": self.seed,
             "settings": settings,
             **self.provenance,
             "seconds": round(time.perf_counter() - self._started, 2),
         }
-        self.written += results.save_artefact(self.out / name, write, manifest=manifest, arrays=arrays)
+        unnamed = "model_sha256" not in self.provenance  # put together by hand: nothing to tell models apart
+        overwrite = self.overwrite or unnamed
+        self.written += results.save_artefact(
+            self.out / name, write, manifest=manifest, arrays=arrays, overwrite=overwrite
+        )
         self._started = time.perf_counter()
+
+
+def sheet_name(what: str, label: str, seed: int, settings: Any = None) -> str:
+    """A file name; see `Study.sheet_name`."""
+    own = "" if settings is None else results.short_hash(settings)
+    return "_".join(filter(None, (what, label, f"seed{seed}" if seed else "", own)))
+
+
+def model_name(model: str | Path) -> str:
+    """That of a shipped model; of a run's `model.npz` its folder's; of another file its own without the suffix."""
+    if str(model) in checkpoint.SHIPPED:
+        return str(model)
+    path = Path(model).absolute()
+    return shortened(path.parent.name if path.name == MODEL else path.stem)
+
+
+def shortened(text: str, most: int = 40) -> str:
+    """`text` as a part of a file name: letters, digits, dots, commas, dashes; the end of a long one as its hash."""
+    plain = re.sub(r"[^\w.,-]", "_", text)
+    return plain if len(plain) <= most else f"{plain[: most - 7]}-{results.short_hash(text)}"
 
 
 def _caption(score: float, percent: float) -> str:

@@ -17,6 +17,7 @@ from ..mlp import MLP, autoencoder, classifier
 from ..rbm import RBM
 from ..train import CDConfig, EpochStats
 from ..train.backprop import BackpropConfig, BackpropState, BackpropStats, train_backprop
+from .runs import Run
 from .session import train
 from .study import Progress, silent
 
@@ -63,6 +64,8 @@ class Workshop:
         Progress bar of fine-tuning.
     on_epoch : callable
         Told after every epoch of pretraining.
+    overwrite : bool
+        Replace networks, tables and figures of other settings, seed or data.
     """
 
     dataset: Dataset
@@ -77,6 +80,7 @@ class Workshop:
     autoencoder_tuning: BackpropConfig = RECONSTRUCTIVE
     progress: Progress = silent
     on_epoch: Callable[[EpochStats, CDConfig], None] = lambda stats, config: None
+    overwrite: bool = False
 
     def images(self, part: str) -> tuple[Array, Array | None]:
         """Images and labels, if any, of the "train" or "test" part, on the device."""
@@ -107,7 +111,15 @@ class Workshop:
     def _pretrained(self, name: str, hidden: tuple[int, ...], config: CDConfig) -> DBN:
         folder = self.out / "models" / f"{name}-dbn"
         path = train(
-            self.dataset, hidden, config, folder=folder, seed=self.seed, xp=self.xp, resume=True, on_epoch=self.on_epoch
+            self.dataset,
+            hidden,
+            config,
+            folder=folder,
+            seed=self.seed,
+            xp=self.xp,
+            resume=True,
+            overwrite=self.overwrite,
+            on_epoch=self.on_epoch,
         )
         return checkpoint.load(path, xp=self.xp).model
 
@@ -115,43 +127,37 @@ class Workshop:
         """`model`, unrolled from `dbn`, fine-tuned: the finished one where it is kept, or from the last epoch kept."""
         final, part = (self.out / "models" / f"{name}{suffix}.npz" for suffix in ("", ".training"))
         settings = {**asdict(config), "dbn_sha256": results.model_hash(dbn)}
-        for path in (final, part):
-            if path.exists():
-                saved = checkpoint.load(path, xp=self.xp, resume=True)
-                _same(path, {**settings, "seed": self.seed, "data_sha256": self.dataset.sha256}, saved)
-                break
-        else:
-            saved = checkpoint.Checkpoint(model, settings, self.seed, {"epoch": 0, "tuning": []})
-        model, state = saved.model, BackpropState(saved.info["epoch"], saved.arrays)
-        history = [BackpropStats(**stats) for stats in saved.info["tuning"]]
+        facts = {"dataset": self.dataset.name, "data_sha256": self.dataset.sha256}
+        asked = {"model": MLP.__name__, **settings, "seed": self.seed, **facts}
+        run = Run(final, part, asked, resume=True, overwrite=self.overwrite)
+        with run.opened(xp=self.xp) as saved:
+            if saved is not None and run.finished:
+                return saved.model
+            if saved is None:
+                saved = checkpoint.Checkpoint(model, settings, self.seed, {"epoch": 0, "tuning": []})
+            model, state = saved.model, BackpropState(saved.info["epoch"], saved.arrays)
+            history = [BackpropStats(**stats) for stats in saved.info["tuning"]]
 
-        def save(path: Path, arrays: dict[str, Array]) -> None:
-            info = {
-                "dataset": self.dataset.name,
-                "data_sha256": self.dataset.sha256,
-                "epoch": state.epoch,
-                "tuning": [asdict(stats) for stats in history],
-            }
-            checkpoint.save(path, model, config=settings, seed=self.seed, info=info, arrays=arrays)
+            def save(path: Path, arrays: dict[str, Array]) -> None:
+                info = {**facts, "epoch": state.epoch, "tuning": [asdict(stats) for stats in history]}
+                checkpoint.save(path, model, config=settings, seed=self.seed, info=info, arrays=arrays)
 
-        if final.exists():
+            (images, labels), (test_images, test_labels) = self.images("train"), self.images("test")
+            epochs = train_backprop(
+                model,
+                images,
+                labels if config.loss == "softmax" else images,
+                config,
+                rng=make_rng(self.xp, self.seed, 13),
+                held_out=(test_images, test_labels if config.loss == "softmax" else test_images),
+                state=state,
+            )
+            for stats in self.progress(epochs, f"fine-tuning {name}", config.epochs - state.epoch):
+                history.append(stats)
+                save(part, state.arrays)
+            save(final, {})
+            part.unlink(missing_ok=True)
             return model
-        (images, labels), (test_images, test_labels) = self.images("train"), self.images("test")
-        epochs = train_backprop(
-            model,
-            images,
-            labels if config.loss == "softmax" else images,
-            config,
-            rng=make_rng(self.xp, self.seed, 13),
-            held_out=(test_images, test_labels if config.loss == "softmax" else test_images),
-            state=state,
-        )
-        for stats in self.progress(epochs, f"fine-tuning {name}", config.epochs - state.epoch):
-            history.append(stats)
-            save(part, state.arrays)
-        save(final, {})
-        part.unlink(missing_ok=True)
-        return model
 
     def history(self, name: str) -> list[BackpropStats]:
         """Every epoch of the finished network `name`."""
@@ -176,14 +182,4 @@ class Workshop:
             "models_sha256": {key: results.model_hash(model) for key, model in models.items()},
             "versions": results.versions(self.xp.__name__),
         }
-        return results.save_artefact(self.out / name, write, manifest=manifest, arrays=arrays)
-
-
-def _same(path: Path, asked: dict[str, Any], saved: checkpoint.Checkpoint) -> None:
-    found = {**saved.config, "seed": saved.seed, **saved.info}
-    for name, value in asked.items():
-        if found.get(name) != value:
-            raise ValueError(
-                f"{path} is another run's: its {name} is {found.get(name)}, this one's is {value}; "
-                "delete it, or give another folder (--out)"
-            )
+        return results.save_artefact(self.out / name, write, manifest=manifest, arrays=arrays, overwrite=self.overwrite)
