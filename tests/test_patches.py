@@ -197,7 +197,7 @@ def test_files_that_cannot_be_used_are_named_and_counted(folder):
     for part in (
         "small.png (200 x 59 pixels, expected at least 60 on each side)",
         "grey.png (of one grey)",
-        "notes.txt (cannot identify image file",
+        "notes.txt (no image that Pillow can read (cannot identify image file",
         "cut.png (",
         "nan.tif (holds NaN or infinite pixels)",
     ):
@@ -226,7 +226,7 @@ def test_a_folder_without_photographs_is_an_error(folder):
     with pytest.raises(ValueError, match="found no file that can be used; add some, or remove the folder"):
         load(folder)
     (folder / "notes.txt").write_text("no photograph")
-    with pytest.raises(ValueError, match=r"found no file that can be used: notes.txt \(cannot identify") as caught:
+    with pytest.raises(ValueError, match=r"found no file that can be used: notes.txt \(no image that Pillow can read \(cannot identify") as caught:
         load(folder)
     assert "\n" not in str(caught.value)
 
@@ -323,7 +323,7 @@ def test_photographs_have_a_limit_each_and_together(folder, monkeypatch):
     Image.new("L", (100, 101)).save(folder / "large.png")
     monkeypatch.setattr(patches, "LARGEST", 10_000)
     _, (line,) = load(folder)
-    assert "left out 1 of the files: large.png (100 x 101 pixels; expected at most 10000, and at least one)" in line
+    assert "left out 1 of the files: large.png (100 x 101 pixels, expected at most 10000 in all)" in line
     monkeypatch.setattr(patches, "ALTOGETHER", 3 * 8_000 - 1)
     with pytest.raises(ValueError, match="expected photographs of at most 23999 pixels in all, found more"):
         load(folder)
@@ -335,7 +335,7 @@ def test_a_large_photograph_is_refused_before_it_is_decoded(folder, monkeypatch)
     Image.new("1", (13_000, 13_000)).save(folder / "large.png")
     tracemalloc.start()
     try:
-        with pytest.warns(UserWarning, match="large.png .13000 x 13000 pixels; expected at most 25000000"):
+        with pytest.warns(UserWarning, match="large.png .13000 x 13000 pixels, expected at most 25000000"):
             datasets.load("patches", folder.parent)
         assert tracemalloc.get_traced_memory()[1] < 100e6
     finally:

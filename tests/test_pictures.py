@@ -322,7 +322,7 @@ def test_what_is_no_image_is_refused(tmp_path):
     broken = saved(tmp_path / "a.png", noise).read_bytes()[:1000]
     (tmp_path / "broken.png").write_bytes(broken)
     for name in ("empty.png", "text.png", "broken.png"):
-        with pytest.raises(ValueError, match=f"{name} is no image that Pillow can read"):
+        with pytest.raises(ValueError, match=f"{name}: no image that Pillow can read"):
             read_picture(tmp_path / name, (28, 28))
     with pytest.raises(FileNotFoundError):
         read_picture(tmp_path, (28, 28))

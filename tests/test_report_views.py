@@ -292,7 +292,7 @@ def test_the_command_refuses_what_it_cannot_show(capsys, saved, tmp_path):
     for image, said in (
         ("test:150", "no test image 150; digits has test:0 to test:149"),
         ("none.png", "no image file none.png"),
-        (tmp_path / "text.png", "is no image that Pillow can read"),
+        (tmp_path / "text.png", ": no image that Pillow can read"),
     ):
         assert said in refused(capsys, "explain", image, *args)
     for unit, said in (

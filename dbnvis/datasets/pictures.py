@@ -7,6 +7,7 @@ LeCun, Bottou, Bengio, Haffner (1998), "Gradient-based learning applied to docum
 
 from __future__ import annotations
 
+import textwrap
 import warnings
 from pathlib import Path
 from typing import Any
@@ -74,8 +75,6 @@ def read_picture(
         pixels, steps = pixels_of(path)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-    except Exception as error:  # a damaged file can raise anything
-        raise ValueError(f"{path} is no image that Pillow can read ({error})") from None
     channels = 1 if len(shape) == 2 else shape[0]
     if pixels.shape[-1] == 3 and channels == 1:
         grey = steps[0].endswith((" mode 1", " mode L", " mode LA"))
@@ -114,11 +113,15 @@ def pixels_of(path: PathLike, largest: int = LARGEST) -> tuple[np.ndarray, list[
     ------
     ValueError
         If there are no pixels or more than `largest` (found before they are decoded), they are negative or not finite,
-        or more than Pillow keeps of them matters.
-    Exception
-        Whatever Pillow raises for a damaged file.
+        or more than Pillow keeps of them matters; or the file is damaged or no image.
     """
-    picture, steps = _opened(Path(path), largest)
+    try:
+        picture, steps = _opened(Path(path), largest)
+    except _Refused:
+        raise
+    except Exception as error:  # a damaged file can raise anything
+        said = textwrap.shorten(str(error) or type(error).__name__, 200, placeholder=" ...")
+        raise ValueError(f"no image that Pillow can read ({said})") from None
     if picture.mode == "F" or picture.mode.startswith("I"):
         values = np.asarray(picture, dtype=np.float64)[..., None]
         pixels = _scaled(values, picture.mode, steps)
@@ -180,13 +183,17 @@ def center_digit(pixels: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return np.clip(ground + placed, 0, 1).reshape(*shape, *pixels.shape[2:])
 
 
+class _Refused(ValueError):
+    """An image that Pillow can read, and that is refused."""
+
+
 def _opened(path: Path, largest: int) -> tuple[Any, list[str]]:
     """The file's first frame, upright, decoded, and what it was."""
     from PIL import Image, ImageOps
 
     with Image.open(path) as file:
         if not 0 < file.width * file.height <= largest:
-            raise ValueError(f"{file.width} x {file.height} pixels, expected at most {largest} in all")
+            raise _Refused(f"{file.width} x {file.height} pixels, expected at most {largest} in all")
         steps = [f"{path.name}, {file.width} x {file.height}, mode {file.mode}"]
         if getattr(file, "is_animated", False):
             steps.append("its first frame")
@@ -196,7 +203,7 @@ def _opened(path: Path, largest: int) -> tuple[Any, list[str]]:
         picture = ImageOps.exif_transpose(file)
     if halved:  # Pillow keeps the upper 8 bits of every 16, and of small numbers nothing
         if np.asarray(picture.convert("RGB")).max() < 16:
-            raise ValueError("its colours are numbers of 16 bits below 4096, which Pillow reads as black; save 8 bits")
+            raise _Refused("its colours are numbers of 16 bits below 4096, which Pillow reads as black; save 8 bits")
         steps.append("the upper 8 of 16 bits")
     return picture, steps
 
