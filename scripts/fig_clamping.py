@@ -1,4 +1,4 @@
-"""Units of every layer held on by clamped Gibbs sampling, and by a pass down with all other units of the layer 0."""
+"""Units of every layer fixed to 1 by clamped Gibbs sampling, and by a pass down with all other units of the layer 0."""
 
 import sys
 

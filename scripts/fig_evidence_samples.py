@@ -1,4 +1,4 @@
-"""Images drawn with class scores and units of the convolutional network held on, a DBN's images weighed by evidence."""
+"""Images drawn with class scores and units of the convnet fixed to 1: images of a DBN, weighted by evidence."""
 
 import sys
 

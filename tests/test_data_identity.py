@@ -74,7 +74,7 @@ def test_a_model_is_opened_with_its_own_data():
         np.testing.assert_array_equal(study.images, arrays(1)[0] / np.float32(255))
         assert study.other == "" and "images" not in study.provenance
         assert study.provenance["data_sha256"] == study.provenance["training_data_sha256"]
-        assert study.heading == "own"
+        assert study.heading == study.subject == f"own, {study.label}"
 
 
 @pytest.mark.parametrize("how", ["data_dir", "dataset", "of another name"])
@@ -100,7 +100,10 @@ def test_other_data_are_taken_on_request_and_said_everywhere(name):
     path = model_of(datasets.load("own", "data1"))
     study = opened(path, asked, other_data=True)
     np.testing.assert_array_equal(study.images, asked.train_images)
-    assert study.heading == f"own, images: {OTHER}" and f"percentage of {name} (other data) test images" in study.legend
+    assert (
+        study.heading == f"own, {study.label}, images: {OTHER}"
+        and f"percentage of {name} (other data) test images" in study.legend
+    )
     pictures = study.pictures(TopImages(k=3), study.units("h1"))
     # the percentages are of these test images, not of those that the checkpoint keeps
     assert study.responses.by_layer["h1"].shape == (20, 8)
@@ -112,7 +115,7 @@ def test_other_data_are_taken_on_request_and_said_everywhere(name):
 
 def test_other_data_that_are_the_models_own_are_not_called_others():
     study = opened(model_of(datasets.load("own")), datasets.load("own"), other_data=True)
-    assert study.other == "" and study.heading == "own"
+    assert study.other == "" and study.heading == study.subject
 
 
 def test_data_found_by_default_that_are_others_are_not_at_hand():

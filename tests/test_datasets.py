@@ -196,7 +196,7 @@ def named_in_vain(places, monkeypatch, how):
         (["qmnist-test-labels-idx2-int.gz"], "idx files of QMNIST: "),
         (["k49-train.idx3", "fashion-x-idx1"], "idx files of Fashion-MNIST, Kuzushiji-49: "),
         (["own-train-images-idx3-ubyte"], "idx files: own-train-images-idx3-ubyte"),
-        ([f"{i}.jpg" for i in range(5)], "found pictures: 0.jpg, 1.jpg, 2.jpg and 2 more"),
+        ([f"{i}.jpg" for i in range(5)], "found pictures: 0.jpg, 1.jpg and 3 more"),
         (["a.txt", "b\n.txt"], r"found a.txt, 'b\n.txt'"),
     ],
 )

@@ -226,7 +226,9 @@ def test_a_folder_without_photographs_is_an_error(folder):
     with pytest.raises(ValueError, match="found no file that can be used; add some, or remove the folder"):
         load(folder)
     (folder / "notes.txt").write_text("no photograph")
-    with pytest.raises(ValueError, match=r"found no file that can be used: notes.txt \(no image that Pillow can read \(cannot identify") as caught:
+    with pytest.raises(
+        ValueError, match=r"found no file that can be used: notes.txt \(no image that Pillow can read \(cannot identify"
+    ) as caught:
         load(folder)
     assert "\n" not in str(caught.value)
 

@@ -1,4 +1,4 @@
-"""Units held on with the other units of their layer sampled and off: the sheet, and the option of the command."""
+"""Units fixed to 1 with the other units of their layer sampled and off: the sheet, and the option of the command."""
 
 import json
 from dataclasses import replace

@@ -263,15 +263,19 @@ def test_the_command_hints_at_small_drawings_and_centres_them(capsys, saved, tmp
     page = np.zeros((160, 160), np.uint8)
     page[8:40, 8:40] = 255
     Image.fromarray(page).save(tmp_path / "small.png")
-    sheet = tmp_path / "out" / "digits" / "sheets" / "explain_small.json"
+
+    def last_step(written):
+        return json.loads(Path(written.split()[1]).read_text())["settings"]["image"][-1]
+
     hint = "the drawing spans 19 % of the picture and lies 34 % off its middle: --center (center=True) crops"
     assert main(["explain", str(tmp_path / "small.png"), *args]) == 0
-    assert f"dbnvis: warning: small.png: {hint}" in capsys.readouterr().err
-    assert json.loads(sheet.read_text())["settings"]["image"][-1].startswith(hint)
+    printed = capsys.readouterr()
+    assert f"dbnvis: warning: small.png: {hint}" in printed.err
+    assert last_step(printed.out).startswith(hint)
     assert main(["explain", str(tmp_path / "small.png"), "--center", *args]) == 0
-    assert "warning" not in capsys.readouterr().err
-    settings = json.loads(sheet.read_text())["settings"]
-    assert settings["image"][-1] == "cropped and centred as MNIST's digits are"
+    printed = capsys.readouterr()
+    assert "warning" not in printed.err
+    assert last_step(printed.out) == "cropped and centred as MNIST's digits are"
 
 
 def test_pictures_of_one_name_get_sheets_of_their_own(capsys, saved, tmp_path):

@@ -153,7 +153,7 @@ def test_every_visualizer_that_does_not_sample_works_unchanged(xp, name):
 @pytest.mark.parametrize("start", ["data", "noise"])
 def test_clamped_sampling_says_why_it_cannot(xp, start):
     net, model = stacked(xp)
-    with pytest.raises(TypeError, match=r"StackedDAE has no p\(v \| h\), so a unit cannot be held on"):
+    with pytest.raises(TypeError, match=r"StackedDAE has no p\(v \| h\), so a unit cannot be fixed to 1"):
         ClampedGibbs(start=start)(model, ["h2:0"], rng=make_rng(xp, 0), images=net.images)
 
 

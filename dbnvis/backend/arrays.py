@@ -70,9 +70,8 @@ def make_rng(xp: Any, *seed: int, into: Any = None) -> Any:
 
 def check_rng(rng: Any) -> Any:
     """Return `rng` if it is a generator, of either library or of this one; TypeError otherwise."""
-    if not (callable(getattr(rng, "random", None)) and callable(getattr(rng, "standard_normal", None))) or (
-        hasattr(rng, "seed")  # NumPy's global generator and its RandomState, which draw no float32
-    ):
+    draws = callable(getattr(rng, "random", None)) or hasattr(rng, "bit_generator")
+    if not draws or hasattr(rng, "seed"):  # NumPy's global generator and its RandomState draw no float32
         raise TypeError(f"rng must be a generator such as numpy.random.default_rng(0), got {reprlib.repr(rng)}")
     return rng
 

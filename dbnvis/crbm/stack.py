@@ -97,7 +97,7 @@ class Unrolled:
 
         That is p(h | v, unit on): in its block only one state is left, so its pooling unit is on too; the other blocks
         are independent of it given v. What it does to v is what any detection unit does, so that Gibbs sampling with
-        it held on draws from p(v, h | unit on).
+        it fixed to 1 draws from p(v, h | unit on).
 
         Raises
         ------

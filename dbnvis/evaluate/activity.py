@@ -4,7 +4,7 @@ From free chains, p(h_j = 1) is the mean of p(h_j = 1 | v) over their states, wh
 unit's own states (Rao-Blackwell); its error follows from the chains' effective number of draws. It presumes that
 the chains have mixed.
 
-From partition functions, p(h_j = 1) / p(h_j = 0) = Z_1 / Z_0, those of the machine with the unit held on and held off.
+From partition functions, p(h_j = 1) / p(h_j = 0) = Z_1 / Z_0, those of the machine with the unit fixed to 1 and to 0.
 They differ by the unit's own weights alone, so that nothing else need be annealed: at beta the unit is "on to the
 degree beta". It presumes that the chains it starts from have mixed with the unit off, but not that free chains turn
 the unit on and off.

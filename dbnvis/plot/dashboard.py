@@ -16,6 +16,7 @@ from .settings import fixed
 from .tiles import TITLE_LINE, Panel, draw_panel
 
 CELL, GAP = 2.9, 0.42  # inches: width of a chart in the fullest row, space between charts
+LONG = 5  # characters of a number
 TITLE, AXIS, LINE = 0.34, 0.38, 0.115  # inches: above a chart, its axis below, a line of its note
 
 
@@ -50,6 +51,7 @@ class Lines(Chart):
         if all(np.asarray(y).dtype.kind in "iu" for _, y in self.lines.values()):
             axes.set_ylim(-0.2, max(5, *(max(y) for _, y in self.lines.values())) * 1.05)
         axes.set_xlabel(self.x_label, fontsize=7)
+        _room_for_numbers(axes)
         axes.grid(alpha=0.3, linewidth=0.4)
         if len(self.lines) > 1:
             axes.legend(fontsize=6.5, frameon=False)
@@ -71,6 +73,7 @@ class Histograms(Chart):
             counts = np.histogram(x, edges)[0] / x.size
             axes.stairs(100 * counts, edges, color=color, linestyle=style, linewidth=1.2, label=name)
         axes.set_xlabel(self.x_label, fontsize=7)
+        _room_for_numbers(axes)
         axes.set_ylabel("%", fontsize=7, labelpad=1)
         if len(flat) > 1:
             axes.legend(fontsize=6.5, frameon=False)
@@ -87,6 +90,7 @@ class Matrix(Chart):
     def draw(self, axes: Any) -> None:
         axes.imshow(self.values, cmap="gray", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
         axes.set_xlabel(self.x_label, fontsize=7)
+        _room_for_numbers(axes)
         axes.set_ylabel(self.y_label, fontsize=7, labelpad=1)
 
 
@@ -118,6 +122,12 @@ def dashboard(rows: Sequence[Sequence[Chart]], *, heading: str, legend: str, hei
     figure = _drawn(rows, heading, legend, heights, GAP)
     beside = max(_beside(figure, axes) for axes in figure.axes)
     return figure if beside <= GAP else _drawn(rows, heading, legend, heights, beside + 0.02)
+
+
+def _room_for_numbers(axes: Any) -> None:
+    """Fewer numbers below a chart where they are long: matplotlib reckons with short ones."""
+    if max((len(label.get_text()) for label in axes.get_xticklabels()), default=0) > LONG:
+        axes.locator_params(axis="x", nbins=4)
 
 
 def _beside(figure: Figure, axes: Any) -> float:

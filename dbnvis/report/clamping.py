@@ -1,4 +1,4 @@
-"""Two readings of "a unit held on": its layer's other units sampled with it, or all off."""
+"""Two readings of "a unit fixed to 1": its layer's other units sampled with it, or all off."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .study import Study, describe
 
 
 def clamping(study: Study, n: int = 12) -> None:
-    """The first `n` units of every layer held on, the other units sampled with them and, beside, all off."""
+    """The first `n` units of every layer fixed to 1, the other units sampled with them and, beside, all off."""
     free, zero = ClampedGibbs(shown=0), ClampedGibbs(others="zero", shown=0)
     rows: list[list[Panel]] = []
     found: dict[str, UnitImages] = {}
@@ -35,7 +35,7 @@ def clamping(study: Study, n: int = 12) -> None:
     chains = UnitImages.join([found[f"{layer}.free"] for layer in study.model.layer_names])
     figure = plot.grid(
         rows,
-        heading=f"{study.heading}: one unit held on, the other units of its layer sampled (left) or all 0 (right)",
+        heading=f"{study.heading}: one unit fixed to 1, the other units of its layer sampled (left) or all 0 (right)",
         legend=(
             "Mean image. Left: block Gibbs sampling in the RBM below the unit (Erhan et al. 2009), which averages over "
             "the other units as the model has them while the unit is on. Right: an ancestral pass from the unit alone, "

@@ -186,7 +186,7 @@ def figure(
             Panel(h2, True, COLUMNS, f"h2: linear combination, {h2.shape[1]} x {h2.shape[2]}", labels=numbers),
         ],
         [
-            Panel(samples.images[:, 0], signed, COLUMNS, "h2: mean of samples, unit held on", labels=numbers),
+            Panel(samples.images[:, 0], signed, COLUMNS, "h2: mean of samples, unit fixed to 1", labels=numbers),
             Panel(single.reshape(-1, *model.input_shape), signed, 2 * CHAINS, "h2: single chains", labels=of_unit),
         ],
     ]
@@ -199,7 +199,7 @@ def figure(
             f"images of {model.input_shape[0]} x {model.input_shape[1]} pixels. "
             "Linear combination: the filters of h1 at all places in the blocks below, each times its weight. Samples: "
             f"{sampling.chains} chains of {sampling.burn_in + sampling.draws * sampling.thin} sweeps from training "
-            "images, one detection unit held on, the directed pass down; a unit's number stands above the first of "
+            "images, one detection unit fixed to 1, the directed pass down; a unit's number stands above the first of "
             f"its {CHAINS} single chains; R is {mixing.max():.2f} at most. After Lee, Grosse, Ranganath & Ng 2009."
         ),
         tile=TILE,

@@ -107,7 +107,7 @@ def sampling(page: Page, name: str = "figure_3", units: int = 6, samples: int = 
         )
     figure = plot.grid(
         list(zip(*columns, strict=True)),
-        heading=f"Samples of the DBN with one unit of the second layer held on, {units} units{failed}",
+        heading=f"Samples of the DBN with one unit of the second layer fixed to 1, {units} units{failed}",
         legend=f"Each picture is the last draw of one chain, as pixel means. Of patches: {_legend(study, 'patches')} "
         f"{diagnosis.legend(pictures)} Settings: {describe(method)}.",
     )

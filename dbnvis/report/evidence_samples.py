@@ -1,4 +1,4 @@
-"""Images drawn with a unit of a network held on: a DBN's images, weighed by the unit's evidence."""
+"""Images drawn with a unit of a network fixed to 1: a DBN's images, weighed by the unit's evidence."""
 
 from __future__ import annotations
 

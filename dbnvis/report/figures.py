@@ -214,7 +214,7 @@ def samples_sheet(study: Study, method: ClampedGibbs, pictures: UnitImages, name
     figure = plot.sheet(
         rows,
         heading=(
-            f"{study.heading}: samples of layer {pictures.layer} with one unit held on, {len(rows)} units"
+            f"{study.heading}: samples of layer {pictures.layer} with one unit fixed to 1, {len(rows)} units"
             f"{', tempered chains' if method.temperatures > 1 else ''}{diagnosis.warning(pictures)}"
         ),
         legend=(
@@ -228,7 +228,7 @@ def samples_sheet(study: Study, method: ClampedGibbs, pictures: UnitImages, name
 
 
 def fantasies(study: Study, n: int = 100, steps: int = 1000) -> None:
-    """Free samples of the whole model: nothing held on, chains started from noise."""
+    """Free samples of the whole model: no unit fixed, chains started from noise."""
     layer = study.model.layer_names[-1]
     rng = make_rng(study.model.xp, study.seed)
     tiles = to_numpy(study.model.sample(n, layer, steps, rng=rng))

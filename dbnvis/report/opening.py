@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import warnings
 from collections.abc import Sequence
@@ -72,9 +73,11 @@ def same_data(
         )
     shape, (low, high) = tuple(saved.model.input_shape), saved.model.input_range
     if tuple(dataset.input_shape) != shape or dataset.input_range[0] < low or dataset.input_range[1] > high:
+        flat = math.prod(shape) == math.prod(dataset.input_shape) and len(shape) == 1
+        hint = f"; give it that shape before it is saved: model.input_shape = {tuple(dataset.input_shape)}" * flat
         raise ValueError(
             f"{model} sees images of {_size(shape)} pixels in [{low:g}, {high:g}]; those of {dataset.name} are "
-            f"{_size(dataset.input_shape)} in [{dataset.input_range[0]:g}, {dataset.input_range[1]:g}]"
+            f"{_size(dataset.input_shape)} in [{dataset.input_range[0]:g}, {dataset.input_range[1]:g}]{hint}"
         )
     return (dataset, OTHER) if trained_on is None else (trained_on, "")
 

@@ -135,8 +135,8 @@ def protocol(page: Page) -> list[list[str]]:
         ["of several starts", "the best, the mean, or all; nine", "remembered", f"the best of {am.starts}, or all"],
         [
             "sampling",
-            "in the RBM of the unit's layer and the one below; the unit held on, the others sampled; an image each 100 "
-            "steps by a pass down",
+            "in the RBM of the unit's layer and the one below; the unit fixed to 1, the others sampled; an image each "
+            "100 steps by a pass down",
             "remembered",
             f"the same, but in several chains from data: figure 3 in {_chains(LONG_CHAINS)}, the last draw of each "
             f"shown; figure 4 in {_chains(gibbs)}, their mean",

@@ -212,7 +212,7 @@ class Study:
         return (
             f"Under a picture: the unit's pre-activation at the picture rescaled to norm {self.model.input_norm:.2f}, "
             f"the mean norm of the training images, and the percentage of {tests} test images, at the same "
-            f"norm, that excite the unit less.{space}"
+            f"norm, that activate the unit less.{space}"
         )
 
     def save(self, name: str, figure: Any, shown: dict[str, UnitImages] | dict[str, Array], **settings: Any) -> None:

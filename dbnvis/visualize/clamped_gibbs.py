@@ -99,7 +99,7 @@ class ClampedGibbs:
             object.__setattr__(self, "title", "ancestral sampling from one unit, the others off")
 
     def __call__(self, model: Any, units: Sequence[Unit | str], *, rng: Any, images: Array | None = None) -> UnitImages:
-        """Sample with each of `units` of one layer held on; see `UnitImages`.
+        """Sample with each of `units` of one layer fixed to 1; see `UnitImages`.
 
         Raises
         ------
@@ -110,7 +110,7 @@ class ClampedGibbs:
         """
         if not hasattr(model, "sample_decode"):
             raise TypeError(
-                f"{type(model).__name__} has no p(v | h), so a unit cannot be held on while sampling; "
+                f"{type(model).__name__} has no p(v | h), so a unit cannot be fixed to 1 while sampling; "
                 "use activation maximization or sampling by evidence"
             )
         layer, indices = as_units(model, units)
@@ -168,7 +168,7 @@ def _notes(extras: dict[str, Array]) -> list[str]:
 
 
 class _Sampler:
-    """Chains of units of one layer held on, and what is measured along them."""
+    """Chains of units of one layer fixed to 1, and what is measured along them."""
 
     def __init__(self, method: ClampedGibbs, model: Any, layer: str, codes: Any, seeds: list[int]):
         self.method, self.model, self.layer, self.codes = method, model, layer, codes

@@ -1,4 +1,4 @@
-"""Sampling with a unit held on, for networks without p(v | h): by Bayes, from a prior and the unit's evidence.
+"""Sampling with a unit fixed to 1, for networks without p(v | h): by Bayes, from a prior and the unit's evidence.
 
 p(x | unit on) is proportional to p(x) e(x). The prior p(x) is an RBM's or a DBN's, trained on the same data; the
 evidence is e(x) = sigmoid(beta a(x)), a(x) being the unit's pre-activation, and of a class before the softmax its
@@ -105,7 +105,7 @@ class EvidenceSampling:
         )
 
     def __call__(self, model: Any, units: Sequence[Unit | str], *, rng: Any, images: Array | None = None) -> UnitImages:
-        """Sample with each of `units` of one layer held on; see `UnitImages`.
+        """Sample with each of `units` of one layer fixed to 1; see `UnitImages`.
 
         Raises
         ------
