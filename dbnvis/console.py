@@ -10,7 +10,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stderr
+from contextlib import closing, contextmanager, redirect_stderr
 from typing import Any, Protocol
 
 from tqdm import tqdm
@@ -58,7 +58,7 @@ class Bars:
 
     def start(self, text: str) -> None:
         """Say what begins, until its first bar stands there."""
-        self.bar = tqdm(desc=text, bar_format="{desc} ...", leave=False, file=sys.stderr, dynamic_ncols=True)
+        self.bar = tqdm(desc=brief(text), bar_format="{desc} ...", leave=False, file=sys.stderr, dynamic_ncols=True)
 
     def epochs(self, text: str, done: int, total: int) -> None:
         """A bar of epochs in the place of the one before."""
@@ -68,6 +68,14 @@ class Bars:
     def close(self) -> None:
         if self.bar is not None:
             self.bar.close()
+
+
+@contextmanager
+def during(text: str) -> Iterator[None]:
+    """Say what goes on while the block runs, in a line that vanishes."""
+    with closing(Bars()) as bars:
+        bars.start(text)
+        yield
 
 
 class EpochBars(Bars):

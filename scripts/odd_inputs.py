@@ -14,6 +14,7 @@ import signal
 import struct
 import zipfile
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -238,9 +239,9 @@ def spoil(value: Any, rng: np.random.Generator) -> None:
     elif rng.random() < 0.2:
         del value[key]
     elif rng.random() < 0.1 and isinstance(value, dict):
-        value[f"{key}?"] = one_of(ODD, rng)
+        value[f"{key}?"] = deepcopy(one_of(ODD, rng))
     else:
-        value[key] = one_of(ODD, rng)
+        value[key] = deepcopy(one_of(ODD, rng))
 
 
 def arrays(x: np.ndarray) -> list[Any]:

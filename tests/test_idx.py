@@ -59,6 +59,8 @@ DAMAGE = {
     "unknown type": (idx(IMAGES, code=0x0A), "unknown type code 0x0a"),
     "labels": (idx(IMAGES[0, 0]), "expected 3 dimensions, found 1 (5,)"),
     "no dimensions": (idx(np.array(7, np.uint8)), "0 dimensions"),
+    "too many dimensions": (idx(np.zeros((1,) * 5, np.uint8)), "states 5 dimensions, expected 1 to 4"),
+    "255 dimensions": (bytes([0, 0, 8, 255]) + bytes(range(256)) * 4, "states 255 dimensions, expected 1 to 4"),
     "gzip cut off": (GZIPPED[:-6], "the gzip stream is cut off after"),
     "gzip with a bad CRC": (flipped(GZIPPED, -8 % len(GZIPPED)), "the gzip stream is damaged (CRC"),
     "gzip with a bad block": (flipped(GZIPPED, 10), "the gzip stream is damaged"),

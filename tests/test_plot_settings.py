@@ -141,7 +141,8 @@ def test_threads_that_draw_at_once_leave_the_settings_of_the_user():
     ],
 )
 def test_backends_that_are_not_installed_do_not_matter_and_others_stay(backend, first, kept):
-    code = f"{first}\nfrom dbnvis import plot, cli\nimport os, matplotlib\nprint(os.environ['MPLBACKEND'])\n"
+    code = f"{first}\nfrom dbnvis import plot, cli\nplot.base.blank(1, 1)\n"
+    code += "import os, matplotlib\nprint(os.environ['MPLBACKEND'])\n"
     code += "print(matplotlib.rcParams['backend'])" if kept else ""
     run = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "MPLBACKEND": backend}

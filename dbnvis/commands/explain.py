@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import tyro
 
-from ..console import Bars
+from ..console import during
 from ..datasets.pictures import read_picture
 from ..report.explain import OCCLUSION, explain, read_test_image
 from ..report.study import shortened
@@ -54,7 +53,6 @@ class Explain(ModelOptions):
         study.out = self.out / study.dataset / "sheets"
         settings = {"unit": self.unit, **asdict(occlusion)}
         name = study.sheet_name(f"explain_{name}", settings if settings != {"unit": (), **asdict(OCCLUSION)} else None)
-        with closing(Bars()) as bars:
-            bars.start(f"explaining {self.image} to {self.model}")
+        with during(f"explaining {self.image} to {self.model}"):
             explain(study, image, steps, name, [Unit.parse(unit) for unit in self.unit], occlusion)
         print(*study.written, sep="\n")

@@ -12,7 +12,7 @@ from typing import ClassVar, Literal
 
 from .. import datasets, report
 from ..backend import device_module
-from ..console import EpochBars, progress, say
+from ..console import EpochBars, during, progress, say
 from ..datasets import Dataset
 from ..memory import check_memory
 from ..report.page import Page, open_page
@@ -75,7 +75,9 @@ class ModelOptions(Options):
 
 
 def loaded(name: str, data_dir: Path | None) -> Dataset:
-    data = datasets.load(name, data_dir, progress=True, notify=say)
+    """The data set of this name; says what is read, and then from where."""
+    with during(f"reading {'the data' if name == 'auto' else name}"):
+        data = datasets.load(name, data_dir, progress=True, notify=say)
     say(f"data: {data.source}")
     return data
 
@@ -120,16 +122,17 @@ def load_study(options: Options, model: str, data: Dataset | None = None) -> tup
     """Open `model` with `data`, or the data that the options name, or those it was trained on, if at hand."""
     if data is None and options.dataset != "auto":
         data = options.load()
-    study, history = report.open_study(
-        model,
-        data,
-        data_dir=options.data_dir,
-        other_data=isinstance(options, ModelOptions) and options.other_data,
-        out=options.out,
-        seed=options.seed,
-        xp=device_module(options.device),
-        progress=progress,
-    )
+    with during(f"opening {model}"):
+        study, history = report.open_study(
+            model,
+            data,
+            data_dir=options.data_dir,
+            other_data=isinstance(options, ModelOptions) and options.other_data,
+            out=options.out,
+            seed=options.seed,
+            xp=device_module(options.device),
+            progress=progress,
+        )
     if data is None and study.data is not None:
         say(f"data: {study.data.source}")
     return replace(study, overwrite=options.overwrite), history

@@ -36,7 +36,7 @@ def get(url: str, *, most: int, patience: float, progress: bool) -> bytes:
     buffer = Bounded(most)
     errors: list[Exception] = []
     # pooch reads the total from the server's answer; until then, a bar without one has no truth value.
-    with tqdm(total=1, desc=url.rpartition("/")[2], unit="B", unit_scale=True, disable=not progress) as bar:
+    with tqdm(total=1, desc=url.rpartition("/")[2], unit="B", unit_scale=True, disable=not progress, position=0) as bar:
         downloader = HTTPDownloader(progressbar=bar, timeout=patience)
 
         def work() -> None:

@@ -17,6 +17,7 @@ import numpy as np
 
 #: Type codes of the format. MNIST and its relatives use the first only, and so does this reader.
 TYPES = {0x08: "uint8", 0x09: "int8", 0x0B: "int16", 0x0C: "int32", 0x0D: "float32", 0x0E: "float64"}
+MOST_DIMENSIONS = 4  # images in colour
 GZIP_MAGIC = b"\x1f\x8b"
 LONGEST_HEADER = 4 + 4 * 255  # bytes
 CHUNK = 1 << 20  # bytes decompressed at once
@@ -117,8 +118,8 @@ def _header(data: bytes, name: str) -> tuple[tuple[int, ...], int]:
         raise ValueError(f"{name}: not an idx file: unknown type code 0x{code:02x}, expected 0x08 (uint8)")
     if TYPES[code] != "uint8":
         raise ValueError(f"{name}: holds {TYPES[code]} (type code 0x{code:02x}), only uint8 (0x08) is supported")
-    if ndim == 0:
-        raise ValueError(f"{name}: the header states 0 dimensions, expected at least 1")
+    if not 1 <= ndim <= MOST_DIMENSIONS:
+        raise ValueError(f"{name}: the header states {ndim} dimensions, expected 1 to {MOST_DIMENSIONS}")
     start = 4 + 4 * ndim
     if len(data) < start:
         raise ValueError(

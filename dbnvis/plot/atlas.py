@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.colors import to_rgb
-from matplotlib.figure import Figure
 
 from ..backend import Array
 from .base import MARGIN, blank, wrap
 from .charts import CLASSES
 from .settings import fixed
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SIDE = 6.2  # inches of a panel
 TITLE = 0.22  # inches above it
@@ -85,6 +87,8 @@ def places(panels: Sequence[Places], names: Sequence[str], *, heading: str, lege
 
 def _canvas(panel: Places) -> tuple[Array, Array]:
     """The panel's pixels (CANVAS, CANVAS, 3), and the column and row of each tile's centre (N, 2)."""
+    from matplotlib.colors import to_rgb
+
     side = max(4, round(panel.size * CANVAS))
     low, high = panel.points.min(axis=0), panel.points.max(axis=0)
     scale = (CANVAS - 2 * side) / max(float((high - low).max()), 1e-12)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import textwrap
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
+from .settings import printable, text_width
 
-from .settings import FixedFigure, printable, text_width
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 BLUE, ORANGE, GREEN, BLACK = "#0072B2", "#D55E00", "#009E73", "#000000"
 #: Lines of one chart: told apart without colour, too.
@@ -24,9 +25,9 @@ def save(figure: Figure, path: Path) -> None:
 
 def blank(width: float, height: float) -> Figure:
     """An empty figure of `width` x `height` inches."""
-    figure = FixedFigure(figsize=(width, height), facecolor="white")
-    FigureCanvasAgg(figure)
-    return figure
+    from . import figure
+
+    return figure.blank(width, height)
 
 
 def wrap(text: str, width: float, font: float, weight: str = "normal") -> str:

@@ -6,15 +6,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from ..backend import Array
 from .base import BLACK, BLUE, MARGIN, ORANGE, STYLES, blank, wrap
 from .dashboard import Chart
 from .settings import fixed, text_width
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 from .tiles import SMALL
 
 #: Ten classes: Paul Tol's "muted" colours, distinct to the colour-blind, and black.

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from ..backend import Array
 from .base import MARGIN, STYLES, blank, fit, wrap
 from .settings import fixed
 from .tiles import TITLE_LINE, Panel, draw_panel
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 CELL, GAP = 2.9, 0.42  # inches: width of a chart in the fullest row, space between charts
 LONG = 5  # characters of a number
@@ -132,7 +133,8 @@ def _room_for_numbers(axes: Any) -> None:
 
 def _beside(figure: Figure, axes: Any) -> float:
     """Inches that the numbers left of a chart take."""
-    box = axes.yaxis.get_tightbbox(FigureCanvasAgg(figure).get_renderer()) if axes.axison else None
+    canvas: Any = figure.canvas
+    box = axes.yaxis.get_tightbbox(canvas.get_renderer()) if axes.axison else None
     return (axes.bbox.x0 - box.x0) / figure.dpi if box else 0.0
 
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
 from ..backend import Array
 from .base import MARGIN, ORANGE, blank, fit, wrap
 from .settings import fixed, text_width
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 GAP, TOP, BOTTOM = 0.05, 0.16, 0.15  # inches between tiles, above one for its number, below it for its caption
 TITLE, SMALL, SMALLEST = 8, 6.5, 6  # points: of titles, of all else on a panel, of that on small tiles
@@ -141,6 +142,8 @@ class Panel:
         return self.rows * (self.size(tile)[1] + sum(self.margins()))
 
     def draw(self, axes: Any, tile: float, top: float) -> None:
+        from matplotlib.patches import Rectangle
+
         (width, height), pitch, (above, below) = self.size(tile), self.pitch(tile), self.margins()
         _, low, high, _ = self.scale
         font = self.font(tile)
