@@ -321,6 +321,8 @@ def option_lines(folder: Path, rng: np.random.Generator) -> Iterator[Case]:
     """Command lines of options and values at random, on a tiny data set."""
     tiny: Any = tuple(a for n in (60, 20) for a in (rng.random((n, 4, 4)).astype("f4"), np.arange(n) % 3))
     datasets.DATASETS["tiny"] = datasets.Spec(about="noise", generate=lambda: tiny)
+    rbm = models(rng)["DBN"].rbms[0]  # a training first, since compiling kernels must not be cut off
+    list(train_rbm(rbm, tiny[0].reshape(60, 16), CDConfig(epochs=1, batch_size=20), rng=rng))
     while True:
         command = one_of(list(OPTIONS), rng)
         words = [command if rng.random() < 0.97 else one_of(VALUES, rng)]
