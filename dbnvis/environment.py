@@ -27,11 +27,13 @@ def computed_with(device: str) -> dict[str, str]:
         return {"numpy": np.__version__, "cupy": cupy, "device": gpu_status()[1]}
     with_numba, numba = compiled.status()
     numpy: Any = np.show_config(mode="dicts")
+    libraries = blas_libraries()
+    own = [info for info in libraries if "numpy" in info["filepath"]] or libraries  # of a wheel; of a distribution
     return {
         "numpy": np.__version__,
         "device": f"CPU {platform.machine()}",
         "vector instructions": " ".join(numpy.get("SIMD Extensions", {}).get("found", [])) or "baseline",
-        "blas": "; ".join(sorted(library(info) for info in blas_libraries() if "numpy" in info["filepath"])),
+        "blas": "; ".join(sorted(map(library, own))),
         "compiled kernels": numba if with_numba else "none",
     }
 

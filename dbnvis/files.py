@@ -68,7 +68,9 @@ def alone(path: str | os.PathLike[str]) -> Iterator[None]:
     file = path.with_name(f".{path.name}.lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        holder = file.read_text() if file.is_file() else ""  # before the attempt, which may empty the file
+        holder = ""
+        with suppress(OSError):  # before the attempt, which may empty the file
+            holder = file.read_text()
         lock = FileLock(file, timeout=0, is_singleton=True)
         lock.acquire()
     except Timeout:

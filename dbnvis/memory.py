@@ -15,7 +15,9 @@ GIB = 2**30
 
 def machine_memory() -> int:
     """Bytes of memory that this process may take: the machine's, or the container's where that is less."""
-    sizes = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    sizes = [2**63]
+    if hasattr(os, "sysconf"):  # all but Windows
+        sizes.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     for limit in map(Path, LIMITS):
         with suppress(OSError, ValueError):
             sizes.append(int(limit.read_text()))

@@ -11,6 +11,7 @@ import csv
 import hashlib
 import json
 import platform
+import reprlib
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from importlib.metadata import PackageNotFoundError, version
@@ -166,14 +167,15 @@ def keep_others(path: Path, manifest: dict[str, Any]) -> None:
 
 def _difference(found: dict[str, Any], new: dict[str, Any], names: tuple[str, ...] = ()) -> str:
     """The first entry of two manifests that tells what they show apart, in words; "" if none does."""
-    for name in sorted(set(found) & set(new) - NOT_SHOWN):
-        old, value = found[name], new[name]
+    common = set(found) & set(new) if not names else set(found) | set(new)  # of settings, also those of one alone
+    for name in sorted(common - NOT_SHOWN):
+        old, value = found.get(name), new.get(name)
         if isinstance(old, dict) and isinstance(value, dict):
             inner = _difference(old, value, (*names, name))
             if inner:
                 return inner
-        elif old != value and not (name.endswith("sha256") and None in (old, value)):  # None: not known
-            was, now = (text if len(text := str(x)) <= 40 else f"{text[:37]}..." for x in (old, value))
+        elif old != value and not (name.endswith("sha256") and old is None):  # what was not known is made better
+            was, now = ("none" if x is None else reprlib.repr(x).strip("'") for x in (old, value))
             return f"its {'.'.join((*names, name))} is {was}, this one's is {now}"
     return ""
 

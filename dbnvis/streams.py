@@ -30,8 +30,8 @@ class Stream:
     def __init__(self, stream: Any) -> None:
         self.stream, self.plain = stream, False
         self.failed: OSError | None = None
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+        self.errors = getattr(stream, "errors", None)
+        self._reconfigure("backslashreplace")
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.stream, name)
@@ -42,6 +42,14 @@ class Stream:
 
     def flush(self) -> None:
         self._try(self.stream.flush)
+
+    def restore(self) -> None:
+        """Leave the stream as it was."""
+        self._reconfigure(self.errors)
+
+    def _reconfigure(self, errors: str | None) -> None:
+        if isinstance(self.stream, io.TextIOWrapper) and not self.stream.closed:
+            self.stream.reconfigure(errors=errors)
 
     def _try(self, do: Callable[..., Any], *args: str) -> None:
         try:
@@ -66,8 +74,9 @@ def standard_streams() -> Iterator[Stream]:
         try:
             yield out
         finally:
-            out.flush()
-            err.flush()
+            for stream in (out, err):
+                stream.flush()
+                stream.restore()
 
 
 @contextmanager

@@ -302,18 +302,25 @@ def test_damaged_autoencoders(tmp_path, drop, changes, header, match):
     refused(path, rf"does not hold the model its header describes: .*{match}")
 
 
+def spoiled(path, name, value):
+    """The file with the last number of one of its arrays replaced, as no save would write it."""
+    with np.load(path) as archive:
+        arrays = dict(archive)
+    arrays[name].reshape(-1)[-1] = value
+    np.savez(path, **arrays)
+    return path
+
+
 def test_autoencoders_that_are_not_finite(tmp_path):
-    model = random_sdae()
-    model.daes[0].decoder[3, 4] = np.nan
-    refused(saved(tmp_path / "m.npz", model), "decoder of autoencoder 1 holds NaN or infinite values")
+    path = saved(tmp_path / "m.npz", random_sdae())
+    refused(spoiled(path, "dae0.decoder", np.nan), "decoder of autoencoder 1 holds NaN or infinite values")
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("name", ["W", "vbias", "hbias"])
 def test_parameters_that_are_not_finite(tmp_path, bad, name):
-    model = random_dbn()
-    model.rbms[1].params()[name].reshape(-1)[-1] = bad
-    refused(saved(tmp_path / "m.npz", model), rf"{name} of RBM 2 holds NaN or infinite values")
+    path = saved(tmp_path / "m.npz", random_dbn())
+    refused(spoiled(path, f"rbm1.{name}", bad), rf"{name} of RBM 2 holds NaN or infinite values")
 
 
 # --- saving that fails

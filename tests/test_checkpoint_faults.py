@@ -246,9 +246,12 @@ def test_any_array_gives_a_model_that_works_or_a_refusal_of_one_line(tmp_path, m
 
 
 def test_chains_that_are_not_numbers_are_refused(tmp_path):
-    chains = a(4, 5)
-    chains[1, 1] = np.nan
-    said = tried(saved(tmp_path / "m.npz", arrays={"chains": chains}))
+    path = saved(tmp_path / "m.npz", arrays={"chains": a(4, 5)})
+    with np.load(path) as stored:
+        arrays = dict(stored)
+    arrays["extra.chains"][1, 1] = np.nan
+    np.savez(path, **arrays)
+    said = tried(path)
     assert said == "PATH: the array chains holds NaN or infinite values"
 
 
@@ -464,3 +467,37 @@ def test_kept_responses_are_of_the_model(tmp_path, make):
     for wrong in (right[last][:, :-1], right[last][:0], right[last][::-1], right[last][0], right[last][None]):
         with pytest.raises(ValueError, match=rf"keeps responses of {last} of shape"):
             responses(right | {last: wrong})
+
+
+# --- what save refuses
+
+
+@pytest.mark.parametrize(
+    ("spoil", "how"),
+    [
+        (lambda model: model.rbms[0].W.__setitem__((0, 0), np.nan), {}),
+        (lambda model: model.rbms[0].W.__setitem__((0, 0), 1e5), {"dtype": "float16"}),
+        (lambda model: None, {"arrays": {"a": np.array([np.nan])}}),
+        (lambda model: None, {"arrays": {"a": np.array(["text"])}}),
+        (lambda model: None, {"arrays": {"a": np.array([None])}}),
+    ],
+)
+def test_what_load_would_refuse_does_not_replace_a_good_file(tmp_path, spoil, how):
+    model = DBN.random((6, 3), (2, 3), rng=np.random.default_rng(0))
+    checkpoint.save(tmp_path / "m.npz", model, config={}, seed=0)
+    before = (tmp_path / "m.npz").read_bytes()
+    spoil(model)
+    with (
+        np.errstate(over="ignore"),
+        pytest.raises(ValueError, match=r"must hold finite real numbers.*nothing is written"),
+    ):
+        checkpoint.save(tmp_path / "m.npz", model, config={}, seed=0, **how)
+    assert (tmp_path / "m.npz").read_bytes() == before
+
+
+def test_numbers_of_numpy_are_kept_as_numbers(tmp_path):
+    model = DBN.random((6, 3), (2, 3), rng=np.random.default_rng(0))
+    config = {"epochs": np.int64(2), "learning_rate": np.float32(0.5), "centered": np.bool_(True)}
+    checkpoint.save(tmp_path / "m.npz", model, config=config, seed=np.int64(3))
+    saved = checkpoint.load(tmp_path / "m.npz", xp=np)
+    assert saved.config == {"epochs": 2, "learning_rate": 0.5, "centered": True} and saved.seed == 3

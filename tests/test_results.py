@@ -418,7 +418,7 @@ MANIFEST = {
         ({"data_sha256": "ce"}, "data_sha256"),
         ({"dataset": "mnist"}, "dataset"),
         ({"settings": {"pictures": {"starts": 3, "k": None}}}, r"its settings\.pictures\.starts is 9"),
-        ({"settings": {"pictures": {"starts": 9, "k": 5}}}, r"settings\.pictures\.k is None"),
+        ({"settings": {"pictures": {"starts": 9, "k": 5}}}, r"settings\.pictures\.k is none"),
     ],
 )
 def test_an_artefact_of_another_identity_is_replaced_only_when_asked(tmp_path, change, named):
@@ -437,7 +437,7 @@ def test_an_artefact_of_another_identity_is_replaced_only_when_asked(tmp_path, c
 
 @pytest.mark.parametrize(
     "change",
-    [{}, {"seconds": 1.0}, {"versions": {}}, {"model": "b"}, {"data_sha256": None}, {"settings": {"more": 1}}],
+    [{}, {"seconds": 1.0}, {"versions": {}}, {"model": "b"}, {"command": "another"}, {"machine": "another"}],
 )
 def test_an_artefact_of_the_same_identity_is_made_again(tmp_path, change):
     save_artefact(tmp_path / "f.png", write_text("old"), manifest=MANIFEST)
@@ -452,3 +452,27 @@ def test_a_manifest_that_says_nothing_neither_vouches_nor_forbids(tmp_path, mani
     assert not is_whole(tmp_path / "f.png")
     save_artefact(tmp_path / "f.png", write_text("new"), manifest=MANIFEST)
     assert is_whole(tmp_path / "f.png")
+
+
+# --- what a manifest does not know
+
+
+@pytest.mark.parametrize(
+    ("found", "new", "refused"),
+    [
+        ({"data_sha256": "a", "settings": {}}, {"data_sha256": None, "settings": {}}, True),
+        ({"data_sha256": None, "settings": {}}, {"data_sha256": "a", "settings": {}}, False),
+        ({"settings": {"am": {"starts": 9}, "top": {"k": 9}}}, {"settings": {"am": {"starts": 9}}}, True),
+        ({"settings": {"am": {"starts": 9}}}, {"settings": {"am": {"starts": 9}, "unwhiten": True}}, True),
+        ({"settings": {"am": {"starts": 9}}}, {"settings": {"am": {"starts": 9}}, "command": "other"}, False),
+    ],
+)
+def test_a_fuller_artefact_is_not_replaced_by_a_poorer_one(tmp_path, found, new, refused):
+    def write(path):
+        path.write_text("picture")
+
+    save_artefact(tmp_path / "a.png", write, manifest=found)
+    if refused:
+        with pytest.raises(ValueError, match=r"a\.png is another one: its .*; --overwrite replaces it"):
+            save_artefact(tmp_path / "a.png", write, manifest=new)
+    save_artefact(tmp_path / "a.png", write, manifest=new, overwrite=refused)

@@ -133,3 +133,8 @@ def test_quantiles_give_the_percentile_within_their_spacing(xp):
     assert np.abs(exact - rough).max() <= 100 / 50
     np.testing.assert_array_equal(to_numpy(few.by_layer["h2"][-1]), to_numpy(every.by_layer["h2"][-1]))
     np.testing.assert_array_equal(to_numpy(few.by_layer["h2"][0]), to_numpy(every.by_layer["h2"][0]))
+
+
+def test_a_score_that_is_no_number_has_no_percentile():
+    responses = Responses({"h1": np.arange(4.0)[:, None]})
+    np.testing.assert_array_equal(responses.percentile("h1", [0], np.array([[np.nan, 1.5]])), [[np.nan, 50]])

@@ -136,10 +136,20 @@ def save(
         "info": info or {},
         "computed_with": computed_with(model.xp.__name__),
     }
-    text = json.dumps(header).encode()
+    text = json.dumps(header, default=_plain).encode()
     headers.check_common(json.loads(text))
+    for name, x in host.items():
+        if x.dtype.kind not in archive.NUMBERS or not np.isfinite(x).all():
+            raise ValueError(f"{name} must hold finite real numbers, in {x.dtype} too; nothing is written to {path}")
     with replacing(path) as temporary, temporary.open("wb") as file:
         np.savez(file, header=np.frombuffer(text, dtype=np.uint8), **host)
+
+
+def _plain(x: Any) -> Any:
+    """A number of NumPy's as one that JSON has."""
+    if isinstance(x, np.generic):
+        return x.item()
+    raise TypeError(f"a checkpoint keeps numbers, texts, lists and dictionaries, got {type(x).__name__}")
 
 
 def load(path: str | os.PathLike[str], *, xp: Any, resume: bool = False) -> Checkpoint:

@@ -45,7 +45,7 @@ class Explain(ModelOptions):
             if self.invert or self.center:
                 raise ValueError("--invert and --center are for image files; test images are as the network knows them")
             image, steps = read_test_image(study, int(number[1]))
-            name = f"test{number[1]}"
+            name = f"test{number[1]}{f'-{array_hash(image)[:6]}' * bool(study.other)}"
         else:
             shape, within = study.model.input_shape, study.model.input_range
             image, steps = read_picture(self.image, shape, within, invert=self.invert, center=self.center)
@@ -53,6 +53,7 @@ class Explain(ModelOptions):
         study.out = self.out / study.dataset / "sheets"
         settings = {"unit": self.unit, **asdict(occlusion)}
         name = study.sheet_name(f"explain_{name}", settings if settings != {"unit": (), **asdict(OCCLUSION)} else None)
+        study.check(name)
         with during(f"explaining {self.image} to {self.model}"):
             explain(study, image, steps, name, [Unit.parse(unit) for unit in self.unit], occlusion)
         print(*study.written, sep="\n")

@@ -80,6 +80,7 @@ class Visualize(SheetOptions):
         what = f"{self.method}_{layer}_{shortened(self.units or 'first')}"
         default = METHODS[self.method] if self.method in METHODS else type(self.settings)()
         name = study.sheet_name(what, asdict(self.settings) if self.settings != default else None)
+        study.check(name)
         if isinstance(self.settings, Evidence):
             settings = self.settings.given(evidence_samples.prior_of(study))
             evidence_samples.sheet(study, settings, {layer: units}, f"units of {layer}", name)

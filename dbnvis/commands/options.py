@@ -17,6 +17,7 @@ from ..datasets import Dataset
 from ..memory import check_memory
 from ..report.page import Page, open_page
 from ..report.runs import TRAINING, Config
+from ..settings import check_value
 from ..train import EpochStats
 
 EXAMPLES = 2_500_000  # deformed digits, as many as Erhan et al. (2009) trained on
@@ -48,6 +49,7 @@ class Options:
     """Whether the command needs the folder `out`."""
 
     def __post_init__(self) -> None:
+        check_value("--seed", self.seed, int, f"[0, {2**63})")
         for field in fields(self):  # where the shell leaves it, as in --out=~/runs, ~ is the user's home too
             value = getattr(self, field.name)
             if isinstance(value, (str, Path)) and str(value).startswith("~"):

@@ -216,14 +216,21 @@ def _dataset(name: str, arrays: Arrays, folder: Path | None = None) -> Dataset:
         for array in (images, np.zeros(len(images), np.uint8) if labels is None else np.asarray(labels)):
             digest.update(f"{array.dtype.str} {array.shape} ".encode())
             digest.update(np.ascontiguousarray(array).data)
-    if all(images.dtype == np.uint8 for images in arrays[::2]):
+    within = _spec(name).input_range
+    bytes_ = [images.dtype == np.uint8 for images in arrays[::2]]
+    if any(bytes_) and (not all(bytes_) or within != (0.0, 1.0)):
+        low, high = within
+        raise ValueError(
+            f"{name}: bytes become pixels in [0, 1], and its images are in [{low:g}, {high:g}], or not all of them "
+            "bytes; give all as floats"
+        )
+    if all(bytes_):
         _check_bytes(name, max(int(images.max(initial=0)) for images in arrays[::2]))
     train_images, test_images = (
         np.divide(images, 255, dtype=np.float32) if images.dtype == np.uint8 else images for images in arrays[::2]
     )
     train_labels, test_labels = (None if labels is None else _integers(labels, name) for labels in arrays[1::2])
-    sha256, within = digest.hexdigest(), _spec(name).input_range
-    return Dataset(name, train_images, train_labels, test_images, test_labels, sha256, within, folder)
+    return Dataset(name, train_images, train_labels, test_images, test_labels, digest.hexdigest(), within, folder)
 
 
 def _check_bytes(name: str, most: int) -> None:

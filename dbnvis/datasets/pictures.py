@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from dbnvis.datasets.fetch import PathLike
+from dbnvis.images import check_images, plain_array
 
 LARGEST = 50_000_000  # pixels of a file
 LUMA = np.array([[0.299], [0.587], [0.114]], dtype=np.float32)  # of ITU-R BT.601, as Pillow's mode L
@@ -89,7 +90,7 @@ def read_picture(
     if np.ptp(pixels) < FAINT:
         hints.append(f"almost blank: pixels from {pixels.min():.3g} to {pixels.max():.3g} of 1")
     if center:
-        pixels = center_digit(pixels, shape[-2:])
+        pixels = center_digit(np.clip(pixels, 0, 1), shape[-2:])
         steps.append("cropped and centred as MNIST's digits are")
     else:
         pixels = _fitted(pixels, shape[-2:], steps)
@@ -162,9 +163,10 @@ def center_digit(pixels: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     Raises
     ------
     ValueError
-        If all pixels are the same.
+        If all pixels are the same, or one is not in [0, 1].
     """
-    planes = np.asarray(pixels, dtype=np.float32).reshape(*pixels.shape[:2], -1)
+    pixels = check_images(plain_array(pixels, "pixels")[None], name="pixels")[0].astype(np.float32, copy=False)
+    planes = pixels.reshape(*pixels.shape[:2], -1)
     ground = _ground(planes)
     drawing = planes - ground
     rows, columns = _box(drawing)

@@ -22,6 +22,7 @@ from itertools import pairwise
 from typing import Any
 
 from ..backend import Array, array_module, to_numpy
+from ..images import UNBOUNDED, check_images
 from ..numerics import log_mean_exp, sigmoid
 from ..rbm import RBM
 from .chains import standard_error
@@ -44,7 +45,7 @@ def p_on_of_chains(rbm: RBM, v: Array, indices: Sequence[int], *, sweeps: int, r
     p (U,), error (U,)
         NumPy arrays; the error is one Monte Carlo standard error.
     """
-    xp = array_module(v)
+    v, xp = states_of(rbm, v), array_module(v)
     units, record = xp.asarray(list(indices)), []
     for _ in range(sweeps):
         v = rbm.sample_v_given_h(rbm.sample_h_given_v(v, rng=rng), rng=rng)
@@ -77,7 +78,7 @@ def annealed_log_odds(
     log_odds (U,), error (U,)
         In nats; the mean weight estimates the odds without bias, its error is one standard error.
     """
-    xp = array_module(v)
+    v, xp = states_of(rbm, v.reshape(-1, rbm.n_visible)).reshape(v.shape), array_module(v)
     own = xp.arange(len(v)), slice(None), xp.asarray(list(indices))
 
     def sweep(v: Array, beta: float) -> Array:
@@ -93,6 +94,11 @@ def annealed_log_odds(
         v = sweep(v, following)
     w = xp.exp(log_w - log_w.max(axis=1, keepdims=True))
     return log_mean_exp(log_w, axis=1), w.std(axis=1, ddof=1) / (w.mean(axis=1) * v.shape[1] ** 0.5)
+
+
+def states_of(rbm: RBM, v: Array) -> Array:
+    """States v (N, V) of the visible units, or their means, as floats; ValueError for what binary units cannot be."""
+    return check_images(v, shape=(rbm.n_visible,), within=(0.0, 1.0) if rbm.binary else UNBOUNDED, name="v")
 
 
 def p_on_of_odds(log_odds: Array, error: Array) -> tuple[Array, Array]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..backend import Array, array_module, check_rng
+from ..images import UNBOUNDED, as_floats
 from ..layers import Dense, Layer, Network
 from ..mlp import MLP
 
@@ -94,6 +95,7 @@ def optima(images: Array, scores: Array, same: float) -> Optima:
     ValueError
         If there are fewer than two starts.
     """
+    images, scores = as_floats(images, within=UNBOUNDED), as_floats(scores, within=UNBOUNDED)
     xp, n_starts = array_module(images, scores), images.shape[1]
     if n_starts < 2:
         raise ValueError(f"distinct optima need at least two starts, got {n_starts}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..backend import Array, array_module
+from ..images import UNBOUNDED, as_floats
 
 ON, OFF = 0.95, 0.05  # probabilities beyond which a unit counts as on, as off
 STIRS = 0.01  # range of its probability within which a unit ignores its input
@@ -37,6 +38,6 @@ def unit_audit(mean_h: Array, W: Array) -> UnitAudit:
 
 def duplicate_units(W: Array) -> Array:
     """Whether the weights (V, H) of each unit have a cosine above 0.95 with those of an earlier one: (H,) of bool."""
-    xp = array_module(W)
+    W, xp = as_floats(W, within=UNBOUNDED), array_module(W)
     directions = W / xp.maximum(xp.sqrt((W * W).sum(axis=0)), 1e-12)
     return xp.triu(directions.T @ directions, k=1).max(axis=0) > SAME  # [i, j] with i < j

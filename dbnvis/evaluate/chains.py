@@ -125,7 +125,7 @@ def shares(labels: Array, n: int) -> Array:
 
 def total_variation(p: Array, q: Array) -> float:
     """Half the sum of |p - q|: 0 for equal distributions, 1 for disjoint ones."""
-    return 0.5 * float(array_module(p).abs(p - q).sum())
+    return 0.5 * float(array_module(p).abs(p.astype("float64") - q).sum())
 
 
 @dataclass(frozen=True)

@@ -128,7 +128,8 @@ class Responses:
     def percentile(self, layer: str, indices: Sequence[int], scores: Array) -> Array:
         """Share of the images below each score, in percent: scores (U, S) -> (U, S) in [0, 100].
 
-        NaN for a position that is not in the table, where there are no images to measure it with.
+        NaN for a score that is NaN, and for a position that is not in the table, where there are no images to measure
+        it with.
         """
         xp, rows = array_module(scores), []
         for number, row in zip(indices, scores, strict=True):
@@ -136,7 +137,8 @@ class Responses:
             if reference is None:
                 rows.append(xp.full(row.shape, float("nan")))
             else:
-                rows.append(xp.searchsorted(xp.ascontiguousarray(reference), row) * (100.0 / len(reference)))
+                below = xp.searchsorted(xp.ascontiguousarray(reference), row) * (100.0 / len(reference))
+                rows.append(xp.where(xp.isnan(row), float("nan"), below))
         return xp.stack(rows)
 
     def _responses(self, layer: str, number: int) -> Array | None:

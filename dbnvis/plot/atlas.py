@@ -73,13 +73,18 @@ def places(panels: Sequence[Places], names: Sequence[str], *, heading: str, lege
         axes.imshow(canvas, interpolation="antialiased")
         for c in np.unique(panel.labels):
             column, row = np.median(at[panel.labels == c], axis=0)
-            box = {"boxstyle": "round,pad=0.2", "facecolor": "white", "edgecolor": CLASSES[c], "alpha": 0.85}
+            box = {
+                "boxstyle": "round,pad=0.2",
+                "facecolor": "white",
+                "edgecolor": CLASSES[c % len(CLASSES)],
+                "alpha": 0.85,
+            }
             axes.text(column, row, names[c], fontsize=8, weight="bold", ha="center", va="center", bbox=box)
         axes.set_xticks([])
         axes.set_yticks([])
         axes.set_title(panel.title, fontsize=8, loc="left", pad=3)
     for c in np.unique(np.concatenate([panel.labels for panel in panels])):
-        axes.scatter([], [], color=CLASSES[c], label=names[c])
+        axes.scatter([], [], color=CLASSES[c % len(CLASSES)], label=names[c])
     corner = (0, (foot - 0.42) / height)
     figure.legend(ncols=10, fontsize=8, frameon=False, loc="lower left", handletextpad=0, bbox_to_anchor=corner)
     return figure
@@ -99,5 +104,5 @@ def _canvas(panel: Places) -> tuple[Array, Array]:
     for (column, row), tile, c in zip(at.astype(int), panel.tiles, panel.labels, strict=True):
         cover = np.clip(tile[rows][:, columns], 0, 1)[..., None]
         part = canvas[row - side // 2 :, column - side // 2 :][:side, :side]
-        part += cover * (np.array(to_rgb(CLASSES[c])) - part)
+        part += cover * (np.array(to_rgb(CLASSES[c % len(CLASSES)])) - part)
     return canvas, at

@@ -243,6 +243,9 @@ def fantasies(study: Study, n: int = 100, steps: int = 1000) -> None:
 
 def compare(study: Study, unit: Unit, named: Callable[[str], str] = str) -> None:
     """One unit by every method: pictures, what they rest on, scores and settings; `named` gives the file's name."""
+    at = f"_{unit.position}" if isinstance(unit.position, str) else "".join(f"_{p}" for p in unit.position or ())
+    name = named(f"compare_{unit.layer}_{unit.index}{at}")
+    study.check(name)
     compared = [cls for cls in VISUALIZERS.values() if getattr(cls, "compared", True)]
     found, evidence = study.applicable(cls() for cls in compared), by_evidence(study, unit.layer)
     methods = [diagnosis.diagnosed(study, method) for method in [*found, *evidence]]
@@ -271,8 +274,7 @@ def compare(study: Study, unit: Unit, named: Callable[[str], str] = str) -> None
         tile=0.75,
         side_by_side=False,
     )
-    at = f"_{unit.position}" if isinstance(unit.position, str) else "".join(f"_{p}" for p in unit.position or ())
-    study.save(named(f"compare_{unit.layer}_{unit.index}{at}"), figure, shown, unit=str(unit))
+    study.save(name, figure, shown, unit=str(unit))
 
 
 def reproduction(

@@ -255,6 +255,12 @@ class Study:
         )
         self._started = time.perf_counter()
 
+    def check(self, name: str) -> None:
+        """ValueError, before any work, if `<out>/<name>.png` is of another model, seed or data and must stay."""
+        if not self.overwrite and "model_sha256" in self.provenance:
+            known = {"dataset": self.dataset, "seed": self.seed, **self.provenance}
+            results.keep_others(self.out / f"{name}{'_unwhitened' * self.unwhiten}.png", known)
+
 
 def sheet_name(what: str, label: str, seed: int, settings: Any = None) -> str:
     """A file name; see `Study.sheet_name`."""

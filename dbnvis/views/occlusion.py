@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..backend import Array, array_module
-from ..images import image_of
+from ..images import UNBOUNDED, as_floats, image_of
 from ..settings import check_settings
 from ..visualize.base import Unit, as_units, one_hot, parse_units
 from .responses import batch_size, passes
@@ -44,6 +44,7 @@ class Occlusion:
         ValueError
             If the square is larger than the image, or the stride passes over it.
         """
+        image = as_floats(image, within=UNBOUNDED)
         grid = self._grid(image)
         copies = self._copies(image, [place for row in grid for place in row])
         return copies.reshape(len(grid), len(grid[0]), *image.shape)
