@@ -103,6 +103,10 @@ def figure_script(
 
         def run(self) -> None:
             study, history = load_study(self, self.model)
+            if shipped == "convnet" and not hasattr(study.model, "receptive_field"):
+                raise ValueError(
+                    f"this figure is of a convolutional network, and {self.model} is none; try --model convnet"
+                )
             study.out = self.out / study.dataset / folder
             draw(study, history)
             print(*study.written, sep="\n")

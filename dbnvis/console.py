@@ -145,7 +145,11 @@ def one_line(parse: Callable[[], Any]) -> Any:
         lines = [line.strip("│ ") for line in refusal.getvalue().splitlines() if line[:1] not in "╭╰"]
         told = " ".join(line for line in lines if line.strip("─- "))
         # Of a command's own options tyro says where it met them, under a name of its own.
-        told = re.sub(r"^Value error |Error parsing __tyro-dummy-inner__\S*: |\s*For full helptext.*$", "", told)
+        told = re.sub(
+            r"^Value error |Error parsing \w+: |Error parsing __tyro-dummy-inner__\S*: |\s*For full helptext.*$",
+            "",
+            told,
+        )
         raise ValueError(told) from None
 
 

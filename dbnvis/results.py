@@ -160,7 +160,10 @@ def keep_others(path: Path, manifest: dict[str, Any]) -> None:
     found = _manifest(path)
     if not path.is_file() or _hashes(found).get(path.name) not in (None, file_hash(path)):
         return  # the manifest is about another file: a torn set
-    difference = _difference(found, json.loads(json.dumps(manifest, default=str)))
+    new = json.loads(json.dumps(manifest, default=str))
+    if found.get("data_sha256", "") is None and new.get("data_sha256"):  # drawn without data: with them it is fuller
+        found = {name: value for name, value in found.items() if name != "settings"}
+    difference = _difference(found, new)
     if difference:
         raise ValueError(f"{path} is another one: {difference}; --overwrite replaces it, or give another --out")
 

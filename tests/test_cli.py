@@ -543,7 +543,7 @@ def test_a_finished_model_and_its_figures_are_replaced_only_when_asked(capsys, t
     before = contents()
     for more in ([], ["--seed", "1"], ["--epochs", "1"]):
         said = refused(capsys, *args, *more)
-        assert "--resume keeps it, --overwrite replaces it, or --out another folder" in said
+        assert "--resume keeps it, --overwrite replaces it, or give another --out" in said
         assert contents() == before
     assert "cannot resume" in refused(capsys, *args, "--seed", "1", "--resume")
     assert main([*args, "--resume"]) == 0  # the advice can be followed

@@ -706,7 +706,7 @@ def test_an_unfinished_training_is_not_overwritten(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         train(tmp_path, on_epoch=Stop("h2", 1))
     before = (tmp_path / "training.npz").read_bytes()
-    with pytest.raises(ValueError, match=r"training\.npz holds an unfinished training: add --resume"):
+    with pytest.raises(ValueError, match=r"holds an unfinished training, training\.npz; --resume goes on with it"):
         train(tmp_path)
     assert (tmp_path / "training.npz").read_bytes() == before
 
@@ -715,9 +715,8 @@ def test_an_unfinished_training_is_not_overwritten(tmp_path):
 def test_a_finished_model_is_replaced_only_when_asked(tmp_path, changes):
     path = train(tmp_path)
     before = path.read_bytes()
-    with pytest.raises(
-        ValueError, match=r"holds a finished model, model\.npz; --resume keeps it, --overwrite replaces it"
-    ):
+    said = r" of another run \(its .*\), model\.npz; " if changes else r", model\.npz; --resume keeps it, "
+    with pytest.raises(ValueError, match=f"holds a finished model{said}--overwrite replaces it"):
         train(tmp_path, **changes)
     assert path.read_bytes() == before
     assert_same_run(train(tmp_path, overwrite=True, **changes), train(tmp_path / "fresh", **changes))
@@ -728,7 +727,8 @@ def test_an_unfinished_run_of_other_settings_is_replaced_only_when_asked(tmp_pat
     with pytest.raises(KeyboardInterrupt):
         train(tmp_path, seed=1, on_epoch=Stop("h2", 1))
     before = (tmp_path / "training.npz").read_bytes()
-    with pytest.raises(ValueError, match="--overwrite to start over"):
+    said = "--overwrite to start over" if resume else r"another run \(its seed is 1, this run's is 0\).*--overwrite"
+    with pytest.raises(ValueError, match=said):
         train(tmp_path, resume=resume)
     assert (tmp_path / "training.npz").read_bytes() == before
     assert_same_run(train(tmp_path, resume=resume, overwrite=True), train(tmp_path / "fresh"))

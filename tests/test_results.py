@@ -476,3 +476,16 @@ def test_a_fuller_artefact_is_not_replaced_by_a_poorer_one(tmp_path, found, new,
         with pytest.raises(ValueError, match=r"a\.png is another one: its .*; --overwrite replaces it"):
             save_artefact(tmp_path / "a.png", write, manifest=new)
     save_artefact(tmp_path / "a.png", write, manifest=new, overwrite=refused)
+
+
+def test_what_was_drawn_without_data_is_replaced_once_they_are_there(tmp_path):
+    """The same model and seed; methods that need images, and settings that follow from them, join."""
+    manifest = {"model_sha256": "m", "seed": 0, "data_sha256": None, "settings": {"gibbs": {"diagnose": False}}}
+    fuller = {**manifest, "data_sha256": "d", "settings": {"gibbs": {"diagnose": True}, "top": {"k": 9}}}
+    save_artefact(tmp_path / "a.png", lambda path: path.write_text("poor"), manifest=manifest)
+    with pytest.raises(ValueError, match="its seed is 0, this one's is 1"):
+        save_artefact(tmp_path / "a.png", lambda path: path.write_text("other"), manifest={**fuller, "seed": 1})
+    save_artefact(tmp_path / "a.png", lambda path: path.write_text("full"), manifest=fuller)
+    assert (tmp_path / "a.png").read_text() == "full"
+    with pytest.raises(ValueError, match="its data_sha256 is d, this one's is none"):
+        save_artefact(tmp_path / "a.png", lambda path: path.write_text("poor"), manifest=manifest)

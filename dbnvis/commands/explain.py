@@ -8,8 +8,8 @@ from pathlib import Path
 
 import tyro
 
-from ..console import during
-from ..datasets.pictures import read_picture
+from ..console import during, say
+from ..datasets.pictures import light_ground, read_picture
 from ..report.explain import OCCLUSION, explain, read_test_image
 from ..report.study import shortened
 from ..results import array_hash
@@ -45,10 +45,12 @@ class Explain(ModelOptions):
             if self.invert or self.center:
                 raise ValueError("--invert and --center are for image files; test images are as the network knows them")
             image, steps = read_test_image(study, int(number[1]))
-            name = f"test{number[1]}{f'-{array_hash(image)[:6]}' * bool(study.other)}"
+            name = f"test{number[1]}"
         else:
             shape, within = study.model.input_shape, study.model.input_range
             image, steps = read_picture(self.image, shape, within, invert=self.invert, center=self.center)
+            if light_ground(image, within) and not self.invert:
+                say("the picture's ground is light: --invert, if the network knows light ink on dark, as in MNIST")
             name = f"{shortened(Path(self.image).stem)}-{array_hash(image)[:6]}"
         study.out = self.out / study.dataset / "sheets"
         settings = {"unit": self.unit, **asdict(occlusion)}

@@ -185,6 +185,12 @@ def center_digit(pixels: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return np.clip(ground + placed, 0, 1).reshape(*shape, *pixels.shape[2:])
 
 
+def light_ground(image: np.ndarray, within: tuple[float, float]) -> bool:
+    """Whether the median of the border of an image (..., H, W) is in the lighter half of the range `within`."""
+    edge = np.concatenate([image[..., 0, :], image[..., -1, :], image[..., 0], image[..., -1]], axis=-1)
+    return float(np.median(edge)) > sum(within) / 2
+
+
 class _Refused(ValueError):
     """An image that Pillow can read, and that is refused."""
 

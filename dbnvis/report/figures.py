@@ -230,6 +230,8 @@ def samples_sheet(study: Study, method: ClampedGibbs, pictures: UnitImages, name
 def fantasies(study: Study, n: int = 100, steps: int = 1000) -> None:
     """Free samples of the whole model: no unit fixed, chains started from noise."""
     layer = study.model.layer_names[-1]
+    if not hasattr(study.model, "sample"):
+        raise ValueError(f"{type(study.model).__name__} does not generate images; give a deep belief network (--model)")
     rng = make_rng(study.model.xp, study.seed)
     tiles = to_numpy(study.model.sample(n, layer, steps, rng=rng))
     figure = plot.sheet(

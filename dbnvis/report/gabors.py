@@ -42,6 +42,10 @@ def gabors(study: Study) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         One per filter that is not all zero.
     summary : dict
     """
+    if "h1" not in study.model.layer_names or len(study.model.layer_shape("h1")) > 1:
+        raise ValueError(
+            f"Gabor functions are fitted to a dense layer h1; the model has {', '.join(study.model.layer_names)}"
+        )
     dense = study.model.network.layers["h1.pre"]
     filters = to_numpy(dense.W).T.reshape(-1, *study.model.input_shape)
     units = np.flatnonzero(np.abs(filters).max(axis=(1, 2)) > 0)

@@ -97,12 +97,16 @@ class Run:
             return None
         path = next((path for path in (self.part, self.final) if path.exists()), None)
         if path is not None and not self.resume:
+            state = "an unfinished training" if path == self.part else "a finished model"
+            resume = f"--resume {'goes on with' if path == self.part else 'keeps'} it, "
+            try:
+                difference = self._difference(checkpoint.load(path, xp=xp))
+            except ValueError:
+                difference = "file cannot be read"
+            if difference:
+                state, resume = f"{state} of another run (its {difference})", ""
             raise ValueError(
-                f"{path} holds an unfinished training: add --resume to go on, --overwrite to start over, or give "
-                "another folder (--out)"
-                if path == self.part
-                else f"{path.parent} holds a finished model, {path.name}; --resume keeps it, --overwrite replaces it, "
-                "or --out another folder"
+                f"{path.parent} holds {state}, {path.name}; {resume}--overwrite replaces it, or give another --out"
             )
         saved = None if path is None else checkpoint.load(path, xp=xp, resume=True)
         difference = "" if saved is None else self._difference(saved)

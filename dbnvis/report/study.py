@@ -196,7 +196,8 @@ class Study:
 
     def sheet_name(self, what: str, settings: Any = None) -> str:
         """Of a sheet of `what`, a file name that another model, seed or settings (None: the default) do not share."""
-        return sheet_name(what, self.label, self.seed, settings)
+        on = f"on-{self.data.name}-{self.data.sha256[:6]}" if self.other and self.data else ""
+        return sheet_name(what, "_".join(filter(None, (self.label, on))), self.seed, settings)
 
     @property
     def legend(self) -> str:
