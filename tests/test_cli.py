@@ -541,9 +541,10 @@ def test_a_finished_model_and_its_figures_are_replaced_only_when_asked(capsys, t
         return {name: (tmp_path / name).read_bytes() for name in written(tmp_path)}
 
     before = contents()
-    for more in ([], ["--seed", "1"], ["--epochs", "1"]):
+    for more, differs in (([], ""), (["--seed", "1"], "seed is 0"), (["--epochs", "1"], "epochs is 2")):
         said = refused(capsys, *args, *more)
-        assert "--resume keeps it, --overwrite replaces it, or give another --out" in said
+        keeps = f"of another run (its {differs}" if differs else "--resume keeps it"  # advice that can be followed
+        assert keeps in said and "--overwrite replaces it, or give another --out" in said
         assert contents() == before
     assert "cannot resume" in refused(capsys, *args, "--seed", "1", "--resume")
     assert main([*args, "--resume"]) == 0  # the advice can be followed
