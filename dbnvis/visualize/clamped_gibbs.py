@@ -34,18 +34,17 @@ States = Iterator[tuple[Array, Array]]  # v (U, C, V) and h (U, C, H) after ever
 
 @dataclass(frozen=True)
 class ClampedGibbs:
-    """Hold one unit of layer j at 1, run block Gibbs in the RBM below it, pass down to the pixels.
+    """Fix one unit of layer j to 1, run block Gibbs in the RBM below it, pass down to the pixels.
 
-    All other units of layer j are resampled. Chains carry binary states; pictures show the pixel
-    probabilities of the directed pass down. `images[:, 0]` is the mean over all chains and draws, an
-    estimate of E[x | unit on]; the others are the last draws of single chains.
+    All other units of layer j are resampled. Chains carry binary states; pictures show the pixel probabilities of the
+    directed pass down. `images[:, 0]` is the mean over all chains and draws, an estimate of E[x | unit on]; the others
+    are the last draws of single chains.
 
-    With others="zero" all other units of layer j are 0 instead, and the pass down starts from this one state, without a
-    chain. That is another question: Erhan et al.'s sampling averages over the other units as the RBM has them while the
-    unit is on; this conditions on their all being off, a state of small probability, and shows what the unit alone
-    adds to the biases. For h1 the picture is the exact mean, sigmoid(vbias + W[:, unit]) of binary pixels, and stands
-    alone; above, it is the mean of `chains` times `draws` independent draws of the layers below, of which the first
-    `shown` follow. `burn_in` and `thin` have no effect, and there are no `extras`.
+    With others="zero" all other units of layer j are 0, and the pass down starts from this one state, without a chain.
+    Erhan et al.'s sampling averages over the other units as the RBM has them while the unit is on; this conditions on
+    their all being off, a state of small probability, and shows what the unit alone adds to the biases. For h1 the
+    picture is the exact mean, sigmoid(vbias + W[:, unit]) of binary pixels; above, it is the mean of `chains` times
+    `draws` independent draws, of which the first `shown` follow. `burn_in` and `thin` do nothing; no `extras`.
 
     `extras["mixing"]` (U,) is the potential scale reduction (Gelman & Rubin 1992) of the chains, pooled
     over the units they visit: near 1 when every chain sees the same distribution, and noted when above 1.2.
