@@ -7,11 +7,12 @@ Importing the package is light: no CuPy, no matplotlib, no scikit-learn.
 
 __version__ = "0.1.0"
 
-from .convnet import ConvNet
-from .crbm import ConvDBN, ConvRBM, GaussianConvRBM
-from .dbn import DBN
-from .rbm import RBM, GaussianRBM, clamp, gibbs
-from .sdae import DAE, StackedDAE
+from .models.conv_dbn import ConvDBN
+from .models.conv_rbm import ConvRBM, GaussianConvRBM
+from .models.convnet import ConvNet
+from .models.dbn import DBN
+from .models.rbm import RBM, GaussianRBM, clamp, gibbs
+from .models.sdae import DAE, StackedDAE
 from .train import CDConfig, DenoisingConfig, EpochStats, train_dae, train_dbn, train_rbm, train_sdae
 from .visualize import (
     VISUALIZERS,

@@ -3,7 +3,7 @@
 import signal
 import sys
 
-from .blas import use_best_kernels
+from .system.blas import use_best_kernels
 
 
 def main() -> int:

@@ -12,15 +12,16 @@ from typing import Annotated, Any
 
 import tyro
 
-from . import __version__, checkpoint, report
+from . import __version__, checkpoint
 from .backend import device_module
-from .blas import use_best_kernels
 from .commands import COMMANDS, FAMILIES, ModelOptions, Options, PageOptions, Train, Visualize, load_study
 from .commands.look import METHODS
 from .console import EpochBars, one_line, option, progress, run_command, say
 from .datasets import Dataset
-from .report.page import Page
-from .report.workshop import Workshop
+from .erhan2009.page import Page
+from .figures.study import Study
+from .runs.fine_tuned import Workshop
+from .system.blas import use_best_kernels
 from .train import EpochStats
 
 DESCRIPTION = """What has each hidden unit of a deep network learned?
@@ -87,7 +88,7 @@ def main(args: Sequence[str] | None = None) -> int:
 
 def figure_script(
     description: str | None,
-    draw: Callable[[report.Study, list[EpochStats]], None],
+    draw: Callable[[Study, list[EpochStats]], None],
     shipped: str = "pretrained",
     folder: str = "figures",
 ) -> int:

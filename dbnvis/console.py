@@ -15,9 +15,9 @@ from typing import Any, Protocol
 
 from tqdm import tqdm
 
-from .memory import bounded_memory
-from .streams import Stream, standard_streams, stop_signals, visible
-from .threads import sharing_processors
+from .system.memory import bounded_memory
+from .system.streams import Stream, standard_streams, stop_signals, visible
+from .system.threads import sharing_processors
 from .train import CDConfig, ConvCDConfig, DenoisingConfig, EpochStats
 from .train.backprop import BackpropConfig, BackpropStats
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from . import __version__, datasets
 from .backend import compiled, gpu_status
-from .blas import BEST, CORE_TYPE, KEEP, are_slow, cpu_flags, why_these
-from .environment import blas_libraries, library
+from .system.blas import BEST, CORE_TYPE, KEEP, are_slow, cpu_flags, why_these
+from .system.environment import blas_libraries, library
 
 
 def matmul_rate() -> float:

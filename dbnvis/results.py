@@ -22,8 +22,8 @@ import numpy as np
 
 from . import __version__
 from .backend import Array, to_numpy
-from .environment import computed_with
-from .files import replacing
+from .system.environment import computed_with
+from .system.files import replacing
 
 #: Of a manifest: hashes of the artefact and of its arrays' file, by name.
 FILES = "files_sha256"

@@ -26,10 +26,10 @@ from tqdm import tqdm
 
 from .backend import Array, device_module, make_rng, move, to_numpy
 from .checkpoint import RBM_TYPES
-from .dbn import DBN
 from .images import UNBOUNDED, check_images
+from .models.dbn import DBN
+from .models.rbm import RBM, GaussianRBM, gibbs
 from .numerics import softplus
-from .rbm import RBM, GaussianRBM, gibbs
 from .train import CDConfig, train_dbn
 
 ROWS = 100  # that the pseudo-likelihood looks at together

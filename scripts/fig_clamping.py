@@ -3,7 +3,7 @@
 import sys
 
 from dbnvis.cli import figure_script
-from dbnvis.report.clamping import clamping
+from dbnvis.figures.clamping import clamping
 
 if __name__ == "__main__":
     sys.exit(figure_script(__doc__, lambda study, _: clamping(study)))

@@ -3,8 +3,8 @@
 import sys
 
 from dbnvis.cli import figure_script
-from dbnvis.report import Study
-from dbnvis.report.explain import explain, read_test_image
+from dbnvis.figures.convnets.explaining import explain, read_test_image
+from dbnvis.figures.study import Study
 
 
 def draw(study: Study, _: object) -> None:

@@ -3,7 +3,7 @@
 import sys
 
 from dbnvis.cli import figure_script
-from dbnvis.report import attributions
+from dbnvis.figures.convnets import attributions
 
 if __name__ == "__main__":
     sys.exit(figure_script(__doc__, lambda study, _: attributions.gradients_figure(study), "convnet", "convnet"))

@@ -3,7 +3,8 @@
 import sys
 
 from dbnvis.cli import figure_script
-from dbnvis.report import Study, views
+from dbnvis.figures.convnets import maps as views
+from dbnvis.figures.study import Study
 
 
 def draw(study: Study, _: object) -> None:

@@ -6,8 +6,8 @@ import numpy as np
 
 from dbnvis import plot
 from dbnvis.cli import figure_script
+from dbnvis.figures.study import Study
 from dbnvis.plot import Panel
-from dbnvis.report import Study
 from dbnvis.visualize import ActivationMaximization, FilterCombination
 
 COLUMNS, STRONGEST = 8, 100

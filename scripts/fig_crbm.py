@@ -8,7 +8,8 @@ from dbnvis.backend import device_module
 from dbnvis.cli import run_script
 from dbnvis.commands import Options, loaded
 from dbnvis.console import EpochBars
-from dbnvis.report import crbm
+from dbnvis.figures import conv_dbns as crbm
+from dbnvis.runs.conv_machines import open_model, recipe_of
 
 
 @dataclass(frozen=True)
@@ -16,11 +17,11 @@ class Figure(Options):
     def run(self) -> None:
         out, xp = self.out / "mnist" / "convnet", device_module(self.device)
         for data in (self.load(), loaded("crops", None)):
-            recipe = crbm.recipe_of(data)
+            recipe = recipe_of(data)
             with closing(EpochBars()) as bars:
                 path = out.parent / "models" / f"crbm-{data.name}.npz"
                 how = {"seed": self.seed, "xp": xp, "overwrite": self.overwrite}
-                model = crbm.open_model(data, recipe, path, on_epoch=bars, **how)
+                model = open_model(data, recipe, path, on_epoch=bars, **how)
             print(*crbm.figure(model, data, recipe, out, **how), sep="\n")
 
 

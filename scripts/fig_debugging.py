@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from dbnvis.backend import device_module
 from dbnvis.cli import run_script
 from dbnvis.commands import Options
-from dbnvis.report import debugging
-from dbnvis.report.planted_mark import planted_mark
+from dbnvis.figures.convnets import debugging
+from dbnvis.figures.convnets.planted_mark import planted_mark
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import sys
 
 from dbnvis.cli import figure_script
-from dbnvis.report import evidence_samples
+from dbnvis.figures import evidence_samples
 
 if __name__ == "__main__":
     sys.exit(figure_script(__doc__, lambda study, _: evidence_samples.evidence_samples(study), "convnet", "convnet"))

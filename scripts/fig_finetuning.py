@@ -6,7 +6,7 @@ Pretrains and fine-tunes the networks that `<out>/<data set>/models` does not ho
 import sys
 
 from dbnvis.cli import workshop_script
-from dbnvis.report.finetuning import finetuning_figure
+from dbnvis.figures.finetuning import finetuning_figure
 
 if __name__ == "__main__":
     sys.exit(workshop_script(__doc__, finetuning_figure))

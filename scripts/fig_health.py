@@ -3,9 +3,9 @@
 import sys
 
 from dbnvis.cli import figure_script
-from dbnvis.report.health import training_health
-from dbnvis.report.runs import MODEL
-from dbnvis.report.study import Study
+from dbnvis.figures.health import training_health
+from dbnvis.figures.study import Study
+from dbnvis.runs.run import MODEL
 
 
 def draw(study: Study, history: list) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from dbnvis.cli import run_script
 from dbnvis.commands import Options
-from dbnvis.report.deformations import deformations
+from dbnvis.figures.deformations import deformations
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import sys
 
 from dbnvis.cli import page_script
-from dbnvis.report.erhan import FIGURES
+from dbnvis.erhan2009.paper_figures import FIGURES
 
 if __name__ == "__main__":
     sys.exit(page_script(__doc__, FIGURES["lee_2008"]))

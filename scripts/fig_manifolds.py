@@ -3,7 +3,7 @@
 import sys
 
 from dbnvis.cli import figure_script
-from dbnvis.report import manifolds
+from dbnvis.figures import manifolds
 
 if __name__ == "__main__":
     sys.exit(figure_script(__doc__, lambda study, _: manifolds.film_strips(study, n=4)))

@@ -3,7 +3,7 @@
 import sys
 
 from dbnvis.cli import figure_script
-from dbnvis.report import regularized
+from dbnvis.figures.convnets import class_models as regularized
 
 if __name__ == "__main__":
     sys.exit(figure_script(__doc__, lambda study, _: regularized.regularizers_figure(study), "convnet", "convnet"))

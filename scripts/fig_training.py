@@ -3,7 +3,7 @@
 import sys
 
 from dbnvis.cli import figure_script
-from dbnvis.report.health import training_curves
+from dbnvis.figures.health import training_curves
 
 if __name__ == "__main__":
     sys.exit(figure_script(__doc__, training_curves))

@@ -41,7 +41,7 @@ from dbnvis.datasets import idx, patches, pictures
 from dbnvis.evaluate.likelihood import log_probability
 from dbnvis.evaluate.partition import log_partition
 from dbnvis.evaluate.scores import Responses
-from dbnvis.mlp import classifier
+from dbnvis.models.mlp import classifier
 from dbnvis.sklearn import RBMTransformer
 
 Case = tuple[bytes, int, Callable[[], Any]]

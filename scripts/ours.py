@@ -108,7 +108,7 @@ def dbnvis(
     """`train_rbm`, epochs of its floor between its epochs: seconds with and without the monitoring, and the floor's."""
     if not numba:
         os.environ["DBNVIS_NO_NUMBA"] = "1"
-    from dbnvis.blas import use_best_kernels
+    from dbnvis.system.blas import use_best_kernels
 
     use_best_kernels()  # as the command line does
     import numpy as np
@@ -146,7 +146,7 @@ def deforming(n: int, threads: int) -> dict[str, Any]:
 
 def stream(n: int, chunk: int = CHUNK, hidden: int = 500) -> dict[str, Any]:
     """CD-1 on `n` images of the infinite set, each seen once; also the seconds without waiting for images."""
-    from dbnvis.blas import use_best_kernels
+    from dbnvis.system.blas import use_best_kernels
 
     use_best_kernels()
     import numpy as np
@@ -195,7 +195,7 @@ def shipped_model() -> tuple[Any, int]:
 
 def visualizer(method: str, units: int) -> dict[str, Any]:
     """A method of dbnvis on the first `units` of h3, repeated for a second; what its optima reach, if it has any."""
-    from dbnvis.blas import use_best_kernels
+    from dbnvis.system.blas import use_best_kernels
 
     use_best_kernels()
     import numpy as np
@@ -217,7 +217,7 @@ def visualizer(method: str, units: int) -> dict[str, Any]:
 
 def regularized(recipe: str, steps: int | None = None) -> dict[str, Any]:
     """A recipe of regularized optimization on all classes of the shipped convnet, nine starts of each."""
-    from dbnvis.blas import use_best_kernels
+    from dbnvis.system.blas import use_best_kernels
 
     use_best_kernels()
     from dataclasses import replace
@@ -254,12 +254,12 @@ def labelled_images(n: int) -> tuple[Any, Any]:
 
 def convnet(batch: int = 100, n: int = EPOCH, epochs: int = 2, recipe: bool = False) -> dict[str, Any]:
     """An epoch of the default ConvNet under Adam: the updates alone, or with the recipe's shifts and dropout."""
-    from dbnvis.blas import use_best_kernels
+    from dbnvis.system.blas import use_best_kernels
 
     use_best_kernels()
     import numpy as np
 
-    from dbnvis.convnet import ConvNet
+    from dbnvis.models.convnet import ConvNet
     from dbnvis.train.backprop import ConvNetConfig, train_backprop
 
     images, labels = labelled_images(n)

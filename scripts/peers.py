@@ -93,7 +93,7 @@ def pytorch_ascent(units: int, together: bool, steps: int = 200, tolerance: floa
     """The same ascent from the same starts by PyTorch's autograd, unit by unit; nine starts `together` or in turn."""
     import torch
 
-    from dbnvis.visualize.base import unit_rngs
+    from dbnvis.visualize.visualizer import unit_rngs
 
     model, seed = shipped_model()
     *below, (W, bias) = [(torch.from_numpy(rbm.W), torch.from_numpy(rbm.hbias)) for rbm in model.rbms]

@@ -44,9 +44,13 @@ def trainings() -> dict[str, str]:
         train_dbn,
         train_sdae,
     )
-    from dbnvis.mlp import classifier
     from dbnvis.train import ConvCDConfig, train_conv_dbn
     from dbnvis.train.backprop import BackpropConfig, ConvNetConfig, train_backprop
+
+    try:
+        from dbnvis.models.mlp import classifier
+    except ModuleNotFoundError:  # until d609462
+        from dbnvis.mlp import classifier  # type: ignore[import-not-found, no-redef]
 
     data = datasets.load("digits")
     x, y = data.train_images[:600], np.asarray(data.train_labels)[:600]

@@ -5,7 +5,8 @@ import sys
 from sklearn.neural_network import MLPClassifier
 
 from dbnvis.cli import figure_script
-from dbnvis.report import Study, tables
+from dbnvis.figures import acceptance as tables
+from dbnvis.figures.study import Study
 
 
 def draw(study: Study, _: object) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from dbnvis.cli import run_script
 from dbnvis.commands import ModelOptions, load_study
-from dbnvis.report.claims_table import claims
+from dbnvis.erhan2009.table import claims
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 import sys
 
 from dbnvis.cli import figure_script
-from dbnvis.report import Study
-from dbnvis.report.gabors import gabors
+from dbnvis.figures.gabors import gabors
+from dbnvis.figures.study import Study
 
 
 def draw(study: Study, _: object) -> None:

@@ -3,7 +3,8 @@
 import sys
 
 from dbnvis.cli import figure_script
-from dbnvis.report import Study, manifolds
+from dbnvis.figures import manifolds
+from dbnvis.figures.study import Study
 
 
 def draw(study: Study, _: object) -> None:

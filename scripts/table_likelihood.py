@@ -12,7 +12,8 @@ from dbnvis.backend import device_module
 from dbnvis.cli import run_script
 from dbnvis.commands import Options
 from dbnvis.console import EpochBars, progress
-from dbnvis.report.likelihood import Estimation, compare_training
+from dbnvis.evaluate.estimation import Estimation
+from dbnvis.runs.comparison import compare_training
 
 PCD = CDConfig(epochs=200, sparsity_target=None, weight_decay=0, l1_decay=0, centered=False)
 CD = replace(PCD, epochs=100, persistent=False, final_momentum=0.9)

@@ -116,7 +116,7 @@ def write(
 ) -> None:
     """Print the table; write it with its manifest and its plot to `args.out`."""
     from dbnvis import plot, results
-    from dbnvis.files import replacing
+    from dbnvis.system.files import replacing
 
     rows = [{k: float(f"{v:.4g}") if isinstance(v, float) else v for k, v in row.items()} for row in rows]
     widths = {key: max(len(str(row[key])) for row in [*rows, {k: k for k in rows[0]}]) for key in rows[0]}

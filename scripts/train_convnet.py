@@ -13,7 +13,7 @@ from dbnvis.cli import shipped_script
 from dbnvis.commands import Options
 from dbnvis.console import LossBars
 from dbnvis.datasets import Dataset
-from dbnvis.report.convnets import percent_wrong, train_convnet
+from dbnvis.runs.classifiers import percent_wrong, train_convnet
 from dbnvis.train.backprop import ConvNetConfig
 
 

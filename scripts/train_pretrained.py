@@ -11,7 +11,7 @@ from dbnvis.cli import shipped_script
 from dbnvis.commands import Options
 from dbnvis.commands.options import train
 from dbnvis.datasets import Dataset
-from dbnvis.report.runs import HIDDEN
+from dbnvis.runs.run import HIDDEN
 
 
 def make(options: Options, data: Dataset) -> Path:

@@ -9,10 +9,10 @@ from planted import N_UNITS, cosines, planted
 
 from dbnvis import DBN, RBM, ActivationMaximization, Unit
 from dbnvis.backend import child_seeds, make_rng, move, to_numpy
-from dbnvis.convolution import ReLU
 from dbnvis.evaluate.scores import pre_activations, rescale
-from dbnvis.layers import Dense, Flatten, Network
-from dbnvis.visualize.base import unit_rngs
+from dbnvis.models.convolution import ReLU
+from dbnvis.models.layers import Dense, Flatten, Network
+from dbnvis.visualize.visualizer import unit_rngs
 
 RHO = 3.0
 

@@ -10,7 +10,7 @@ from dbnvis.backend import make_rng, move
 from dbnvis.evaluate.agreement import agreement, cosines, optima, own_rank, shuffled
 from dbnvis.evaluate.complexity import extent, log_spectrum, novelty, spectral_entropy
 from dbnvis.evaluate.resampling import bootstrap, energy_test
-from dbnvis.mlp import classifier
+from dbnvis.models.mlp import classifier
 
 
 def normal(*shape, seed=0):

@@ -16,37 +16,19 @@ import dbnvis
 ROOT = Path(dbnvis.__file__).parent
 RANKS = {
     "backend": 0,
-    "blas": 0,
-    "files": 0,
-    "memory": 0,
-    "streams": 0,
-    "threads": 0,
-    **dict.fromkeys(["numerics", "images", "settings", "environment"], 1),
-    **dict.fromkeys(["datasets", "layers", "convolution", "rbm"], 2),
-    **dict.fromkeys(["dbn", "mlp", "sdae", "convnet", "tempering"], 3),
-    **dict.fromkeys(["crbm", "evaluate"], 4),
-    **dict.fromkeys(["train", "visualize"], 5),
-    **dict.fromkeys(["checkpoint", "plot", "results", "views"], 6),
-    **dict.fromkeys(["report", "sklearn", "doctor", "console"], 7),
-    "commands": 8,
-    "cli": 9,
+    **dict.fromkeys(["numerics", "images", "progress", "settings", "system"], 1),
+    **dict.fromkeys(["datasets", "models"], 2),
+    "evaluate": 3,
+    **dict.fromkeys(["train", "visualize"], 4),
+    **dict.fromkeys(["checkpoint", "plot", "results", "views"], 5),
+    **dict.fromkeys(["runs", "sklearn", "doctor", "console"], 6),
+    "figures": 7,
+    "erhan2009": 8,
+    "catalogue": 9,
+    "commands": 10,
+    "cli": 11,
 }
-MATHS = {
-    "numerics",
-    "layers",
-    "convolution",
-    "rbm",
-    "tempering",
-    "dbn",
-    "mlp",
-    "sdae",
-    "convnet",
-    "crbm",
-    "evaluate",
-    "train",
-    "visualize",
-    "views",
-}
+MATHS = {"numerics", "models", "evaluate", "train", "visualize", "views"}
 FILES = sorted(path.relative_to(ROOT) for path in ROOT.rglob("*.py"))
 
 
@@ -82,7 +64,7 @@ def test_the_import_parser_sees_every_form():
 
 def test_every_module_has_a_rank():
     modules = {unit_of(path) for path in FILES} - {"__init__", "__main__"}
-    assert {"backend", "rbm", "train", "cli"} <= modules
+    assert {"backend", "models", "train", "cli"} <= modules
     assert modules <= set(RANKS), f"give {modules - set(RANKS)} a rank in design.md and here"
 
 
@@ -166,7 +148,12 @@ def public_objects():
 
 def test_documented_parameters_exist():
     documented = {name: obj for name, obj in public_objects() if documented_parameters(obj.__doc__)}
-    assert {"dbnvis.rbm.RBM", "dbnvis.dbn.DBN", "dbnvis.dbn.DBN.sample", "dbnvis.train.cd.train_rbm"} <= set(documented)
+    assert {
+        "dbnvis.models.rbm.RBM",
+        "dbnvis.models.dbn.DBN",
+        "dbnvis.models.dbn.DBN.sample",
+        "dbnvis.train.cd.train_rbm",
+    } <= set(documented)
     wrong = {name: wrong_parameters(obj) for name, obj in documented.items()}
     assert not {name: found for name, found in wrong.items() if found}
 

@@ -10,8 +10,8 @@ from scipy.special import expit, log_softmax
 
 from dbnvis import DBN
 from dbnvis.backend import make_rng
-from dbnvis.layers import Dropout
-from dbnvis.mlp import autoencoder, classifier
+from dbnvis.models.layers import Dropout
+from dbnvis.models.mlp import autoencoder, classifier
 from dbnvis.train import TrainingDiverged
 from dbnvis.train.backprop import BackpropConfig, BackpropState, measure, train_backprop, with_dropout
 

@@ -1,4 +1,4 @@
-"""dbnvis.blas: a command starts itself again where faster kernels are safe, once, and nothing else ever does."""
+"""dbnvis.system.blas: a command starts itself again where faster kernels are safe, once, and nothing else ever does."""
 
 import os
 import subprocess
@@ -9,7 +9,8 @@ from types import SimpleNamespace
 import pytest
 
 from dbnvis import __main__ as entry
-from dbnvis import blas, cli
+from dbnvis import cli
+from dbnvis.system import blas
 
 FLAGS = {"fpu", "avx2", *blas.AVX512}
 
@@ -133,7 +134,7 @@ def test_a_real_restart_keeps_the_command_line_and_changes_the_kernels(tmp_path)
     script = tmp_path / "script.py"
     script.write_text(
         "import os, sys\n"
-        "from dbnvis import blas\n"
+        "from dbnvis.system import blas\n"
         "taken = blas.openblas_kernels\n"
         "if blas.REPLACED not in os.environ:\n"
         "    blas.openblas_kernels = lambda: ['Barcelona']\n"

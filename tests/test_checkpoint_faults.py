@@ -15,11 +15,13 @@ import pytest
 
 from dbnvis import DAE, DBN, RBM, GaussianRBM, StackedDAE, checkpoint
 from dbnvis.checkpoint import CheckpointError, archive
-from dbnvis.convnet import ConvNet, SpatialNetwork
-from dbnvis.convolution import Channels, Conv2D, MaxPool2D, ReLU
-from dbnvis.crbm import ConvDBN, ConvRBM, GaussianConvRBM
-from dbnvis.layers import Dense, Flatten, Identity, Network, Sigmoid, Softmax
-from dbnvis.mlp import MLP
+from dbnvis.models.conv_dbn import ConvDBN
+from dbnvis.models.conv_rbm import ConvRBM, GaussianConvRBM
+from dbnvis.models.convnet import ConvNet
+from dbnvis.models.convolution import Channels, Conv2D, MaxPool2D, ReLU
+from dbnvis.models.layers import Dense, Flatten, Identity, Network, Sigmoid, Softmax
+from dbnvis.models.mlp import MLP
+from dbnvis.models.spatial import SpatialNetwork
 from dbnvis.train import EpochStats
 from dbnvis.train.backprop import BackpropStats
 

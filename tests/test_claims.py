@@ -10,19 +10,19 @@ import numpy as np
 import pytest
 from planted import planted
 
-from dbnvis import report
+from dbnvis.erhan2009 import table as claims_table
+from dbnvis.erhan2009.claims import DIFFER, SEEDS, _kept_gain, difference
+from dbnvis.erhan2009.measures import AM, COMBINATION, GIBBS, METHODS, TOP, Measure, Pictures, row
+from dbnvis.erhan2009.verdicts import Claim, Table, _one_optimum, judge, judge_difference
 from dbnvis.evaluate.agreement import shuffled
 from dbnvis.evaluate.scores import Responses, unit_scores
+from dbnvis.figures.study import Study
+from dbnvis.models.sdae import StackedDAE
 from dbnvis.plot import Bands, HeatMap, dashboard
-from dbnvis.report import claims_table
-from dbnvis.report.claims import DIFFER, SEEDS, _kept_gain, difference
-from dbnvis.report.evidence import AM, COMBINATION, GIBBS, METHODS, TOP, Measure, Pictures, row
-from dbnvis.report.verdicts import Claim, Table, _one_optimum, judge, judge_difference
-from dbnvis.sdae import StackedDAE
 
 
 def study_of(model, images, out, dataset="planted"):
-    return report.Study(model, dataset, Responses.of(model, images), out, images=images)
+    return Study(model, dataset, Responses.of(model, images), out, images=images)
 
 
 @pytest.fixture(scope="module")

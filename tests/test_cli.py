@@ -19,9 +19,9 @@ from dbnvis.backend import gpu_status, make_rng
 from dbnvis.cli import main
 from dbnvis.commands import COMMANDS
 from dbnvis.console import parse_indices
-from dbnvis.convnet import ConvNet
-from dbnvis.mlp import classifier
-from dbnvis.report.reproduction import Stage
+from dbnvis.erhan2009.stages import Stage
+from dbnvis.models.convnet import ConvNet
+from dbnvis.models.mlp import classifier
 from dbnvis.results import model_hash
 from dbnvis.visualize import VISUALIZERS
 

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from dbnvis.console import LONGEST, brief, run_command
-from dbnvis.streams import visible
+from dbnvis.system.streams import visible
 
 #: A command that says it works, works (by `WORK`), and leaves a file when it is done.
 COMMAND = """

@@ -20,12 +20,13 @@ from dbnvis import (
     datasets,
 )
 from dbnvis.backend import make_rng
-from dbnvis.convnet import ConvNet, SpatialNetwork, unit_number, unit_place
-from dbnvis.convolution import Channels, Conv2D, MaxPool2D, ReLU
 from dbnvis.evaluate.scores import Responses, pre_activations, rescale, unit_scores
-from dbnvis.layers import Dense, Flatten, Softmax
-from dbnvis.report import open_study
-from dbnvis.report.convnets import percent_wrong, train_convnet
+from dbnvis.figures.opening import open_study
+from dbnvis.models.convnet import ConvNet
+from dbnvis.models.convolution import Channels, Conv2D, MaxPool2D, ReLU
+from dbnvis.models.layers import Dense, Flatten, Softmax
+from dbnvis.models.spatial import SpatialNetwork, unit_number, unit_place
+from dbnvis.runs.classifiers import percent_wrong, train_convnet
 from dbnvis.train.backprop import BackpropState, ConvNetConfig, train_backprop, with_dropout
 from dbnvis.visualize import as_units
 

@@ -1,4 +1,4 @@
-"""dbnvis.convolution: against sums by hand, finite differences, PyTorch; transposes; what is kept and what is not."""
+"""dbnvis.models.convolution: against sums by hand, finite differences, PyTorch; transposes; what is kept."""
 
 from dataclasses import replace
 
@@ -7,8 +7,8 @@ import pytest
 from conftest import host
 from oracles import numerical_gradient
 
-from dbnvis.convolution import Channels, Conv2D, MaxPool2D, ReLU
-from dbnvis.layers import Trainable
+from dbnvis.models.convolution import Channels, Conv2D, MaxPool2D, ReLU
+from dbnvis.models.layers import Trainable
 
 #: (stride, padding, kernel rows, kernel columns) on maps of 7 x 6.
 SETTINGS = [

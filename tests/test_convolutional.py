@@ -8,7 +8,8 @@ from test_crbm import Z, build, parameters_of
 
 from dbnvis import checkpoint
 from dbnvis.backend import make_rng, move
-from dbnvis.crbm import ConvDBN, ConvRBM, GaussianConvRBM
+from dbnvis.models.conv_dbn import ConvDBN
+from dbnvis.models.conv_rbm import ConvRBM, GaussianConvRBM
 from dbnvis.train import ConvCDConfig, ConvState, TrainingDiverged, train_conv_dbn, train_crbm
 from dbnvis.train.convolutional import _update
 

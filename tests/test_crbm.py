@@ -10,9 +10,10 @@ from oracles import numerical_gradient
 
 from dbnvis import ActivationMaximization, ClampedGibbs, FilterCombination, Unit
 from dbnvis.backend import make_rng, move
-from dbnvis.crbm import ConvDBN, ConvRBM, GaussianConvRBM
-from dbnvis.crbm.blocks import Detection, Pooling
 from dbnvis.evaluate.scores import unit_scores
+from dbnvis.models.conv_dbn import ConvDBN
+from dbnvis.models.conv_rbm import ConvRBM, GaussianConvRBM
+from dbnvis.models.pooling import Detection, Pooling
 
 LEVEL = 1e-3  # of every chi-squared test; seeds are fixed
 N = 20_000

@@ -7,12 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dbnvis import DBN, CDConfig, checkpoint, datasets, report
+from dbnvis import DBN, CDConfig, checkpoint, datasets
 from dbnvis.cli import main
-from dbnvis.commands.models import Evaluate, Train
+from dbnvis.commands.training import Evaluate, Train
 from dbnvis.datasets.infinite import InfiniteDigits, Stream
-from dbnvis.report import figures
-from dbnvis.report.opening import OTHER, training_data
+from dbnvis.figures import sheets as figures
+from dbnvis.figures.opening import OTHER, open_study, training_data
+from dbnvis.runs.classifiers import train_convnet
+from dbnvis.runs.fine_tuned import Workshop
 from dbnvis.train.backprop import ConvNetConfig, train_backprop
 from dbnvis.visualize import TopImages
 
@@ -62,7 +64,7 @@ def model_of(data, path=Path("m.npz"), sha256=None, **kept):
 
 
 def opened(path, data=None, **settings):
-    return report.open_study(path, data, out=Path("out"), seed=0, xp=np, **settings)[0]
+    return open_study(path, data, out=Path("out"), seed=0, xp=np, **settings)[0]
 
 
 # --- which data
@@ -298,8 +300,8 @@ def test_a_classifier_needs_labels_of_two_classes(capsys, monkeypatch, labels):
     data = datasets.load("own")
     message = "needs labels" if labels is None else "two classes at least"
     with pytest.raises(ValueError, match=message):
-        report.convnets.train_convnet(data, ConvNetConfig(), folder=Path("c"), seed=0, xp=np)
-    shop = report.workshop.Workshop(data, Path("w"), 0, np, classifier_pretraining=CDConfig(epochs=1))
+        train_convnet(data, ConvNetConfig(), folder=Path("c"), seed=0, xp=np)
+    shop = Workshop(data, Path("w"), 0, np, classifier_pretraining=CDConfig(epochs=1))
     with pytest.raises(ValueError, match=message):
         shop.classifier()
     status, said = run(capsys, "train", "--family", "convnet", "--dataset", "own", "--out", "c")
@@ -308,7 +310,7 @@ def test_a_classifier_needs_labels_of_two_classes(capsys, monkeypatch, labels):
 
 
 def test_backpropagation_refuses_labels_of_one_class():
-    from dbnvis.mlp import classifier
+    from dbnvis.models.mlp import classifier
 
     model = classifier(DBN.random(SIZES, SHAPE, rng=np.random.default_rng(0)), 3, rng=np.random.default_rng(0))
     x = np.random.default_rng(0).random((9, *SHAPE), np.float32)
@@ -324,4 +326,4 @@ def test_images_too_small_for_the_default_convnet(side):
     with pytest.raises(
         ValueError, match=rf"images of small, {side} x {side}, are too small for the convnet .*--family dbn"
     ):
-        report.convnets.train_convnet(data, ConvNetConfig(), folder=Path("c"), seed=0, xp=np)
+        train_convnet(data, ConvNetConfig(), folder=Path("c"), seed=0, xp=np)

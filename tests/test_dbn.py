@@ -1,4 +1,4 @@
-"""dbnvis.dbn: the passes against formulas by hand, fantasies against enumeration."""
+"""dbnvis.models.dbn: the passes against formulas by hand, fantasies against enumeration."""
 
 import itertools
 

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-import dbnvis.blas
 import dbnvis.cli
+import dbnvis.system.blas
 
 ROOT = Path(dbnvis.__file__).parent.parent
 NAMES = ("README.md", "CONTRIBUTING.md", "REFERENCES.md", "data/README.md", "scripts/README.md")
@@ -159,7 +159,7 @@ def test_every_option_of_a_script_parses(script, args, monkeypatch):
 
     monkeypatch.setattr(dbnvis.cli, "run_command", parse_only)
     monkeypatch.setattr(argparse.ArgumentParser, "parse_args", argparse_only)
-    for module in (dbnvis.blas, dbnvis.cli):
+    for module in (dbnvis.system.blas, dbnvis.cli):
         monkeypatch.setattr(module, "use_best_kernels", lambda: None)
     monkeypatch.setattr(sys, "argv", [script, *args])
     monkeypatch.syspath_prepend(str(ROOT / "scripts"))

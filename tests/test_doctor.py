@@ -2,7 +2,8 @@
 
 import pytest
 
-from dbnvis import blas, doctor
+from dbnvis import doctor
+from dbnvis.system import blas
 
 FLAGS = {"avx2", *blas.AVX512}
 

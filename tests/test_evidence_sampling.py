@@ -15,11 +15,13 @@ from conftest import chi_squared_p, host, state_counts
 from dbnvis import DBN, RBM, EvidenceSampling, GaussianRBM, Unit, results
 from dbnvis.backend import make_rng, move
 from dbnvis.checkpoint import Checkpoint
-from dbnvis.convnet import ConvNet
 from dbnvis.evaluate.scores import Responses
-from dbnvis.layers import Dense, Flatten, Network, Softmax
-from dbnvis.mlp import MLP
-from dbnvis.report import Study, evidence_samples, figures
+from dbnvis.figures import evidence_samples
+from dbnvis.figures import sheets as figures
+from dbnvis.figures.study import Study
+from dbnvis.models.convnet import ConvNet
+from dbnvis.models.layers import Dense, Flatten, Network, Softmax
+from dbnvis.models.mlp import MLP
 from dbnvis.visualize.evidence_sampling import Target
 
 LEVEL, Z = 1e-3, 4.5
@@ -284,7 +286,7 @@ def test_a_unit_depends_on_the_seed_and_itself_alone(xp, monkeypatch):
     np.testing.assert_array_equal(
         sampled(method, model, ["h1:3"], xp, seed=1, images=images).images == some.images[:1], False
     )
-    monkeypatch.setattr("dbnvis.visualize.base.MEMORY", 1)
+    monkeypatch.setattr("dbnvis.visualize.visualizer.MEMORY", 1)
     chunked = sampled(method, model, [f"h1:{i}" for i in range(4)], xp, images=images)
     np.testing.assert_array_equal(chunked.images, every.images)
     assert every.images.shape == (4, 4, 2, 3) and type(every.images) is np.ndarray

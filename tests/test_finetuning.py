@@ -1,4 +1,4 @@
-"""dbnvis.report.workshop and .finetuning: from a data set to tables and figures, on networks of a dozen units."""
+"""dbnvis.runs.fine_tuned and .finetuning: from a data set to tables and figures, on networks of a dozen units."""
 
 import csv
 import json
@@ -12,12 +12,15 @@ from sklearn.decomposition import PCA
 from dbnvis import ActivationMaximization, CDConfig, TopImages, checkpoint, plot
 from dbnvis.backend import make_rng, move, to_numpy
 from dbnvis.datasets import Dataset
-from dbnvis.layers import Dense
-from dbnvis.mlp import autoencoder, classifier
+from dbnvis.figures import finetuning
+from dbnvis.figures import sheets as figures
+from dbnvis.figures.opening import open_study
+from dbnvis.models.layers import Dense
+from dbnvis.models.mlp import autoencoder, classifier
 from dbnvis.plot.charts import CLASSES
-from dbnvis.report import figures, finetuning, open_study, workshop
-from dbnvis.report.workshop import Workshop
 from dbnvis.results import array_hash
+from dbnvis.runs import fine_tuned as workshop
+from dbnvis.runs.fine_tuned import Workshop
 from dbnvis.train import TrainingDiverged
 from dbnvis.train.backprop import BackpropConfig
 

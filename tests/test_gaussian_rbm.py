@@ -12,7 +12,7 @@ from scipy import stats
 from dbnvis import DBN, CDConfig, GaussianRBM, clamp, gibbs, train_rbm
 from dbnvis.backend import make_rng
 from dbnvis.evaluate.partition import log_partition
-from dbnvis.mlp import autoencoder
+from dbnvis.models.mlp import autoencoder
 
 V, H, N, LEVEL = 4, 3, 20_000, 1e-3
 VARIANCES = pytest.mark.parametrize("variance", [0.1, 2.5])

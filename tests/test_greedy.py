@@ -11,7 +11,7 @@ from scipy.special import expit, logit
 
 from dbnvis import DBN, RBM, CDConfig, train_dbn
 from dbnvis.backend import make_rng
-from dbnvis.rbm import GaussianRBM
+from dbnvis.models.rbm import GaussianRBM
 from dbnvis.train import CDState, DBNState
 from dbnvis.train.greedy import turn_over
 

@@ -1,4 +1,4 @@
-"""dbnvis.report.health and album: what training leaves behind, kept through interruption, and its figure."""
+"""dbnvis.figures.health and album: what training leaves behind, kept through interruption, and its figure."""
 
 import json
 
@@ -7,11 +7,12 @@ import pytest
 from scipy.special import expit
 from test_report import CONFIG, HIDDEN, real_valued, tiny, train
 
-from dbnvis import DBN, DenoisingConfig, FilterCombination, checkpoint, report
+from dbnvis import DBN, DenoisingConfig, FilterCombination, checkpoint
+from dbnvis.figures import health
+from dbnvis.figures.health import training_health
+from dbnvis.figures.opening import open_study
 from dbnvis.plot import dashboard
-from dbnvis.report import health
-from dbnvis.report.album import Album, shown_epoch
-from dbnvis.report.health import training_health
+from dbnvis.runs.snapshots import Album, shown_epoch
 from dbnvis.train import CDConfig
 
 
@@ -63,7 +64,7 @@ def test_tempered_training_keeps_the_coldest_particles(tmp_path):
 
 def test_one_figure_per_layer_with_its_numbers(tmp_path):
     data = tiny()
-    study, history = report.open_study(train(tmp_path), data, out=tmp_path, seed=0, xp=np)
+    study, history = open_study(train(tmp_path), data, out=tmp_path, seed=0, xp=np)
     training_health(study, history, data.test_images)
     assert [path.name for path in study.written if path.suffix == ".png"] == [f"health_h{i}.png" for i in (1, 2, 3)]
     arrays = np.load(tmp_path / "health_h2.npz")
@@ -82,7 +83,7 @@ def test_autoencoders_get_a_figure_of_their_own(tmp_path, monkeypatch, real):
     monkeypatch.setattr(health, "dashboard", lambda rows, **words: drawn.append(rows) or dashboard(rows, **words))
     data = real_valued() if real else tiny()
     path = train(tmp_path, data=data, config=DenoisingConfig(epochs=3, batch_size=20))
-    study, history = report.open_study(path, data, out=tmp_path, seed=0, xp=np)
+    study, history = open_study(path, data, out=tmp_path, seed=0, xp=np)
     training_health(study, history, data.test_images)
     assert [path.name for path in study.written if path.suffix == ".png"] == [f"health_h{i}.png" for i in (1, 2, 3)]
     arrays = np.load(tmp_path / "health_h2.npz")
@@ -108,7 +109,7 @@ def test_autoencoders_get_a_figure_of_their_own(tmp_path, monkeypatch, real):
 
 def test_filters_are_carried_down_through_every_layer(tmp_path):
     data = tiny()
-    study, history = report.open_study(train(tmp_path), data, out=tmp_path, seed=0, xp=np)
+    study, history = open_study(train(tmp_path), data, out=tmp_path, seed=0, xp=np)
     training_health(study, history, data.test_images)
     expected = FilterCombination(k=None)(study.model, [f"h3:{i}" for i in range(9)]).images[:, 0]
     np.testing.assert_allclose(np.load(tmp_path / "health_h3.npz")["filters"][-9:], expected, rtol=1e-4, atol=1e-7)
@@ -116,7 +117,7 @@ def test_filters_are_carried_down_through_every_layer(tmp_path):
 
 def test_a_model_without_an_album_gives_no_figure(tmp_path):
     data = tiny()
-    study, history = report.open_study(train(tmp_path), data, out=tmp_path, seed=0, xp=np)
+    study, history = open_study(train(tmp_path), data, out=tmp_path, seed=0, xp=np)
     study.album = Album()
     training_health(study, history, data.test_images)
     assert study.written == []

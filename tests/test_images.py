@@ -29,7 +29,6 @@ from dbnvis import (
     TopImages,
     Unit,
     gibbs,
-    mlp,
 )
 from dbnvis.evaluate import agreement, chains, complexity, resampling
 from dbnvis.evaluate.ais import ais, reverse_ais
@@ -37,6 +36,7 @@ from dbnvis.evaluate.likelihood import binarized, log_probability, log_probabili
 from dbnvis.evaluate.partition import log_partition
 from dbnvis.evaluate.scores import Responses, pre_activations, rescale
 from dbnvis.images import check_images
+from dbnvis.models import mlp
 from dbnvis.sklearn import DBNTransformer, RBMTransformer
 from dbnvis.train import (
     BackpropConfig,

@@ -13,9 +13,9 @@ from scipy.special import expit
 from dbnvis import DBN, RBM, Unit
 from dbnvis.backend import array_module, make_rng
 from dbnvis.backend.eigen import extreme_eigenvectors
-from dbnvis.convnet import ConvNet
 from dbnvis.evaluate.curvature import invariance_angle, tangent_curvatures
-from dbnvis.layers import Flatten, Network
+from dbnvis.models.convnet import ConvNet
+from dbnvis.models.layers import Flatten, Network
 from dbnvis.visualize.invariance_manifold import InvarianceManifold, _function
 
 RHO = 2.0

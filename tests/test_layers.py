@@ -1,4 +1,4 @@
-"""dbnvis.layers: values by hand, pullbacks against finite differences, transposes by the adjoint identity."""
+"""dbnvis.models.layers: values by hand, pullbacks against finite differences, transposes by the adjoint identity."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ from oracles import numerical_gradient
 from scipy.special import expit, softmax
 
 from dbnvis.backend import make_rng
-from dbnvis.layers import Dense, Dropout, Flatten, Identity, Network, Sigmoid, Softmax, Trainable
+from dbnvis.models.layers import Dense, Dropout, Flatten, Identity, Network, Sigmoid, Softmax, Trainable
 
 
 @pytest.fixture

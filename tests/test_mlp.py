@@ -1,4 +1,4 @@
-"""dbnvis.mlp: what is copied from where when a DBN is unrolled, and what visualizers make of the result."""
+"""dbnvis.models.mlp: what is copied from where when a DBN is unrolled, and what visualizers make of the result."""
 
 import itertools
 
@@ -14,8 +14,8 @@ from sklearn.linear_model import LinearRegression
 from dbnvis import DBN, RBM, VISUALIZERS, ClampedGibbs, GaussianRBM, Unit
 from dbnvis.backend import make_rng, to_numpy
 from dbnvis.evaluate.scores import Responses, unit_scores
-from dbnvis.layers import Dense, Flatten, Network, Sigmoid
-from dbnvis.mlp import MLP, autoencoder, classifier
+from dbnvis.models.layers import Dense, Flatten, Network, Sigmoid
+from dbnvis.models.mlp import MLP, autoencoder, classifier
 
 SIZES = (6, 5, 4)
 SETTINGS = {"am": {"starts": 4}, "combination": {"k": 3}, "connections": {"k": 3}}
@@ -120,7 +120,7 @@ def test_encode_takes_flat_images_and_many(xp, rng, monkeypatch):
     model, v = classifier(build(xp), 3, rng=rng), images(xp)
     whole = host(model.encode(v, "h2"))
     np.testing.assert_array_equal(host(model.encode(v.reshape(7, 6), "h2")), whole)
-    monkeypatch.setattr("dbnvis.mlp.BATCH", 3)
+    monkeypatch.setattr("dbnvis.models.mlp.BATCH", 3)
     np.testing.assert_allclose(host(model.encode(v, "h2")), whole, rtol=1e-12)
 
 
@@ -131,7 +131,7 @@ def test_a_code_of_no_size_or_more_than_the_top_layer_is_refused(xp, n_code):
 
 
 def test_the_code_starts_from_the_first_images(xp, monkeypatch):
-    monkeypatch.setattr("dbnvis.mlp.SAMPLE", 5)
+    monkeypatch.setattr("dbnvis.models.mlp.SAMPLE", 5)
     whole, first = (autoencoder(build(xp), 2, images(xp, n)) for n in (7, 5))
     for name, x in whole.network.params().items():
         np.testing.assert_array_equal(host(x), host(first.network.params()[name]))

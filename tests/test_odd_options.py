@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from test_cli import alone, refused, trained  # noqa: F401 (fixtures)
 
-from dbnvis import __version__, checkpoint, console, memory
+from dbnvis import __version__, checkpoint, console
 from dbnvis.cli import main
-from dbnvis.commands.models import FAMILIES
+from dbnvis.commands.training import FAMILIES
 from dbnvis.console import parse_indices
+from dbnvis.system import memory
 
 LOOK = ("visualize", "compare", "explain", "evaluate")
 EVERY = (*LOOK, "train", "reproduce", "data", "doctor")

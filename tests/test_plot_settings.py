@@ -13,7 +13,7 @@ from legible import faults
 
 from dbnvis import plot
 from dbnvis.plot import Lines, Panel, Places, Shares, Tiles
-from dbnvis.plot.settings import fixed, printable, text_width
+from dbnvis.plot.style import fixed, printable, text_width
 
 #: Of astronomers, journals, slides, dark rooms; each would show in some figure.
 USER = {

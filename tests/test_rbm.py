@@ -1,4 +1,4 @@
-"""dbnvis.rbm against enumeration of all states, finite differences and exact distributions."""
+"""dbnvis.models.rbm against enumeration of all states, finite differences and exact distributions."""
 
 import numpy as np
 import oracles

@@ -10,11 +10,11 @@ from test_activation_maximization import forward, random_dbn
 
 from dbnvis import DBN, RBM, Unit
 from dbnvis.backend import child_seeds, make_rng, move
-from dbnvis.convnet import ConvNet
 from dbnvis.evaluate.scores import pre_activations
-from dbnvis.visualize.base import unit_rngs
+from dbnvis.models.convnet import ConvNet
 from dbnvis.visualize.recipes import RECIPES
 from dbnvis.visualize.regularized import RegularizedOptimization, gaussian_blur, rolled, without_small
+from dbnvis.visualize.visualizer import unit_rngs
 
 ASCENT = replace(RECIPES["plain"], side=None, starts=3, steps=15, length=None, gain=1.0, noise=0.3)
 SMALL = {"channels": (3, 4), "dense": (8,), "n_classes": 5, "kernel": 3}

@@ -24,18 +24,21 @@ from dbnvis import (
     TopImages,
     Unit,
     checkpoint,
-    report,
     results,
 )
 from dbnvis.datasets import Dataset
 from dbnvis.datasets.whitening import unwhiten
 from dbnvis.evaluate.scores import Responses, pre_activations, rescale
-from dbnvis.mlp import classifier
+from dbnvis.figures import opening, study
+from dbnvis.figures import sheets as figures
+from dbnvis.figures.health import training_curves, training_health
+from dbnvis.figures.opening import open_study
+from dbnvis.figures.study import Study, model_name
+from dbnvis.models.mlp import classifier
 from dbnvis.plot import sheet
-from dbnvis.report import figures, opening, runs, session, study
-from dbnvis.report.health import training_curves, training_health
-from dbnvis.report.study import model_name
 from dbnvis.results import array_hash, model_hash
+from dbnvis.runs import run as runs
+from dbnvis.runs import stacks as session
 from dbnvis.train import EpochStats, TrainingDiverged
 
 HIDDEN = (14, 10, 9)
@@ -61,7 +64,7 @@ def tiny(name="tiny", seed=0):
 
 
 def train(folder, *, data=None, hidden=HIDDEN, config=CONFIG, seed=0, **keywords):
-    return report.train(data or tiny(), hidden, config, folder=folder, seed=seed, xp=np, **keywords)
+    return session.train(data or tiny(), hidden, config, folder=folder, seed=seed, xp=np, **keywords)
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +74,7 @@ def trained(tmp_path_factory):
 
 @pytest.fixture
 def tiny_study(trained, tmp_path):
-    return report.open_study(trained, tiny(), out=tmp_path / "figures", seed=3, xp=np)[0]
+    return open_study(trained, tiny(), out=tmp_path / "figures", seed=3, xp=np)[0]
 
 
 def arrays_of(path):
@@ -339,7 +342,7 @@ def test_interrupted_autoencoders_resume_to_the_same_bits(autoencoders, tmp_path
     with pytest.raises(KeyboardInterrupt):
         train(tmp_path, config=DENOISING, on_epoch=Stop(*at))
     with pytest.raises(ValueError, match="unfinished training"):
-        report.open_study(tmp_path / "training.npz", tiny(), out=tmp_path, seed=0, xp=np)
+        open_study(tmp_path / "training.npz", tiny(), out=tmp_path, seed=0, xp=np)
     path = train(tmp_path, config=DENOISING, resume=True)
     ours, theirs = (checkpoint.load(p, xp=np) for p in (path, autoencoders))
     assert model_hash(ours.model) == model_hash(theirs.model)
@@ -356,7 +359,7 @@ def test_a_run_of_another_model_is_not_resumed(autoencoders, tmp_path):
 
 
 def test_a_study_of_autoencoders_has_every_figure_that_needs_no_sampling(autoencoders, tmp_path):
-    opened, history = report.open_study(autoencoders, tiny(), out=tmp_path, seed=3, xp=np)
+    opened, history = open_study(autoencoders, tiny(), out=tmp_path, seed=3, xp=np)
     assert opened.provenance["model_sha256"] == model_hash(opened.model)
     training_curves(opened, history)
     with np.load(tmp_path / "training.npz") as numbers:
@@ -387,7 +390,7 @@ def whitened_study(tmp_path):
     rng = np.random.default_rng(0)
     dbn = DBN.random((36, 14, 10), (6, 6), rng=rng, variance=0.1, input_range=(-np.inf, np.inf))
     dbn.input_norm, images = 2.0, rng.normal(size=(50, 6, 6)).astype("float32")
-    return report.Study(dbn, "patches", Responses.of(dbn, images), tmp_path, images=images)
+    return Study(dbn, "patches", Responses.of(dbn, images), tmp_path, images=images)
 
 
 @pytest.fixture
@@ -443,7 +446,7 @@ def test_pictures_of_data_that_are_not_whitened_cannot_be_unwhitened(tiny_study)
 
 
 def test_a_study_knows_its_model_data_and_training(trained, tmp_path):
-    opened, history = report.open_study(trained, tiny(), out=tmp_path, seed=3, xp=np)
+    opened, history = open_study(trained, tiny(), out=tmp_path, seed=3, xp=np)
     saved = checkpoint.load(trained, xp=np)
     assert opened.provenance["model_sha256"] == model_hash(opened.model) == model_hash(saved.model)
     assert opened.provenance["data_sha256"] == tiny().sha256
@@ -502,7 +505,7 @@ def test_an_unfinished_fine_tuning_is_not_opened(tmp_path):
     model = classifier(DBN.random((36, 5), (6, 6), rng=np.random.default_rng(0)), 3, rng=np.random.default_rng(0))
     checkpoint.save(tmp_path / "a.npz", model, config={"epochs": 3}, seed=0, info={"epoch": 2, "dataset": "tiny"})
     with pytest.raises(ValueError, match="unfinished fine-tuning"):
-        report.open_study(tmp_path / "a.npz", tiny(), out=tmp_path, seed=0, xp=np)
+        open_study(tmp_path / "a.npz", tiny(), out=tmp_path, seed=0, xp=np)
 
 
 def test_methods_that_cannot_apply_are_left_out_of_a_comparison(tmp_path):
@@ -510,7 +513,7 @@ def test_methods_that_cannot_apply_are_left_out_of_a_comparison(tmp_path):
     model = classifier(DBN.random((36, 9, 8), (6, 6), rng=np.random.default_rng(0)), 3, rng=np.random.default_rng(0))
     model.input_norm = 3.0
     checkpoint.save(tmp_path / "a.npz", model, config={}, seed=0, info={"dataset": "tiny"})
-    opened, _ = report.open_study(tmp_path / "a.npz", tiny(), out=tmp_path, seed=0, xp=np)
+    opened, _ = open_study(tmp_path / "a.npz", tiny(), out=tmp_path, seed=0, xp=np)
     figures.compare(opened, Unit("h2", 3))
     shown = {name.partition(".")[0] for name in np.load(tmp_path / "compare_h2_3.npz")}
     assert shown == WITHOUT_SAMPLING
@@ -522,18 +525,18 @@ def test_an_unfinished_training_is_not_opened(tmp_path):
     with pytest.raises(
         ValueError, match=r"training\.npz is an unfinished training; finish it with dbnvis train --resume"
     ):
-        report.open_study(tmp_path / "training.npz", tiny(), out=tmp_path, seed=0, xp=np)
+        open_study(tmp_path / "training.npz", tiny(), out=tmp_path, seed=0, xp=np)
 
 
 def test_a_data_set_other_than_the_models_is_refused(trained, tmp_path):
     with pytest.raises(ValueError, match=r"was trained on tiny, the data set is other"):
-        report.open_study(trained, tiny("other"), out=tmp_path, seed=0, xp=np)
+        open_study(trained, tiny("other"), out=tmp_path, seed=0, xp=np)
 
 
 def test_where_the_data_are_not_at_hand_the_study_goes_without(tmp_path, monkeypatch):
     monkeypatch.setattr(opening.datasets, "locate", lambda name, data_dir=None: None)
     path = train(tmp_path / "run", data=tiny("mnist"))
-    opened, _ = report.open_study(path, out=tmp_path, seed=0, xp=np)
+    opened, _ = open_study(path, out=tmp_path, seed=0, xp=np)
     assert opened.images is None
     assert np.isfinite(opened.pictures(METHODS[1], opened.units("h2")).images).all()
     with pytest.raises(ValueError, match="needs training images"):
@@ -689,7 +692,7 @@ def test_a_table_keeps_its_rows_and_its_manifest(tiny_study):
 
 def test_the_same_figures_twice_have_the_same_bytes(trained, tmp_path):
     for folder in ("a", "b"):
-        opened, _ = report.open_study(trained, tiny(), out=tmp_path / folder, seed=3, xp=np)
+        opened, _ = open_study(trained, tiny(), out=tmp_path / folder, seed=3, xp=np)
         figures.all_units(opened, METHODS[0], "am")
         figures.samples(opened, n=2, shown=3)
         figures.fantasies(opened, n=4, steps=3)
@@ -783,10 +786,10 @@ def test_a_folder_is_locked_while_a_training_runs_in_it(tmp_path):
 
 
 def test_names_of_sheets_tell_models_seeds_and_settings_apart(trained, tmp_path):
-    first, _ = report.open_study(trained, tiny(), out=tmp_path, seed=0, xp=np)
+    first, _ = open_study(trained, tiny(), out=tmp_path, seed=0, xp=np)
     sha = first.provenance["model_sha256"][:8]
     shutil.copy(trained, tmp_path / "other one.npz")
-    other, _ = report.open_study(tmp_path / "other one.npz", tiny(), out=tmp_path, seed=7, xp=np)
+    other, _ = open_study(tmp_path / "other one.npz", tiny(), out=tmp_path, seed=7, xp=np)
     assert first.sheet_name("am_h1") == f"am_h1_{trained.parent.name}-{sha}"
     assert other.sheet_name("am_h1") == f"am_h1_other_one-{sha}_seed7"
     own = [first.sheet_name("am_h1", {"starts": starts}) for starts in (3, 4)]
@@ -800,10 +803,10 @@ def test_a_model_saved_by_hand_is_opened_with_its_data_set(tmp_path):
     dbn = DBN.random((data.train_images[0].size, 6, 4), data.input_shape, rng=np.random.default_rng(0))
     dbn.input_norm = data.mean_norm
     checkpoint.save(tmp_path / "mine.npz", dbn, config={}, seed=0)
-    study, history = report.open_study(tmp_path / "mine.npz", data, out=tmp_path, seed=0, xp=np)
+    study, history = open_study(tmp_path / "mine.npz", data, out=tmp_path, seed=0, xp=np)
     assert history == [] and study.responses.by_layer["h2"].shape == (len(data.test_images), 4)
     with pytest.raises(ValueError, match="keeps no responses to test images"):
-        report.open_study(tmp_path / "mine.npz", out=tmp_path, seed=0, xp=np)
+        open_study(tmp_path / "mine.npz", out=tmp_path, seed=0, xp=np)
 
 
 def test_the_legend_of_a_comparison_explains_what_is_shown_and_names_what_is_not_defined(
@@ -815,7 +818,7 @@ def test_the_legend_of_a_comparison_explains_what_is_shown_and_names_what_is_not
     assert "Strongest filters: number" in legends[0] and "Not defined" not in legends[0]
     model = classifier(DBN.random((36, 9, 8), (6, 6), rng=np.random.default_rng(0)), 3, rng=np.random.default_rng(0))
     model.input_norm = 3.0
-    opened = report.Study(model, "tiny", Responses.of(model, tiny().test_images), tmp_path)
+    opened = Study(model, "tiny", Responses.of(model, tiny().test_images), tmp_path)
     figures.compare(opened, Unit("h2", 1))
     assert f"Not defined for this model: {ClampedGibbs.title}. Methods that need training images" in legends[1]
     assert "Strongest filters: number" in legends[1]

@@ -10,9 +10,9 @@ from planted import planted
 from dbnvis import ClampedGibbs, checkpoint, datasets, plot
 from dbnvis.cli import main
 from dbnvis.evaluate.scores import Responses
-from dbnvis.report import Study
-from dbnvis.report.clamping import clamping
-from dbnvis.report.figures import sheet
+from dbnvis.figures.clamping import clamping
+from dbnvis.figures.sheets import sheet
+from dbnvis.figures.study import Study
 
 
 @pytest.fixture

@@ -8,10 +8,13 @@ import pytest
 from scipy.stats import spearmanr
 
 from dbnvis import ActivationMaximization, RegularizedOptimization, Unit, plot
-from dbnvis.convnet import ConvNet
 from dbnvis.evaluate.scores import Responses
-from dbnvis.report import Study, attributions, explain, figures, views
-from dbnvis.report.study import describe
+from dbnvis.figures import sheets as figures
+from dbnvis.figures.convnets import attributions
+from dbnvis.figures.convnets import explaining as explain
+from dbnvis.figures.convnets import maps as views
+from dbnvis.figures.study import Study, describe
+from dbnvis.models.convnet import ConvNet
 from dbnvis.views import gradients
 from dbnvis.views.control import rank_correlation
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from dbnvis.datasets import Dataset
-from dbnvis.report import debugging, planted_mark
-from dbnvis.report.debugging import Lesson, high_frequencies, learning_rates, noisy_filters
-from dbnvis.report.planted_mark import MARK, mark_share, marked
+from dbnvis.figures.convnets import debugging, planted_mark
+from dbnvis.figures.convnets.debugging import Lesson, high_frequencies, learning_rates, noisy_filters
+from dbnvis.figures.convnets.planted_mark import MARK, mark_share, marked
 
 SHAPE = (20, 20)
 

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from dbnvis.datasets import Dataset
-from dbnvis.report import page, page_text, reproduction
-from dbnvis.report.page import AGAIN, CAPTIONS, open_page
+from dbnvis.erhan2009 import page, page_text
+from dbnvis.erhan2009 import stages as reproduction
+from dbnvis.erhan2009.page import AGAIN, CAPTIONS, open_page
 from dbnvis.train import CDConfig, DenoisingConfig
 
 SIDE, SIZES, EXAMPLES = 12, (12, 11, 10), 300

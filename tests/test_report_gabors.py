@@ -1,4 +1,4 @@
-"""dbnvis.report.gabors: the table and the figure of a model with planted filters; the recipe for patches."""
+"""dbnvis.figures.gabors: the table and the figure of a model with planted filters; the recipe for patches."""
 
 import json
 
@@ -8,8 +8,8 @@ from test_gabor import gabor, planted
 
 from dbnvis import DBN, GaussianRBM
 from dbnvis.evaluate.scores import Responses
-from dbnvis.report import Study
-from dbnvis.report.gabors import PATCHES_RECIPE, gabors
+from dbnvis.figures.gabors import PATCHES_RECIPE, gabors
+from dbnvis.figures.study import Study
 
 
 @pytest.fixture
@@ -63,12 +63,14 @@ def test_the_recipe_has_a_configuration_for_every_layer_and_units_for_the_figure
 @pytest.mark.slow
 def test_filters_of_patches_are_gabors(tmp_path):
     """Of another seed than the committed figure's: most filters are localized, oriented and band-pass."""
-    from dbnvis import datasets, report
+    from dbnvis import datasets
+    from dbnvis.figures.opening import open_study
+    from dbnvis.runs.stacks import train
 
     hidden, configs = PATCHES_RECIPE
     data = datasets.load("patches", tmp_path)
-    model = report.train(data, hidden[:1], configs[0], folder=tmp_path, seed=1, xp=np)
-    study, _ = report.open_study(model, data, out=tmp_path / "figures", seed=1, xp=np)
+    model = train(data, hidden[:1], configs[0], folder=tmp_path, seed=1, xp=np)
+    study, _ = open_study(model, data, out=tmp_path / "figures", seed=1, xp=np)
     _, summary = gabors(study)
     assert summary["good fits that are band-pass, %"] > 80
     assert summary["orientations: sectors of 22.5 degrees in use, of 8"] == 8

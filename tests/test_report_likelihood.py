@@ -1,4 +1,4 @@
-"""dbnvis.report.likelihood: the rows against enumeration, and the table of recipes."""
+"""dbnvis.evaluate.estimation: the rows against enumeration, and the table of recipes."""
 
 import csv
 import json
@@ -11,9 +11,10 @@ from test_report import tiny
 
 from dbnvis import DBN, RBM, CDConfig, GaussianRBM
 from dbnvis.datasets import Dataset
+from dbnvis.evaluate.estimation import Estimation, likelihood
 from dbnvis.evaluate.likelihood import binarized
-from dbnvis.mlp import classifier
-from dbnvis.report.likelihood import Estimation, compare_training, likelihood
+from dbnvis.models.mlp import classifier
+from dbnvis.runs.comparison import compare_training
 
 STEPS = (20, 50, 50)
 FEW = Estimation("threshold", STEPS, chains=40)

@@ -1,4 +1,4 @@
-"""dbnvis.report.manifolds and the diagnosis on sheets of samples, on a model that needs no training."""
+"""dbnvis.figures.manifolds and the diagnosis on sheets of samples, on a model that needs no training."""
 
 import json
 from dataclasses import replace
@@ -9,8 +9,11 @@ import pytest
 from planted import planted
 
 from dbnvis import ClampedGibbs, InvarianceManifold
+from dbnvis.erhan2009 import paper_figures as erhan
 from dbnvis.evaluate.scores import Responses
-from dbnvis.report import Study, diagnosis, erhan, figures, manifolds
+from dbnvis.figures import diagnosis, manifolds
+from dbnvis.figures import sheets as figures
+from dbnvis.figures.study import Study
 
 QUICK = InvarianceManifold(max_angle=90.0, step=30.0, shown=2, starts=2)
 

@@ -11,7 +11,8 @@ from dbnvis import plot
 from dbnvis.cli import main
 from dbnvis.datasets import Dataset
 from dbnvis.evaluate.scores import Responses
-from dbnvis.report import Study, regularized
+from dbnvis.figures.convnets import class_models as regularized
+from dbnvis.figures.study import Study
 from dbnvis.visualize import METHODS, RECIPES, VISUALIZERS
 
 

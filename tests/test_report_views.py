@@ -12,10 +12,13 @@ from PIL import Image
 
 from dbnvis import DBN, checkpoint, datasets, plot
 from dbnvis.cli import main
-from dbnvis.convnet import ConvNet
 from dbnvis.datasets import Dataset
 from dbnvis.evaluate.scores import Responses
-from dbnvis.report import Study, attributions, explain, views
+from dbnvis.figures.convnets import attributions
+from dbnvis.figures.convnets import explaining as explain
+from dbnvis.figures.convnets import maps as views
+from dbnvis.figures.study import Study
+from dbnvis.models.convnet import ConvNet
 from dbnvis.results import model_hash
 
 SIDE = 16

@@ -1,4 +1,4 @@
-"""dbnvis.files and dbnvis.results: whole files or none, and manifests that tell how a file came about."""
+"""dbnvis.system.files and dbnvis.results: whole files or none, and manifests that tell how a file came about."""
 
 import errno
 import hashlib
@@ -16,11 +16,12 @@ import pretend
 import pytest
 
 import dbnvis
-from dbnvis import DBN, files
+from dbnvis import DBN
 from dbnvis.backend import compiled, move
-from dbnvis.environment import computed_with, differences
-from dbnvis.files import alone, replacing
 from dbnvis.results import array_hash, is_whole, listed, model_hash, save_artefact, versions
+from dbnvis.system import files
+from dbnvis.system.environment import computed_with, differences
+from dbnvis.system.files import alone, replacing
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
 
@@ -134,7 +135,7 @@ def killed(code, *args):
     return said
 
 
-WRITES = """import sys, time; from dbnvis.files import replacing
+WRITES = """import sys, time; from dbnvis.system.files import replacing
 with replacing(sys.argv[1]) as temporary:
     temporary.write_text("half"); print(temporary.name, flush=True); time.sleep(60)"""
 
@@ -164,7 +165,7 @@ def test_temporary_files_of_living_processes_and_of_other_machines_are_left_alon
     assert names(tmp_path) == [".hidden.png", "a.txt", "b.txt", "c.txt"]
 
 
-HOLDS = """import sys, time; from dbnvis.files import alone
+HOLDS = """import sys, time; from dbnvis.system.files import alone
 with alone(sys.argv[1]):
     print("at work", flush=True); time.sleep(60)"""
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dbnvis import CDConfig, checkpoint, cli, datasets, report
+from dbnvis import CDConfig, checkpoint, cli, datasets
 from dbnvis.cli import shipped_script
+from dbnvis.runs.stacks import train
 
 SCRIPTS = Path(__file__).parent.parent / "scripts"
 #: Modules of the benchmarks, no programs of their own.
@@ -87,7 +88,7 @@ def test_a_measured_table_is_kept_unless_asked(monkeypatch, capsys, tmp_path):
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     folder, config = tmp_path_factory.mktemp("small"), CDConfig(epochs=1, batch_size=20)
-    return report.train(datasets.load("digits"), (8,), config, folder=folder, seed=0, xp=np)
+    return train(datasets.load("digits"), (8,), config, folder=folder, seed=0, xp=np)
 
 
 def test_shipped_weights_are_replaced_only_when_asked(monkeypatch, capsys, tmp_path, trained):

@@ -1,4 +1,4 @@
-"""dbnvis.sdae: the two passes in plain NumPy, where weights start, and what visualizers make of a stack."""
+"""dbnvis.models.sdae: the two passes in plain NumPy, where weights start, and what visualizers make of a stack."""
 
 import itertools
 import math
@@ -14,7 +14,7 @@ from scipy.special import expit
 from dbnvis import DAE, VISUALIZERS, ClampedGibbs, StackedDAE, Unit
 from dbnvis.backend import make_rng
 from dbnvis.evaluate.scores import Responses
-from dbnvis.report.study import Study
+from dbnvis.figures.study import Study
 from dbnvis.results import model_hash
 
 SIZES = (6, 5, 4)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dbnvis import CDConfig, DenoisingConfig, EvidenceSampling
-from dbnvis.report.likelihood import Estimation
+from dbnvis.evaluate.estimation import Estimation
 from dbnvis.settings import check_value, shown
 from dbnvis.train import BackpropConfig, ConvCDConfig
 from dbnvis.train.backprop import ConvNetConfig

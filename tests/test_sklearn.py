@@ -15,7 +15,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from dbnvis import DBN, ActivationMaximization, CDConfig, GaussianRBM, Unit, checkpoint
 from dbnvis import sklearn as transformers
-from dbnvis.rbm import RBM
+from dbnvis.models.rbm import RBM
 from dbnvis.sklearn import DBNTransformer, RBMTransformer
 from dbnvis.train import TrainingDiverged
 
@@ -245,7 +245,7 @@ def test_a_pickle_gives_the_same_bits(transformer, visible):
     np.testing.assert_array_equal(again.transform(X), done.transform(X))
     assert [type(rbm) for rbm in again.model_.rbms] == [type(rbm) for rbm in done.model_.rbms]
     assert (again.model_.input_norm, again.model_.input_range) == (done.model_.input_norm, done.model_.input_range)
-    assert b"dbnvis.rbm" not in text and b"dbnvis.dbn" not in text  # arrays, no classes of the model
+    assert b"dbnvis.models.rbm" not in text and b"dbnvis.models.dbn" not in text  # arrays, no classes of the model
     assert pickle.loads(pickle.dumps(transformer)).get_params() == transformer.get_params()
 
 

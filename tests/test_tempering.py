@@ -1,4 +1,4 @@
-"""dbnvis.tempering: every inverse temperature against enumeration, exchanges against chi-squared tests."""
+"""dbnvis.models.tempering: every inverse temperature against enumeration, exchanges against chi-squared tests."""
 
 import numpy as np
 import oracles
@@ -7,7 +7,7 @@ from conftest import chi_squared_p, host, state_counts
 
 from dbnvis import RBM, GaussianRBM
 from dbnvis.backend import make_rng
-from dbnvis.tempering import Tempered, base_rates
+from dbnvis.models.tempering import Tempered, base_rates
 
 V, H = 4, 3
 W, B, C = oracles.machine(V, H, seed=2)

@@ -1,4 +1,4 @@
-"""dbnvis.threads: what a container allows, and one thread while others need the processors."""
+"""dbnvis.system.threads: what a container allows, and one thread while others need the processors."""
 
 import os
 import subprocess
@@ -8,7 +8,7 @@ import time
 import pytest
 from threadpoolctl import threadpool_info
 
-from dbnvis import threads
+from dbnvis.system import threads
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_real_times_tell_waiting_from_computing():
     """Two processes that are bound to one processor: each waits for about half of the time."""
     code = (
         "import os, time; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
-        "from dbnvis import threads\n"
+        "from dbnvis.system import threads\n"
         "before, stop = threads._times(), time.perf_counter() + 1\n"
         "while time.perf_counter() < stop: pass\n"
         "print(*(b - a for a, b in zip(before, threads._times())))"

@@ -6,9 +6,10 @@ from unrolled import by_matrices, images, pre, small_net
 
 from dbnvis import DBN, Unit
 from dbnvis.backend import move, to_numpy
-from dbnvis.crbm import ConvDBN, ConvRBM
-from dbnvis.layers import Network
-from dbnvis.mlp import classifier
+from dbnvis.models.conv_dbn import ConvDBN
+from dbnvis.models.conv_rbm import ConvRBM
+from dbnvis.models.layers import Network
+from dbnvis.models.mlp import classifier
 from dbnvis.views import RULES, VIEWS, gradients, located, saliency
 from dbnvis.views.gradients import RuledReLU, ruled
 

@@ -1,4 +1,4 @@
-"""dbnvis.views.patches against a search by hand, and on a network that is planted."""
+"""dbnvis.views.top_patches against a search by hand, and on a network that is planted."""
 
 import numpy as np
 import pytest
@@ -6,9 +6,10 @@ from unrolled import images, pres, small_net
 
 from dbnvis import Unit
 from dbnvis.backend import move, to_numpy
-from dbnvis.convnet import ConvNet, SpatialNetwork
-from dbnvis.convolution import Channels, Conv2D, ReLU
-from dbnvis.layers import Dense, Flatten, Softmax
+from dbnvis.models.convnet import ConvNet
+from dbnvis.models.convolution import Channels, Conv2D, ReLU
+from dbnvis.models.layers import Dense, Flatten, Softmax
+from dbnvis.models.spatial import SpatialNetwork
 from dbnvis.views import gradients, peaks_of, top_patches
 
 

@@ -1,4 +1,4 @@
-"""dbnvis.visualize.base: unit addresses, results, chunks and random streams."""
+"""dbnvis.visualize.visualizer: unit addresses, results, chunks and random streams."""
 
 from dataclasses import FrozenInstanceError
 
@@ -7,8 +7,8 @@ import pytest
 
 from dbnvis import DBN, RBM, Unit, UnitImages
 from dbnvis.backend import to_numpy
-from dbnvis.visualize import base
-from dbnvis.visualize.base import as_units, chunks, unit_rngs
+from dbnvis.visualize import visualizer as base
+from dbnvis.visualize.visualizer import as_units, chunks, unit_rngs
 
 
 def small_dbn(sizes=(6, 5, 4, 3), seed=0):

@@ -10,7 +10,7 @@ from planted import N_UNITS, SHAPE, cosines, planted
 from dbnvis import DBN, VISUALIZERS, ActivationMaximization, Unit
 from dbnvis.backend import make_rng, move, to_numpy
 from dbnvis.evaluate.scores import unit_scores
-from dbnvis.visualize import base
+from dbnvis.visualize import visualizer as base
 from dbnvis.visualize.activation_maximization import BLOCK
 
 #: Settings that suit the small network, for the methods whose defaults do not.

@@ -3,9 +3,10 @@
 import numpy as np
 
 from dbnvis.backend import move, to_numpy
-from dbnvis.convnet import ConvNet, SpatialNetwork
-from dbnvis.convolution import Channels, Conv2D, MaxPool2D, ReLU
-from dbnvis.layers import Dense, Flatten, Softmax
+from dbnvis.models.convnet import ConvNet
+from dbnvis.models.convolution import Channels, Conv2D, MaxPool2D, ReLU
+from dbnvis.models.layers import Dense, Flatten, Softmax
+from dbnvis.models.spatial import SpatialNetwork
 
 SHAPE = (9, 8)
 

@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 
 from ..backend import Array, move, to_numpy
-from ..crbm import ConvDBN
-from ..dbn import DBN
-from ..environment import computed_with, differences
-from ..files import replacing
+from ..models.conv_dbn import ConvDBN
+from ..models.dbn import DBN
+from ..system.environment import computed_with, differences
+from ..system.files import replacing
 from ..train.optim import KEEPS
 from . import archive
 from . import header as headers
@@ -30,7 +30,7 @@ from .header import RBM_TYPES as RBM_TYPES
 from .parts import Model, put_together, taken_apart
 
 #: The model shipped with the package: 784-1000-500-250, trained on MNIST by scripts/train_pretrained.py.
-PRETRAINED = Path(__file__).parent.parent / "models" / "mnist.npz"
+PRETRAINED = Path(__file__).parent.parent / "weights" / "mnist.npz"
 #: The convolutional one, trained on MNIST by scripts/train_convnet.py.
 CONVNET = PRETRAINED.with_name("mnist-convnet.npz")
 #: Models that ship with the package, by the name that `load` knows.

@@ -13,10 +13,10 @@ from collections.abc import Callable, Collection
 from dataclasses import MISSING, fields
 from typing import Any
 
-from ..convolution import ReLU
-from ..crbm import ConvRBM, GaussianConvRBM
-from ..layers import Identity, Sigmoid, Softmax
-from ..rbm import RBM, GaussianRBM
+from ..models.conv_rbm import ConvRBM, GaussianConvRBM
+from ..models.convolution import ReLU
+from ..models.layers import Identity, Sigmoid, Softmax
+from ..models.rbm import RBM, GaussianRBM
 from ..train import EpochStats
 from ..train.backprop import BackpropStats
 

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 from ..backend import Array
-from ..convnet import ConvNet, SpatialNetwork
-from ..convolution import Channels, Conv2D, MaxPool2D
-from ..crbm import ConvDBN
-from ..dbn import DBN
-from ..layers import Dense, Flatten, Layer, Network, Trainable
-from ..mlp import MLP
-from ..sdae import DAE, StackedDAE
+from ..models.conv_dbn import ConvDBN
+from ..models.convnet import ConvNet
+from ..models.convolution import Channels, Conv2D, MaxPool2D
+from ..models.dbn import DBN
+from ..models.layers import Dense, Flatten, Layer, Network, Trainable
+from ..models.mlp import MLP
+from ..models.sdae import DAE, StackedDAE
+from ..models.spatial import SpatialNetwork
 from .header import ACTIVATIONS, CRBM_TYPES, RBM_TYPES
 
 LARGEST = 2**26  # numbers in one layer's activations of one image

@@ -1,11 +1,10 @@
 """The commands: one dataclass each, whose fields are its options and whose `run` does it."""
 
 from .about import Data, Doctor
-from .explain import Explain
-from .look import Compare, Visualize
-from .models import FAMILIES, Evaluate, Train
+from .look import Compare, Explain, Visualize
 from .options import ModelOptions, Options, PageOptions, load_study, loaded
 from .reproduce import Reproduce
+from .training import FAMILIES, Evaluate, Train
 
 COMMANDS = {
     "reproduce": Reproduce,

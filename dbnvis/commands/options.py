@@ -10,14 +10,17 @@ from itertools import pairwise
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from .. import datasets, report
+from .. import datasets
 from ..backend import device_module
 from ..console import EpochBars, during, progress, say
 from ..datasets import Dataset
-from ..memory import check_memory
-from ..report.page import Page, open_page
-from ..report.runs import TRAINING, Config
+from ..erhan2009.page import Page, open_page
+from ..figures.opening import open_study
+from ..figures.study import Study
+from ..runs.run import TRAINING, Config
+from ..runs.stacks import train as train_stack
 from ..settings import check_value
+from ..system.memory import check_memory
 from ..train import EpochStats
 
 EXAMPLES = 2_500_000  # deformed digits, as many as Erhan et al. (2009) trained on
@@ -100,7 +103,7 @@ def train(
     bars = EpochBars()
     try:
         bars.start(f"training {'-'.join(map(str, sizes))} units on {data.name}")
-        return report.train(
+        return train_stack(
             data,
             hidden,
             config,
@@ -120,12 +123,12 @@ def train(
         bars.close()
 
 
-def load_study(options: Options, model: str, data: Dataset | None = None) -> tuple[report.Study, list[EpochStats]]:
+def load_study(options: Options, model: str, data: Dataset | None = None) -> tuple[Study, list[EpochStats]]:
     """Open `model` with `data`, or the data that the options name, or those it was trained on, if at hand."""
     if data is None and options.dataset != "auto":
         data = options.load()
     with during(f"opening {model}"):
-        study, history = report.open_study(
+        study, history = open_study(
             model,
             data,
             data_dir=options.data_dir,

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Literal
 
 from ..console import say
-from ..report import figures
-from ..report.health import training_health
-from ..report.reproduction import stages
-from ..report.runs import HIDDEN
+from ..erhan2009.stages import stages
+from ..figures import sheets as figures
+from ..figures.health import training_health
+from ..runs.run import HIDDEN
 from ..train import CDConfig
 from .options import EXAMPLES, Options, load_study, paper_page, train
 

@@ -22,7 +22,8 @@ from dbnvis.datasets import download as _download
 from dbnvis.datasets import folders
 from dbnvis.datasets.folders import PathLike
 from dbnvis.datasets.idx import GZIP_MAGIC, gunzip, read_idx
-from dbnvis.files import replacing
+
+from ..system.files import replacing
 
 #: Training images, training labels, test images, test labels; labels are None where there are none.
 Arrays = tuple[np.ndarray, np.ndarray | None, np.ndarray, np.ndarray | None]

@@ -23,8 +23,8 @@ from typing import Any
 
 from ..backend import Array, array_module, to_numpy
 from ..images import UNBOUNDED, check_images
+from ..models.rbm import RBM
 from ..numerics import log_mean_exp, sigmoid
-from ..rbm import RBM
 from .chains import standard_error
 
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from ..backend import Array, array_module, check_rng
 from ..images import UNBOUNDED, as_floats
-from ..layers import Dense, Layer, Network
-from ..mlp import MLP
+from ..models.layers import Dense, Layer, Network
+from ..models.mlp import MLP
 
 
 def cosines(a: Array, b: Array) -> Array:

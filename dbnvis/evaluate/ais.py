@@ -23,9 +23,9 @@ from itertools import pairwise
 from typing import Any
 
 from ..backend import Array, array_module, check_rng
-from ..rbm import RBM
+from ..models.rbm import RBM
+from ..models.tempering import Tempered
 from ..settings import check_value
-from ..tempering import Tempered
 from .likelihood import visible_states
 
 TRUSTED_SHARE, TRUSTED_LEAST = 0.1, 5  # of the chains that must count: a tenth, and five

@@ -14,10 +14,10 @@ from __future__ import annotations
 from typing import Any, Literal, get_args
 
 from ..backend import Array, array_module, bernoulli, check_rng, fixed_uniform, move
-from ..dbn import DBN
 from ..images import UNBOUNDED, check_images
+from ..models.dbn import DBN
+from ..models.rbm import RBM, GaussianRBM
 from ..numerics import sigmoid, softplus
-from ..rbm import RBM, GaussianRBM
 from ..settings import check_value
 
 FIXED_SEED = 2008  # of the fixed binarized set

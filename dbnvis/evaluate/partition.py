@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..backend import Array, array_module
-from ..rbm import RBM, GaussianRBM
+from ..models.rbm import RBM, GaussianRBM
 
 LARGEST = 20  # units on the smaller side: 2**20 states
 CHUNK = 2**12  # states at once

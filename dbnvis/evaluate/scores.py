@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..backend import Array, array_module
-from ..convnet import unit_number
 from ..images import UNBOUNDED, as_floats, floats_of, images_of
+from ..models.spatial import unit_number
 from ..settings import check_value
 
 BATCH = 5000  # images passed up at once

@@ -6,7 +6,7 @@ same scales; no axes around tiles; every figure carries a legend of its greys, c
 more. Colours are Okabe & Ito's, distinct to the colour-blind. The user's matplotlib settings change nothing.
 """
 
-from . import settings
+from . import style as settings
 from .atlas import Places, places
 from .base import BLACK, BLUE, DPI, GREEN, ORANGE, save
 from .charts import Bands, HeatMap, Shares, bars, scatter

@@ -11,7 +11,7 @@ import numpy as np
 from ..backend import Array
 from .base import MARGIN, blank, wrap
 from .charts import CLASSES
-from .settings import fixed
+from .style import fixed
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

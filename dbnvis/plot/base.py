@@ -6,7 +6,7 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .settings import printable, text_width
+from .style import printable, text_width
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -13,7 +13,7 @@ import numpy as np
 from ..backend import Array
 from .base import BLACK, BLUE, MARGIN, ORANGE, STYLES, blank, wrap
 from .dashboard import Chart
-from .settings import fixed, text_width
+from .style import fixed, text_width
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

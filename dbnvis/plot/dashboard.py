@@ -10,7 +10,7 @@ import numpy as np
 
 from ..backend import Array
 from .base import MARGIN, STYLES, blank, fit, wrap
-from .settings import fixed
+from .style import fixed
 from .tiles import TITLE_LINE, Panel, draw_panel
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .settings import fixed, matplotlib_of_any_backend, printable
+from .style import fixed, matplotlib_of_any_backend, printable
 
 matplotlib_of_any_backend()
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..backend import Array
 from .base import MARGIN, ORANGE, blank, fit, wrap
-from .settings import fixed, text_width
+from .style import fixed, text_width
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from ..backend import Array, array_module, child_seeds, make_rng
 from ..images import UNBOUNDED, check_images, images_of, plain_array
-from ..layers import Dense, Dropout, Layer, Network
+from ..models.layers import Dense, Dropout, Layer, Network
 from ..settings import check_kind, check_settings, check_trainable, check_value
 from . import optim
 from .greedy import mean_norm

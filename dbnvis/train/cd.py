@@ -43,10 +43,10 @@ from ..backend import (
     take_rows,
 )
 from ..images import UNBOUNDED, check_images
+from ..models.rbm import RBM, GaussianRBM
+from ..models.tempering import Tempered, base_rates
 from ..numerics import log_odds
-from ..rbm import RBM, GaussianRBM
 from ..settings import check_kind, check_trainable
-from ..tempering import Tempered, base_rates
 from .config import CDConfig
 from .monitor import MONITOR, EpochStats, monitor, warn_if_constant
 

@@ -18,9 +18,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..backend import Array, array_module, ascend, attract, child_seeds, make_rng, synchronize
-from ..crbm import ConvDBN, ConvRBM
 from ..evaluate.audit import unit_audit
 from ..images import UNBOUNDED, check_images, images_of
+from ..models.conv_dbn import ConvDBN
+from ..models.conv_rbm import ConvRBM
 from ..numerics import log_odds
 from ..settings import check_kind, check_trainable
 from .config import ConvCDConfig

@@ -22,10 +22,10 @@ from typing import Any
 from ..backend import Array, array_module, child_seeds, make_rng, matmul, synchronize, take_rows, to_numpy
 from ..evaluate.audit import unit_audit
 from ..images import UNBOUNDED, check_images
+from ..models.sdae import DAE, StackedDAE
+from ..models.tempering import base_rates
 from ..numerics import log_odds
-from ..sdae import DAE, StackedDAE
 from ..settings import check_kind, check_trainable
-from ..tempering import base_rates
 from .greedy import each, mean_norm, per_layer, stack_rows
 from .monitor import MONITOR, EpochStats, TrainingDiverged, warn_if_constant
 from .noise import DenoisingConfig, corrupt, extremes

@@ -14,9 +14,9 @@ from itertools import pairwise
 from typing import Any, TypeVar
 
 from ..backend import Array, child_seeds, make_rng
-from ..dbn import DBN
 from ..images import images_of
-from ..rbm import RBM, GaussianRBM
+from ..models.dbn import DBN
+from ..models.rbm import RBM, GaussianRBM
 from ..settings import check_kind
 from .cd import CDState, train_rbm
 from .config import CDConfig

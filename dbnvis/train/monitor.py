@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ..backend import Array, array_module, to_numpy
 from ..evaluate.audit import UnitAudit, unit_audit
-from ..rbm import RBM
+from ..models.rbm import RBM
 
 CONSTANT = 0.05  # standard deviation of a hidden mean over the images, below which it is the same for all
 MONITOR = 2000  # images that the monitoring of an epoch looks at, of training and of held-out data each

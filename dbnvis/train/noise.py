@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..backend import Array, array_module
-from ..sdae import DAE
+from ..models.sdae import DAE
 from ..settings import check_settings
 
 EXTREMES, SAMPLE = (0.01, 0.99), 10_000  # quantiles that salt and pepper take of real-valued data; images looked at

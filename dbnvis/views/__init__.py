@@ -5,8 +5,8 @@ from .control import MEASURES, randomized
 from .embedding import codes, responses_of_units, tsne
 from .gradients import RULES, VIEWS, gradients, saliency
 from .occlusion import Occlusion, OcclusionMaps
-from .patches import TopPatches, crop, top_patches
 from .responses import located, peaks_of
+from .top_patches import TopPatches, crop, top_patches
 from .weights import weight_tiles
 
 __all__ = [

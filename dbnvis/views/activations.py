@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..backend import Array, array_module
-from ..convolution import ReLU
 from ..evaluate.audit import duplicate_units
 from ..images import image_of, images_of
+from ..models.convolution import ReLU
 from .responses import passes
 
 MANY = 0.5  # of a layer's units: where more are dead, the start is not to blame

@@ -27,10 +27,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..backend import Array, array_module
-from ..convolution import Channels, Conv2D, MaxPool2D, ReLU
 from ..images import images_of
-from ..layers import Dense, Flatten, Identity, Network, Pullback, Softmax
-from ..visualize.base import Unit, as_units, one_hot, parse_units
+from ..models.convolution import Channels, Conv2D, MaxPool2D, ReLU
+from ..models.layers import Dense, Flatten, Identity, Network, Pullback, Softmax
+from ..visualize.visualizer import Unit, as_units, one_hot, parse_units
 
 Rule = Callable[[Array, Array], Array]
 

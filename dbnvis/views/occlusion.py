@@ -15,7 +15,7 @@ from typing import Any
 from ..backend import Array, array_module
 from ..images import UNBOUNDED, as_floats, image_of
 from ..settings import check_settings
-from ..visualize.base import Unit, as_units, one_hot, parse_units
+from ..visualize.visualizer import Unit, as_units, one_hot, parse_units
 from .responses import batch_size, passes
 
 Place = tuple[slice, slice]  # rows and columns that are covered

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..backend import Array, array_module
 from ..images import image_of, images_of
-from ..visualize.base import Unit, as_units, parse_units
+from ..visualize.visualizer import Unit, as_units, parse_units
 
 BATCH = 250  # images of 28 x 28 passed up at once, of larger ones fewer: a convolutional layer's maps are large
 PIXELS = 28 * 28

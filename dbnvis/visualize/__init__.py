@@ -3,7 +3,6 @@
 from typing import Any
 
 from .activation_maximization import ActivationMaximization
-from .base import Unit, UnitImages, Visualizer, as_units
 from .clamped_gibbs import ClampedGibbs
 from .evidence_sampling import EvidenceSampling
 from .filter_combination import FilterCombination
@@ -12,6 +11,7 @@ from .recipes import RECIPES
 from .regularized import RegularizedOptimization
 from .strongest_connections import StrongestConnections
 from .top_images import TopImages
+from .visualizer import Unit, UnitImages, Visualizer, as_units
 
 #: Short name on the command line -> method.
 VISUALIZERS: dict[str, type[Visualizer]] = {

@@ -37,11 +37,11 @@ from ..backend import Array, UnitStreams, array_module, child_seeds, make_rng
 from ..evaluate.chains import MIXED, binary_scale_reduction, integrated_time
 from ..evaluate.scores import pre_activations
 from ..images import images_of
-from ..layers import Softmax
+from ..models.layers import Softmax
+from ..models.rbm import GaussianRBM
 from ..numerics import log_mean_exp, softplus
-from ..rbm import GaussianRBM
 from ..settings import check_settings
-from .base import Unit, UnitImages, as_units, chunks, unit_images, unit_rngs
+from .visualizer import Unit, UnitImages, as_units, chunks, unit_images, unit_rngs
 
 STARTS = 2_000  # training images at the most from which chains start
 SKETCH = 32  # random directions of the top hidden layer along which chains are recorded

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal
 
 from ..backend import Array, array_module
 from ..settings import check_settings
-from .base import Unit, UnitImages, as_units, one_hot, unit_images
+from .visualizer import Unit, UnitImages, as_units, one_hot, unit_images
 
 
 def combined_inputs(model: Any) -> list[int]:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from ..backend import Array
 from ..settings import check_settings
-from .base import Unit, UnitImages, as_units, unit_images
+from .visualizer import Unit, UnitImages, as_units, unit_images
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from ..backend import Array
 from ..evaluate.scores import pre_activations
 from ..images import images_of
 from ..settings import check_settings
-from .base import Unit, UnitImages, as_units, unit_images
+from .visualizer import Unit, UnitImages, as_units, unit_images
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,265 @@
+"""The page of Erhan et al. 2009: the models that its figures are of, how they are trained, and what goes beside them.
+
+References
+----------
+Erhan, Bengio, Courville, Vincent (2009), "Visualizing higher-layer features of a deep network", TR 1341.
+Lee, Ekanadham, Ng (2008), "Sparse deep belief net model for visual area V2".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from .. import plot, results
+from ..datasets import Dataset
+from ..figures.gabors import PATCHES_RECIPE
+from ..figures.opening import open_study
+from ..figures.study import Study
+from ..progress import Progress, silent
+from ..runs.run import HIDDEN, MODEL, planned
+from ..runs.stacks import train
+from ..train import CDConfig, DenoisingConfig, EpochStats
+from ..visualize import UnitImages
+
+#: The DBN from the next seed: the control where models are compared.
+AGAIN = "DBN-again"
+#: Hidden units and how each layer is trained, by family and subject.
+RECIPES: dict[tuple[str, str], tuple[tuple[int, ...], Any]] = {
+    ("DBN", "digits"): (HIDDEN, CDConfig()),
+    # A third of the first layer is texture with half the decay; strong noise would empty units of the layers above.
+    ("SDAE", "digits"): (
+        HIDDEN,
+        (DenoisingConfig(weight_decay=6e-3), *[DenoisingConfig(noise_level=0.2, weight_decay=1e-3)] * 2),
+    ),
+    ("DBN", "patches"): PATCHES_RECIPE,
+    # With salt and pepper the first layer is half texture; Vincent et al. (2010), as remembered, saw Gabor filters with
+    # gaussian noise. Hidden activations vary little above real-valued input: weak noise, a high rate.
+    ("SDAE", "patches"): (
+        PATCHES_RECIPE[0],
+        (
+            DenoisingConfig("gaussian", 0.8, epochs=30, start_activity=0.15),
+            DenoisingConfig("gaussian", 0.08, epochs=20, learning_rate=3.0, start_activity=0.1, weight_decay=1e-4),
+            DenoisingConfig("masking", 0.1, epochs=10, learning_rate=1.0, start_activity=0.1, weight_decay=1e-4),
+        ),
+    ),
+}
+
+
+@dataclass
+class Page:
+    """Four studies, one per family and subject, and where their common figures go.
+
+    Parameters
+    ----------
+    digits, patches : Dataset
+    examples : int
+        Deformed digits that the models of digits learn from.
+    study : callable
+        (family, subject) -> Study; trains the model if there is none yet. The family `AGAIN` is the DBN from the next
+        seed, the control where models are compared.
+    out : Path
+        Folder of figures, captions and manifests.
+    seed : int
+    overwrite : bool
+        Replace figures of other models, seeds, data or settings.
+    """
+
+    digits: Dataset
+    patches: Dataset
+    examples: int
+    study: Callable[[str, str], Study]
+    out: Path
+    seed: int
+    overwrite: bool = False
+    written: list[Path] = field(default_factory=list)
+
+    def data(self, subject: str) -> Dataset:
+        """The data set of "digits" or "patches"."""
+        return {"digits": self.digits, "patches": self.patches}[subject]
+
+    def root(self, subject: str) -> Path:
+        """Folder of what is about one data set alone."""
+        return self.out / self.data(subject).name
+
+    def model_file(self, family: str, subject: str) -> Path:
+        """Where the finished model lies."""
+        return _folder(self.out, family, self.data(subject)) / MODEL
+
+    def collect(self, study: Study) -> None:
+        """Take over the list of what a study has written, and its folder."""
+        self.written += study.written
+        study.written, study.out = [], self.out
+
+    def save(self, name: str, figure: Any, shown: dict[str, tuple[Study, UnitImages]], captioned: str = "") -> None:
+        """Write a figure, its manifest, its arrays and its caption, a text that states every setting."""
+        studies = {f"{study.dataset}, {type(study.model).__name__}": study for study, _ in shown.values()}
+        manifest = {
+            "artefact": f"{name}.png",
+            "seed": self.seed,
+            "models": {key: {"dataset": study.dataset, **study.provenance} for key, study in studies.items()},
+            "settings": {key: pictures.settings for key, (_, pictures) in shown.items()},
+        }
+        arrays = {f"{key}.images": pictures.images for key, (_, pictures) in shown.items()}
+        arrays |= {f"{key}.scores": pictures.scores for key, (_, pictures) in shown.items()}
+        path = self.out / f"{name}.png"
+        self.written += results.save_artefact(
+            path, lambda file: plot.save(figure, file), manifest=manifest, arrays=arrays, overwrite=self.overwrite
+        )
+        self.written += results.save_text(path.with_suffix(".md"), _caption(captioned or name, shown))
+
+
+def open_page(
+    digits: Dataset,
+    patches: Dataset,
+    *,
+    examples: int,
+    out: Path,
+    seed: int,
+    xp: Any,
+    on_epoch: Callable[[EpochStats, Any], None],
+    progress: Progress = silent,
+    resume: bool = True,
+    overwrite: bool = False,
+) -> Page:
+    """A page whose models are trained when a figure first asks for them, and kept in `out`/models.
+
+    Before the first training, all models that are there already are looked at: what would be refused after hours is
+    refused at once.
+
+    Parameters
+    ----------
+    digits, patches : Dataset
+    examples : int
+        Deformed digits that the models of digits learn from.
+    out : Path
+    seed : int
+    xp : module
+        Array library of the device.
+    on_epoch, progress : callable
+    resume : bool
+        Keep the models that are there, and finish one that is not.
+    overwrite : bool
+        Replace what is there; with `resume`, only what is of other settings, seed or data.
+    """
+    studies: dict[tuple[str, str], Study] = {}
+    sets = {"digits": digits, "patches": patches}
+    families = dict.fromkeys((AGAIN, *(family for family, _ in RECIPES)))
+
+    def plan(family: str, subject: str) -> dict[str, Any]:
+        hidden, config = RECIPES["DBN" if family == AGAIN else family, subject]
+        return {
+            "dataset": sets[subject],
+            "hidden": hidden,
+            "config": config,
+            "folder": _folder(out, family, sets[subject]),
+            "seed": seed + (family == AGAIN),
+            "resume": resume,
+            "overwrite": overwrite,
+            "examples": examples if subject == "digits" else None,
+        }
+
+    def study(family: str, subject: str) -> Study:
+        if (family, subject) not in studies:
+            if not studies:
+                for key in product(families, sets):
+                    planned(**plan(*key))[0].kept(xp=xp)
+            model = train(**plan(family, subject), xp=xp, on_epoch=on_epoch)
+            opened, _ = open_study(model, sets[subject], out=out, seed=seed, xp=xp, progress=progress)
+            studies[family, subject] = replace(opened, overwrite=overwrite)
+        return studies[family, subject]
+
+    return Page(digits, patches, examples, study, out, seed, overwrite)
+
+
+def _folder(out: Path, family: str, data: Dataset) -> Path:
+    return out / "models" / f"{family}-{data.name}"
+
+
+def _caption(name: str, shown: dict[str, tuple[Study, UnitImages]]) -> str:
+    caption, look_for = CAPTIONS[name]
+    lines = [f"# {name.replace('_', ' ').capitalize()}", "", caption, "", f"**What to look for.** {look_for}", ""]
+    lines += ["| pictures | units | settings |", "| --- | --- | --- |"]
+    for key, (_, pictures) in shown.items():
+        said = ", ".join(f"{name} {value}" for name, value in pictures.settings.items() if value is not None)
+        lines.append(f"| {key} | {pictures.units[0]} to {pictures.units[-1].index} | {said} |")
+    lines += ["", "| model | data | sizes | norm of the inputs | training |", "| --- | --- | --- | --- | --- |"]
+    for study in {id(study): study for study, _ in shown.values()}.values():
+        kind, sizes = type(study.model).__name__, "-".join(map(str, study.model.sizes))
+        training = study.provenance.get("training", {})
+        said = ", ".join(f"{key} {value}" for key, value in training.items() if key != "hidden")
+        lines.append(f"| {kind} | {study.dataset} | {sizes} | {study.model.input_norm:.3f} | {said} |")
+    return "\n".join(lines) + "\n"
+
+
+#: What each figure shows, and what to look for in it.
+CAPTIONS = {
+    "figure_1": (
+        "Activation maximization of 36 units of each of three layers, DBN in the first row, SDAE in the second; "
+        "at the right four units of the third layer, each from nine random starts. After figure 1 of Erhan et al."
+        " 2009.",
+        "First layer: strokes and local edges. Second: longer strokes and parts of digits. Third: shapes closer "
+        "to whole digits. The nine starts of a unit end in nearly the same picture.",
+    ),
+    "figure_2": (
+        "Activation maximization of 144 units of each of three layers, DBN in the first row, SDAE in the second; "
+        "at the right four units of the third layer, each from nine random starts. After figure 2 of Erhan et al."
+        " 2009.",
+        "First layer: localized oriented edges (Gabor functions). Above: gratings, corners, textures. The nine "
+        "starts of a unit end in nearly the same picture, up to where a grating lies.",
+    ),
+    "figure_3": (
+        "Samples of six second-layer units of the DBN, digits left and patches right, a row per unit. After "
+        "figure 3 of Erhan et al. 2009.",
+        "Samples of a unit differ from each other, look like data, and share something that another unit's lack.",
+    ),
+    "figure_4": (
+        "The same second-layer units of the DBN as the mean of clamped samples, as the linear combination of the "
+        "strongest first-layer filters, and by activation maximization. After figure 4 of Erhan et al. 2009.",
+        "Does a unit show the same thing in all columns? Sampling means look like data, optima like features; the"
+        " linear combination knows no non-linearity.",
+    ),
+    "lee_2008": (
+        "Second-layer units of a sparse DBN of patches beside the first-layer filters that they are built of, the"
+        " strongest first. After Lee, Ekanadham & Ng 2008.",
+        "The filters of a row are alike in orientation or lie on one contour; their sum is a contour, corner or "
+        "junction.",
+    ),
+}
+
+#: What the committed figures show: of mnist, seed 0 and 2,500,000 examples.
+SEEN = {
+    "figure_1": (
+        "The DBN as described: strokes and edges, then longer strokes, loops and crossings, then shapes close to "
+        "digits. The SDAE has cleaner spots and strokes in its first layer, of which about a third is texture, "
+        "half of it of low score: units that it hardly uses; its second layer is mostly single spots and short "
+        "strokes, smaller than the paper's, and the third has bold digit-like shapes. In the units shown nine "
+        "starts end in one picture."
+    ),
+    "figure_2": (
+        "The first layer of the DBN is Gabor functions, above lie contours, corners and gratings. The first layer "
+        "of the SDAE has longer edges, bars and arcs, and a third is fine texture, the roof tiles of the temple; "
+        "above lie edges, gratings, arcs, some texture again, and about a tenth of the units answers to "
+        "brightness. In the units shown nine starts end in one picture, but for one start; of all units of the "
+        "DBN's third layer three in ten have several optima."
+    ),
+    "figure_3": (
+        "Digits: samples of a unit are digits of several classes that share a stroke. Patches: samples look like "
+        "the photographs' edges and textures; several units share one grating, and what those of one unit alone "
+        "share is harder to see."
+    ),
+    "figure_4": (
+        "Digits: the three methods place the same stroke at the same spot; the sampling mean shows it in the "
+        "digits that have it, the combination alone, the optimum with finer structure around it. Patches: "
+        "combination and optimum are nearly the same; the sampling means of a third of the units are one grating, "
+        "the temple's roof, whatever the unit. The longer chains of figure 3, which mix, show that grating, too: "
+        "of high contrast, it fills the mean wherever it is likely."
+    ),
+    "lee_2008": (
+        "Most rows are filters of one orientation along one contour, and the sum is that contour, bent or with "
+        "its end; weights fall off slowly, so that ten filters are not the whole of a unit."
+    ),
+}

@@ -1,0 +1,217 @@
+"""The claims of Erhan et al. 2009, tested: a table of numbers, the sentences that follow from it, and a figure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from .. import plot, results
+from ..figures.study import Study
+from ..plot import Bands, Chart, HeatMap
+from .claims import DEFORMATIONS, DRAWS, KS, SAME, STEADY, best_optima, difference, measure
+from .measures import METHODS, TYPICAL, Measure
+from .verdicts import COMPLEXITY, Table, judge, judge_difference
+
+NAMED = 40  # units of several optima that are named
+
+
+def claims(study: Study, other: Study | None = None, n: int | None = None, control: Study | None = None) -> None:
+    """Table, sentences and figure of the claims about a model and, if given, another family's of the same data.
+
+    Writes `tables/claims.csv`, `tables/claims.md` and `figures/claims.png` under the folder `study.out`; beside the
+    figure, in `claims.npz`, what was measured of every unit.
+
+    Parameters
+    ----------
+    study : Study
+    other : Study, optional
+    n : int, optional
+        Only the first n units of every layer.
+    control : Study, optional
+        The model of `study` trained again from another seed: how far apart chance alone sets two models.
+
+    Raises
+    ------
+    ValueError
+        If there are no training images, or the models are of other data sets.
+    """
+    for second in (other, control):
+        if second is not None and second.dataset != study.dataset:
+            raise ValueError(f"both models must be of one data set; got {study.dataset} and {second.dataset}")
+    studies = {type(study.model).__name__: study}
+    if other is not None:
+        name = type(other.model).__name__
+        studies[f"other {name}" if name in studies else name] = other
+    measured = {name: measure(s, name, n) for name, s in studies.items()}
+    between = difference(
+        {name: best for name, (_, best) in measured.items()}, study.seed, best_optima(control, n) if control else None
+    )
+    tables = {name: Table(rows) for name, (rows, _) in measured.items()}
+    rows = [row for table in tables.values() for row in table.rows] + between
+    settings: dict[str, Any] = {
+        "methods": {name: asdict(method) for name, method in METHODS.items()},
+        "units": n or "all",
+        "same_optimum_cosine": SAME,
+        "steady_spread": STEADY,
+        "typical_images": TYPICAL,
+        "deformations": DEFORMATIONS,
+        "draws": DRAWS,
+        "k": KS,
+        "other": other.provenance if other else None,
+        "control": control.provenance if control else None,
+    }
+    arrays = {f"{row.model}.{row.layer}.{name}": x for row in rows for name, x in row.arrays.items()}
+    root = study.out
+    study.out = root / "figures"
+    study.save("claims", _figure(study, tables), arrays, **settings)
+    study.out = root / "tables"
+    study.save_table("claims", [_printed(row) for row in rows], **settings)
+    study.written += results.save_text(study.out / "claims.md", _markdown(study, tables, between))
+    study.out = root
+
+
+def _printed(row: Measure) -> dict[str, Any]:
+    """A row of the table; numbers that do not exist are empty."""
+    shown = {key: x for key, x in vars(row).items() if key != "arrays"}
+    return {key: ("" if np.isnan(x) else f"{x:.4g}") if isinstance(x, float) else x for key, x in shown.items()}
+
+
+def _markdown(study: Study, tables: dict[str, Table], between: Sequence[Measure]) -> str:
+    lines = [
+        f"# The claims of Erhan et al. 2009, on {study.heading}",
+        "",
+        "Every sentence follows from [claims.csv](claims.csv) by its rule: a claim *holds* where all of its conditions "
+        "are met, *holds in part* where some are, *does not hold here* where none is. Brackets: 95 % bootstrap "
+        "interval over units; null: the same number with the weights of each layer shuffled (biases kept), unless the "
+        "rule names another. The gain is a unit's pre-activation above its median over training images.",
+    ]
+    for name, table in tables.items():
+        measured = [table.get("one optimum", layer, "units measured") for layer in table.layers]
+        counts = ", ".join(f"{row.layer} {row.value:.0f} ({row.setting})" for row in measured)
+        lines += ["", f"## {name}", "", f"Units measured: {counts}.", ""]
+        one_optimum, *others = judge(table)
+        lines += [*one_optimum.told(), f"Several optima: {_several(table)}.", ""]
+        for claim in others:
+            lines += claim.told()
+        lines += ["| row | layer | quantity | measured | target |", "| --- | --- | --- | --- | --- |"]
+        for row in table.rows:
+            number, _, target = row.target.partition(": ")
+            if number:
+                mark = f" ({row.missed})" if row.missed else ""
+                lines.append(f"| {number} | {row.layer} | {row.quantity} | {row.value:.4g}{mark} | {target} |")
+    return "\n".join([*lines, "", "## Between models", "", *judge_difference(between).told()])
+
+
+def _several(t: Table) -> str:
+    """The units whose starts ended at more than one optimum, the first of them by name."""
+    kept = [(layer, t.get("one optimum", layer, "units measured").arrays) for layer in t.layers]
+    units = [
+        f"{layer}:{unit}"
+        for layer, of in kept
+        for unit, count in zip(of["unit"], of["distinct optima"], strict=True)
+        if count > 1
+    ]
+    more = [f"and {len(units) - NAMED} more"] if len(units) > NAMED else []
+    return ", ".join([*units[:NAMED], *more]) or "none"
+
+
+def _figure(study: Study, tables: dict[str, Table]) -> Any:
+    """For each model a row of method tables, one per layer, and a row of curves over layers and k."""
+    rows: list[list[Chart]] = []
+    for name, table in tables.items():
+        rows += [[_method_table(name, table, layer) for layer in table.layers], _curves(name, table)]
+    units = sum(round(row.value) for t in tables.values() for row in t.rows if row.quantity == "units measured")
+    return plot.dashboard(
+        rows,
+        heading=f"{study.heading}: the claims of Erhan et al. 2009, measured on {units} units",
+        legend="Bands and ±: 95 % bootstrap intervals over units. Brackets and thin lines with crosses: the same on "
+        "random weights (each layer's weights shuffled, biases kept), or the null that the note names.",
+        heights=[2.3, 2.1] * len(tables),
+    )
+
+
+def _method_table(name: str, t: Table, layer: str) -> HeatMap:
+    names = list(dict.fromkeys(m for s in t.settings("methods agree", layer, "cosine") for m in s.split(", ")))
+    n = len(names)
+    values, texts = np.full((n, n), np.nan), [[""] * n for _ in range(n)]
+    for (i, a), (j, b) in combinations(enumerate(names), 2):
+        cosine, first = (t.get("methods agree", layer, what, f"{a}, {b}") for what in ("cosine", "own unit first"))
+        for row, col, found, text in ((i, j, cosine, "{:.2f}"), (j, i, first, "{:.0%}")):
+            values[row, col] = found.value
+            value, half, random = (
+                text.format(x) for x in (found.value, (found.high - found.low) / 2, found.random_weights)
+            )
+            texts[row][col] = f"{value}\n±{half} ({random})"
+    units = t.get("one optimum", layer, "units measured").value
+    note = (
+        "Above the diagonal: mean cosine of a unit's two pictures, the methods' means removed. Below: share of units "
+        f"whose own picture is the most alike of all {units:.0f} (chance {1 / units:.1%}). After ±: half the "
+        "95 % interval; in brackets: random weights."
+    )
+    return HeatMap(f"{name} {layer}: do methods agree?", note, names, values, texts)
+
+
+def _curves(name: str, t: Table) -> list[Chart]:
+    def curve(claim: str, quantity: str, places: list[tuple[str, str | None]]) -> tuple[Any, Any, Any]:
+        found = [t.get(claim, layer, quantity, setting) for layer, setting in places]
+        value, low, high = (np.array([getattr(row, key) for row in found]) for key in ("value", "low", "high"))
+        return value, low, high
+
+    def by_layer(title: str, note: str, claim: str, shown: dict[str, tuple[str, str | None]], null: str) -> Bands:
+        curves, baselines = {}, {}
+        for label, (quantity, setting) in shown.items():
+            curves[label] = curve(claim, quantity, [(layer, setting) for layer in t.layers])
+            rows = [t.get(claim, layer, quantity, setting) for layer in t.layers]
+            baselines[label] = np.array([getattr(row, null) for row in rows])
+        return Bands(f"{name}: {title}", note, "layer", t.layers, curves, baselines)
+
+    optimum: dict[str, tuple[str, str | None]] = {
+        "one optimum": ("share of units with one optimum", None),
+        "equal scores": ("share of units with equal scores", None),
+        "cosine of starts": ("cosine of starts", None),
+    }
+    charts: list[Chart] = [
+        by_layer(
+            "one optimum?",
+            f"Nine starts: share of units whose optima form one group (cosine {SAME}), share whose scores spread by at "
+            f"most {STEADY:.0%}, median cosine of two starts.",
+            "one optimum",
+            optimum,
+            "random_weights",
+        )
+    ]
+    if t.layers[1:]:
+        claim, gain = "combination degrades", "share of the gain by k"
+        settings = [t.settings(claim, layer, gain) for layer in t.layers[1:]]
+        common = [s for s in settings[0] if all(s in found for found in settings)]
+        pairs = {
+            f"{layer} {what}": curve(claim, quantity, [(layer, s) for s in common])
+            for layer in t.layers[1:3]
+            for what, quantity in (("gain", gain), ("weight mass", "weight mass covered by k"))
+        }
+        places = [s.removeprefix("k = ") for s in common]
+        note = "Share of the gain of maximization that the combination of the k strongest reaches; weight covered."
+        charts.append(Bands(f"{name}: combination against k", note, "k", places, pairs, {}))
+    charts += [
+        by_layer(
+            "more complex?",
+            "Novelty: 1 - best |cosine| with another first-layer filter; extent: share of the pixels; entropy of the "
+            "spectrum.",
+            "deeper is more complex",
+            {quantity: (quantity, None) for quantity in COMPLEXITY},
+            "random_weights",
+        ),
+        by_layer(
+            "more invariant?",
+            "Share of the gain that the deformed optimum keeps. Thin: as far from the optimum, the way another unit's "
+            "moves.",
+            "deeper is more invariant",
+            {kind: ("gain kept", kind) for kind in DEFORMATIONS},
+            "null",
+        ),
+    ]
+    return charts

@@ -1,0 +1,105 @@
+"""Convolutional DBNs of digits and of photographs: trained once and kept, and their two layers as pictures.
+
+References
+----------
+Lee, Grosse, Ranganath, Ng (2009), "Convolutional deep belief networks for scalable unsupervised learning of
+hierarchical representations".
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from .. import plot, results
+from ..backend import make_rng, move
+from ..datasets import Dataset
+from ..models.conv_dbn import ConvDBN
+from ..models.conv_rbm import ConvRBM
+from ..plot import Panel
+from ..runs.conv_machines import Recipe
+from ..visualize import ClampedGibbs, FilterCombination, Unit
+
+SAMPLED, CHAINS = 8, 5  # units whose single chains are drawn, and how many of each
+COLUMNS, TILE = 10, 0.36
+
+
+def figure(
+    model: ConvDBN, data: Dataset, recipe: Recipe, out: Path, *, seed: int, xp: Any, overwrite: bool = False
+) -> list[Path]:
+    """Draw the first layer's filters and what the second layer's groups show; return what was written."""
+    rng, sha256 = make_rng(xp, seed, 1), results.model_hash(model)
+    images = move(data.train_images[: recipe.examples], xp)
+    if recipe.canvas is not None:
+        model, images = replace(model, input_shape=recipe.canvas), images[:, : recipe.canvas[0], : recipe.canvas[1]]
+    units = {
+        layer: [Unit(layer, group, middle(model, layer)) for group in largest_first(crbm)]
+        for layer, crbm in zip(model.layer_names, model.crbms, strict=True)
+    }
+    combination, sampling = FilterCombination(k=None), ClampedGibbs(chains=40, shown=CHAINS)
+    filters, parts = (combination(model, units[layer]) for layer in units)
+    samples = sampling(model, units["h2"], rng=rng, images=images)
+    # An upper unit sees a part of the image; a filter is drawn as large as it is.
+    seen = {layer: (..., *model.receptive_field(layer, middle(model, layer)).slices) for layer in units}
+    signed = recipe.variance is not None
+    mixing = samples.extras["mixing"]
+    h1, h2, single = filters.images[:, 0][seen["h1"]], parts.images[:, 0][seen["h2"]], samples.images[:SAMPLED, 1:]
+    numbers = [str(unit.index) for unit in units["h2"]]
+    of_unit = [label for unit in units["h2"][: len(single)] for label in (str(unit.index), *[""] * (CHAINS - 1))]
+    position = middle(model, "h2")
+    panels = [
+        [
+            Panel(h1, True, COLUMNS, f"h1: {len(h1)} filters, {h1.shape[1]} x {h1.shape[2]}"),
+            Panel(h2, True, COLUMNS, f"h2: linear combination, {h2.shape[1]} x {h2.shape[2]}", labels=numbers),
+        ],
+        [
+            Panel(samples.images[:, 0], signed, COLUMNS, "h2: mean of samples, unit fixed to 1", labels=numbers),
+            Panel(single.reshape(-1, *model.input_shape), signed, 2 * CHAINS, "h2: single chains", labels=of_unit),
+        ],
+    ]
+    drawn = plot.grid(
+        panels,
+        heading=f"{data.name}: a convolutional DBN, {describe(model)}",
+        legend=(
+            "Pooling 2 x 2. Groups with large weights first. "
+            f"Pictures of h2 are of its units in row {position[0]}, column {position[1]} of the map, on "
+            f"images of {model.input_shape[0]} x {model.input_shape[1]} pixels. "
+            "Linear combination: the filters of h1 at all places in the blocks below, each times its weight. Samples: "
+            f"{sampling.chains} chains of {sampling.burn_in + sampling.draws * sampling.thin} sweeps from training "
+            "images, one detection unit fixed to 1, the directed pass down; a unit's number stands above the first of "
+            f"its {CHAINS} single chains; R is {mixing.max():.2f} at most. After Lee, Grosse, Ranganath & Ng 2009."
+        ),
+        tile=TILE,
+    )
+    arrays = {"h1": h1, "h2.combination": h2, "h2.samples": samples.images, "h2.mixing": mixing}
+    path = out / f"crbm_{recipe.subject}.png"
+    manifest = {
+        "artefact": path.name,
+        "dataset": data.name,
+        "data_sha256": data.sha256,
+        "seed": seed,
+        "model_sha256": sha256,
+        "recipe": asdict(recipe),
+        "settings": {"h2.combination": parts.settings, "h2.samples": samples.settings},
+        "versions": results.versions(xp.__name__),
+    }
+    return results.save_artefact(
+        path, lambda file: plot.save(drawn, file), manifest=manifest, arrays=arrays, overwrite=overwrite
+    )
+
+
+def middle(model: ConvDBN, layer: str) -> tuple[int, int]:
+    """The position nearest to the middle of the maps of `layer`, above and to the left of it where two share it."""
+    _, rows, columns = model.layer_shape(layer)
+    return (rows - 1) // 2, (columns - 1) // 2
+
+
+def largest_first(crbm: ConvRBM) -> list[int]:
+    """Groups in order of the norms of their weights."""
+    return [int(group) for group in (-(crbm.W**2).sum(axis=(1, 2, 3))).argsort()]
+
+
+def describe(model: ConvDBN) -> str:
+    """Groups and filters of each layer: "40 groups of 12 x 12, 40 groups of 6 x 6"."""
+    return ", ".join("{} groups of {} x {}".format(x.n_groups, *x.W.shape[2:]) for x in model.crbms)

@@ -1,0 +1,1 @@
+"""Figures of what images do to a convolutional network."""

@@ -1,0 +1,213 @@
+"""Debugging with pictures: small networks that fail in a known way, and the views that show it.
+
+A learning rate that is too high, too little training or no regularization, each beside a network that is sound. A mark
+in one class's training images is in `planted_mark`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ... import plot, results, views
+from ...backend import Array, make_rng, move, to_numpy
+from ...datasets import Dataset
+from ...models.convnet import ConvNet
+from ...plot import ORANGE, Panel
+from ...train.backprop import ConvNetConfig, train_backprop
+
+HIGH = 0.25  # cycles per pixel: half of what a grid of pixels can show
+
+#: A few seconds. Nothing is moved, so that a mark stays in its place.
+TRAINING = ConvNetConfig(epochs=8, shift=0, dropout=0.0)
+FILTERS = replace(TRAINING, epochs=16, learning_rate=5e-3)
+
+
+@dataclass
+class Lesson:
+    """Data for small networks, and where their figures go.
+
+    Parameters
+    ----------
+    data : Dataset
+    out : Path
+        Folder of the figures.
+    seed : int
+    xp : module
+        Array library of the device.
+    images, tests : int
+        How many training and test images are used, from the first.
+    overwrite : bool
+        Replace figures of other settings, seed or data.
+    """
+
+    data: Dataset
+    out: Path
+    seed: int
+    xp: Any
+    images: int = 4000
+    tests: int = 2000
+    overwrite: bool = False
+    written: list[Path] = field(default_factory=list)
+    _started: float = field(default_factory=time.perf_counter)
+
+    def train(self, images: Array, config: ConvNetConfig, kernel: int = 3) -> ConvNet:
+        """Train a small network on images (N, H, W) in place of the first N training images."""
+        n_classes, labels = self.data.n_classes, self.data.labels[0][: len(images)]
+        model = ConvNet.random(
+            tuple(self.data.input_shape),
+            (8, 16),
+            (32,),
+            n_classes,
+            rng=make_rng(self.xp, self.seed, 1),
+            kernel=kernel,
+        )
+        model.input_norm = float(np.sqrt((images**2).sum(axis=(1, 2))).mean())
+        moved = move(images, self.xp), move(labels, self.xp)
+        for _ in train_backprop(model, *moved, config, rng=make_rng(self.xp, self.seed, 2)):
+            pass
+        return model
+
+    def training(self) -> Array:
+        return self.data.train_images[: self.images]
+
+    def testing(self) -> tuple[Array, Array]:
+        return self.data.test_images[: self.tests], self.data.labels[1][: self.tests]
+
+    def classes(self, model: ConvNet, images: Array) -> Array:
+        """The class that `model` takes each of images (N, H, W) for, on the host."""
+        return to_numpy(model.encode(move(images, self.xp), "output").argmax(axis=1))
+
+    def save(
+        self, name: str, figure: Any, arrays: dict[str, Array], rows: Sequence[dict[str, Any]], **facts: Any
+    ) -> None:
+        """Write `figure` and the table `rows`, each with its manifest."""
+        common = {
+            "dataset": self.data.name,
+            "data_sha256": self.data.sha256,
+            "seed": self.seed,
+            "images": self.images,
+            "tests": self.tests,
+            **facts,
+            "versions": results.versions(self.xp.__name__),
+            "seconds": round(time.perf_counter() - self._started, 2),
+        }
+        for path, write, held in (
+            (self.out / f"{name}.png", lambda path: plot.save(figure, path), arrays),
+            (self.out / f"{name}_table.csv", lambda path: results.write_csv(path, rows), None),
+        ):
+            manifest = {"artefact": path.name, **common}
+            self.written += results.save_artefact(path, write, manifest=manifest, arrays=held, overwrite=self.overwrite)
+        self._started = time.perf_counter()
+
+
+# --- a learning rate that is too high
+
+
+def learning_rates(lesson: Lesson, rates: Sequence[float] = (5e-3, 3e-2)) -> list[dict[str, Any]]:
+    """Train at each of `rates` and audit: a row per rate with the dead units of every layer."""
+    tests, labels = lesson.testing()
+    table, rows, arrays = [], [], {}
+    for rate in rates:
+        config = replace(TRAINING, learning_rate=rate)
+        model = lesson.train(lesson.training(), config)
+        layers = [name for name in model.layer_names if name != "output"]
+        found = views.statistics(model, move(tests, lesson.xp), layers)
+        faults = {layer: views.audit(model, layer, found[layer]) for layer in layers}
+        right = 100 * float((lesson.classes(model, tests) == labels).mean())
+        dead = {layer: [fault.index for fault in faults[layer] if fault.kind == "dead"] for layer in layers}
+        causes = [fault.cause for layer in layers for fault in faults[layer] if fault.kind == "dead"]
+        table.append(
+            {
+                "learning rate": rate,
+                "test images right, %": round(right, 1),
+                **{f"dead in {layer}": f"{len(own)} of {len(found[layer].on)}" for layer, own in dead.items()},
+                "first cause named": causes[0] if causes else "",
+            }
+        )
+        panels = []
+        for layer in layers:
+            tiles = to_numpy(views.weight_tiles(model, layer))
+            arrays[f"{rate:g}.{layer}"] = tiles
+            frames = [ORANGE if i in dead[layer] else "" for i in range(len(tiles))]
+            title = f"rate {rate:g}: {layer}, {len(dead[layer])} of {len(tiles)} dead"
+            captions = [_percent(share) for share in to_numpy(found[layer].reached)]
+            panels.append(Panel(tiles, True, 8, title, captions=captions, frames=frames))
+        rows.append(panels)
+    figure = plot.grid(
+        rows,
+        heading=f"{lesson.data.name}: a learning rate that is too high kills filters",
+        legend=(
+            f"Weights of the hidden layers after {TRAINING.epochs} epochs of Adam; a mosaic has a block per map below. "
+            "Orange: dead, no test image turns the filter on anywhere, so that it gets no gradient and stays as it is. "
+            "Under a filter: share of the test images that turn it on somewhere. Some units of dense1 start out of "
+            "reach at any rate: it has many inputs, none negative. "
+            + " ".join(f"Rate {row['learning rate']:g}: {row['test images right, %']} % right." for row in table)
+        ),
+        tile=0.5,
+    )
+    lesson.save("debugging_rate", figure, arrays, table, rates=list(rates))
+    return table
+
+
+def _percent(share: float) -> str:
+    """A share of images in per cent; few are not none."""
+    return "<1 %" if 0 < share < 0.005 else f"{100 * share:.0f} %"
+
+
+# --- too little training, no regularization
+
+
+def high_frequencies(filters: Array) -> float:
+    """Share of the energy of filters (N, h, w) above half of the highest frequency of the pixels, `HIGH`.
+
+    Of white noise it is 1 - pi / 16 = 0.80: the disc of lower frequencies has that share of the square of all.
+    """
+    n = 32  # frequencies along each axis: filters are padded with zeros
+    power = abs(np.fft.fft2(filters, (n, n))) ** 2
+    frequency = np.fft.fftfreq(n)
+    return float(power[:, np.hypot(frequency[:, None], frequency) > HIGH].sum() / power.sum())
+
+
+def noisy_filters(lesson: Lesson) -> list[dict[str, Any]]:
+    """First-layer filters after little training, without and with weight decay: a row each with their noise."""
+    tests, labels = lesson.testing()
+    kinds: dict[str, dict[str, Any]] = {
+        "too little training: 1 epoch": {"epochs": 1},
+        "no regularization: 16 epochs": {},
+        "weight decay 1: 16 epochs": {"weight_decay": 1.0},
+    }
+    table, panels, arrays = [], [], {}
+    for name, settings in kinds.items():
+        model = lesson.train(lesson.training(), replace(FILTERS, **settings), kernel=7)
+        filters = to_numpy(views.weight_tiles(model, "conv1"))
+        share = 100 * high_frequencies(filters)
+        right = 100 * float((lesson.classes(model, tests) == labels).mean())
+        table.append(
+            {
+                "training": name,
+                "energy at high frequencies, %": round(share, 1),
+                "test images right, %": round(right, 1),
+            }
+        )
+        panels.append(Panel(filters, True, len(filters), f"{name}; {share:.0f} % noise, {right:.0f} % right"))
+        arrays[name] = filters
+    figure = plot.sheet(
+        panels,
+        heading=f"{lesson.data.name}: noisy first-layer filters",
+        legend=(
+            "The 7 x 7 filters of the first layer. Noise: share of their energy above a quarter cycle per pixel, half "
+            "of the highest frequency; it is 80 % of white noise, as which they start. Right: test images. Noise "
+            "says that training was too short to change the start, or that nothing removed what the data do not ask "
+            "for; the share of test images that are right need not say so."
+        ),
+        tile=0.62,
+        side_by_side=False,
+    )
+    lesson.save("debugging_noise", figure, arrays, table)
+    return table

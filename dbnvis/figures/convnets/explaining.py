@@ -1,0 +1,191 @@
+"""One image through all views, on one sheet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from ... import plot, views
+from ...backend import Array, move, to_numpy
+from ...plot import Panel
+from ...visualize import Unit
+from ..study import Study
+from .maps import held_out, layer_panels, patch_tiles, response_and_change, shown
+
+REFERENCE = 1000  # test images whose responses a unit's are compared with
+NEAREST, TOP = 3, 5  # units of each layer, top patches of each
+#: The views of both signs, and how they are called where there is little room.
+SIGNED = {"gradient": "gradient", "gradient x input": "times input", "guided": "guided", "deconvnet": "deconvnet"}
+OCCLUSION = views.Occlusion()  # 5 x 5 pixels of 0 at every pixel
+COLUMNS = 4  # units in a row of gradient views
+ACROSS = 8  # occlusion maps in a row
+TILE, COVERED = 0.7, 1.1  # inches of a tile, of an occlusion map
+
+
+def read_test_image(study: Study, number: int) -> tuple[Array, list[str]]:
+    """Test image `number` of the study's data set, and what it is, in words; ValueError where there is none such."""
+    (images, labels), name = held_out(study), study.data_at_hand().name
+    if not 0 <= number < len(images):
+        raise ValueError(f"no test image {number}; {name} has test:0 to test:{len(images) - 1}")
+    label = "" if labels is None else f", a {labels[number]}"
+    return to_numpy(images[number]), [f"test image {number} of {name}{label}"]
+
+
+def explain(
+    study: Study,
+    image: Array,
+    steps: Sequence[str],
+    name: str,
+    units: Sequence[Unit] = (),
+    occlusion: views.Occlusion = OCCLUSION,
+) -> None:
+    """Draw image (*input_shape) of the host through all views.
+
+    Parameters
+    ----------
+    study : Study
+        Of a convolutional network with classes at "output".
+    image : array (*input_shape)
+    steps : sequence of str
+        Where the image comes from and what was done to it.
+    name : str
+        Of the figure.
+    units : sequence of Unit
+        To be shown beside the two likeliest classes; of any layers.
+    occlusion : Occlusion
+        How the image is covered.
+
+    Raises
+    ------
+    ValueError
+        If the model is no convolutional classifier, the image has not its shape, or the occlusion's patch is larger
+        than the image.
+    """
+    model = study.model
+    if "output" not in model.layer_names or not hasattr(model, "receptive_field"):
+        raise ValueError("explain needs a convolutional network with a layer output, such as --model convnet")
+    x = move(image, model.xp)
+    spatial = [layer for layer in model.layer_names if len(model.layer_shape(layer)) > 1]
+    hidden = [layer for layer in model.layer_names if layer != "output"]
+    shares = views.maps(model, x, ["output"])["output"]
+    likeliest = [Unit("output", c) for c in to_numpy(model.xp.argsort(-shares, kind="stable")[:2]).tolist()]
+    asked = views.located(model, x, units)
+    if not asked:
+        asked = [_strongest(model, x, layer) for layer in spatial]
+    chosen = [*likeliest, *asked]
+
+    names = [str(c) for c in range(len(shares))]
+    chart = plot.Shares(names, to_numpy(shares), "class probabilities")
+    side = max(1.2, chart.height(TILE))
+    covered = _occlusions(occlusion, model, x, chosen, spatial)
+    rows: list[list[plot.Part]] = [[study.panel(shown(image[None]), False, 1, "input", side=side), chart, covered]]
+    gradients = [_gradients(model, x, unit) for unit in chosen]
+    rows += [list[plot.Part](gradients[i : i + COLUMNS]) for i in range(0, len(gradients), COLUMNS)]
+    panels, maps = layer_panels(study, x, hidden)
+    rows.append([*panels])
+    nearest: dict[str, Array] = {}
+    if study.data is not None:
+        found, nearest = _nearest(study, x, hidden)
+        rows += map(list[plot.Part], found)
+    figure = plot.grid(
+        rows,
+        heading=f"{study.heading}: {'; '.join(steps)}; through all views",
+        legend=f"{_advice(study, image)}{_legend(study)}",
+        tile=TILE,
+    )
+    arrays = {"image": image, "probabilities": shares, **maps, **nearest}
+    settings = {"image": list(steps), "units": [str(unit) for unit in chosen], "occlusion": asdict(occlusion)}
+    study.save(name, figure, arrays, **settings)
+
+
+def _advice(study: Study, image: Array) -> str:
+    """A word where the image is bright at its border and training images are not."""
+    if study.data is None or study.within is None:
+        return ""
+
+    def border(x: Array) -> float:
+        return float(np.median(np.concatenate([x[..., 0, :], x[..., -1, :], x[..., 0], x[..., -1]], axis=-1)))
+
+    middle = sum(study.within) / 2
+    usual = border(study.data.train_images[:100])
+    if (border(image) - middle) * (usual - middle) >= 0:
+        return ""
+    return f"The image's border is {'bright' if usual < middle else 'dark'}, that of {study.dataset} is not: --invert? "
+
+
+def _strongest(model: Any, image: Array, layer: str) -> Unit:
+    peaks, _ = views.peaks_of(model, image[None], [layer])[layer]
+    return views.located(model, image, [Unit(layer, int(peaks[0].argmax()))])[0]
+
+
+def _occlusions(
+    occlusion: views.Occlusion, model: Any, image: Array, units: Sequence[Unit], spatial: Sequence[str]
+) -> Panel:
+    found = [occlusion(model, image, units), *(occlusion.top_channel(model, image, layer) for layer in spatial)]
+    drops = np.concatenate([to_numpy(each.drops) for each in found])
+    whole = np.concatenate([to_numpy(each.whole) for each in found])
+    names = [*map(str, units), *(f"total {each.units[0]}" for each in found[1:])]
+    captions = [response_and_change(a, d) for a, d in zip(whole, drops, strict=True)]
+    step = "" if occlusion.stride == 1 else f" at every {occlusion.stride} pixels"
+    how = f"{occlusion.patch} x {occlusion.patch} pixels of {occlusion.fill:g}{step}"
+    title = f"occlusion by {how}: the response, its largest change"
+    return Panel(drops, True, ACROSS, title, names, captions, side=COVERED)
+
+
+def _gradients(model: Any, image: Array, unit: Unit) -> Panel:
+    tiles = np.concatenate([shown(views.VIEWS[view](model, image[None], [unit])) for view in SIGNED])
+    return Panel(tiles, True, len(tiles), f"which pixels {unit} answers to", captions=tuple(SIGNED.values()))
+
+
+def _nearest(study: Study, image: Array, layers: Sequence[str]) -> tuple[list[list[Panel]], dict[str, Array]]:
+    """A row for each layer: the units most active relative to their own distribution, each one's patch and top patches.
+
+    Also, by layer, how many standard deviations above its mean each unit is, and which are shown.
+    """
+    model, (images, _) = study.model, held_out(study, REFERENCE)
+    peaks, here = views.peaks_of(model, images, layers), views.peaks_of(model, image[None], layers)
+    rows: list[list[Panel]] = []
+    arrays: dict[str, Array] = {}
+    for layer in layers:
+        values, own = to_numpy(peaks[layer][0]), to_numpy(here[layer][0])[0]
+        spread = values.std(axis=0)
+        standard = np.where(spread > 0, (own - values.mean(axis=0)) / np.where(spread > 0, spread, 1), -np.inf)
+        best = np.argsort(-standard, kind="stable")
+        # A silent unit is not active, however rarely it is less silent, nor one that is less active than usual.
+        best = best[(own[best] > 0) & (standard[best] > 0)][:NEAREST]
+        arrays |= {f"{layer}.standard": standard, f"{layer}.nearest": best}
+        if not len(best):
+            continue
+        units = [Unit(layer, j) for j in best.tolist()]
+        top = views.top_patches(model, images, units, min(TOP, len(images)), peaks[layer])
+        panels = []
+        for i, unit in enumerate(views.located(model, image, units)):
+            patch = views.crop(image[None], model.receptive_field(layer, unit.position))
+            tiles, absent = patch_tiles(np.concatenate([to_numpy(patch), to_numpy(top.patches[i])]))
+            share = 100 * (values[:, unit.index] < own[unit.index]).mean()
+            title = f"{unit}: {own[unit.index]:.1f}, above {share:.0f} % ({standard[unit.index]:+.1f} s.d.)"
+            frames = [plot.BLUE, *[""] * (len(tiles) - 1)]
+            panels.append(study.panel(tiles, False, len(tiles), title, frames=frames, absent=absent, outlined=True))
+        rows.append(panels)
+    return rows, arrays
+
+
+def _legend(study: Study) -> str:
+    nearest = (
+        "Last rows: of each layer the units most active relative to their own distribution over "
+        f"{REFERENCE} test images: the peak pre-activation, the share of images it is above; the patch that the unit "
+        "sees here (blue frame) and the test images' top patches; light blue lies beyond the border."
+        if study.data is not None
+        else f"No {study.dataset} at hand: units are not compared with their responses to test images (dbnvis data)."
+    )
+    return (
+        "Occlusion: white where the unit needs what was covered; total: of the channel that responds most. Other "
+        "channels are taken where they respond most, layer:channel@row,column. Gradient views run backwards from 1.0 "
+        "at the unit's pre-activation (of a class: its score before softmax): gradient (Simonyan et al. 2014), "
+        "guided (Springenberg et al. 2015), deconvnet (Zeiler and Fergus 2014); guided and deconvnet mostly show the "
+        "image, whatever was "
+        f"learned (Adebayo et al. 2018). Activations: white is the layer's largest, above. {nearest}"
+    )

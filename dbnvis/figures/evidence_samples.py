@@ -1,0 +1,109 @@
+"""Images drawn with a unit of a network fixed to 1: a DBN's images, weighed by the unit's evidence."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from .. import plot, results
+from ..evaluate.chains import MIXED
+from ..models.dbn import DBN
+from ..models.layers import Softmax
+from ..plot import BLUE, Panel
+from ..visualize import EvidenceSampling, Unit, UnitImages
+from .opening import finished
+from .study import Study, describe
+
+#: Few chains, so long that those of the shipped DBN mix.
+CLASSES = EvidenceSampling(chains=16, burn_in=20, draws=40, thin=5, sweeps=30, shown=14)
+UNITS = replace(CLASSES, beta=4.0)  # at 1 much of what is drawn has the unit barely on
+
+#: What the method is, for the legend of a sheet of several methods.
+LEGEND = "Sampling by evidence: images of the shipped DBN drawn from p(x) sigmoid(beta a(x))."
+
+
+def shipped_prior(study: Study) -> Any:
+    """The DBN that ships with the package.
+
+    Raises
+    ------
+    ValueError
+        If it was trained on another data set than the study's.
+    """
+    saved, dataset = finished("pretrained", xp=study.model.xp)
+    if dataset != study.dataset:
+        raise ValueError(
+            f"the DBN that ships with the package was trained on {dataset}, this network on {study.dataset}; train one "
+            "(dbnvis train) and give it as EvidenceSampling(prior=...)"
+        )
+    return saved.model
+
+
+def prior_of(study: Study) -> Any:
+    """What images are drawn from: the study's model, if it is a DBN, or the shipped one; see `shipped_prior`."""
+    return study.model if isinstance(study.model, DBN) else shipped_prior(study)
+
+
+def by_evidence(study: Study, layer: str) -> list[EvidenceSampling]:
+    """The method for units of `layer` of a network that does not generate; none without a shipped DBN of its data."""
+    if hasattr(study.model, "sample_decode") or len(study.model.input_shape) != 2:
+        return []
+    try:
+        classes = isinstance(study.model.network.layers[layer], Softmax)
+        return [replace(CLASSES if classes else UNITS, prior=shipped_prior(study))]
+    except ValueError:
+        return []
+
+
+def accepted(pictures: UnitImages) -> str:
+    """What share of proposals was accepted, for the end of a title; "" for pictures of other methods."""
+    return f", accepted {pictures.extras['acceptance'][0]:.0%}" if "acceptance" in pictures.extras else ""
+
+
+def evidence_samples(study: Study, n: int = 5) -> None:
+    """Samples of all class scores, and of the first `n` living units of the two layers below."""
+    prior = shipped_prior(study)
+    *_, maps, dense, classes = study.model.layer_names
+    sheet(study, replace(CLASSES, prior=prior), {classes: study.units(classes)}, "class scores", "evidence_classes")
+    chosen = {layer: _living(study, layer)[:n] for layer in (maps, dense)}
+    sheet(study, replace(UNITS, prior=prior), chosen, f"units of {maps} and {dense}", "evidence_units")
+
+
+def _living(study: Study, layer: str) -> list[Unit]:
+    """Units of `layer` that some test image turns on."""
+    return [unit for unit in study.units(layer) if float(study.responses.by_layer[layer][-1, unit.index]) > 0]
+
+
+def sheet(study: Study, method: EvidenceSampling, units: dict[str, list[Unit]], what: str, name: str) -> None:
+    """A row for each of `units`, by layer: what is drawn, and what its chains are worth."""
+    prior = "this DBN" if method.prior is study.model else "the DBN that ships with the package"
+    panels, shown = [], {}
+    for layer, own in units.items():
+        shown[layer] = pictures = study.pictures(method, own)
+        panels += [_row(study, pictures, captions, i) for i, captions in enumerate(study.captions(pictures))]
+    figure = plot.sheet(
+        panels,
+        heading=f"{study.heading}: what a DBN's images look like where {what} are on",
+        legend=(
+            "Blue frame: the mean over all chains and draws; then single chains. Images are drawn from p(x) "
+            f"sigmoid(beta a(x)): p(x) is the images of {prior}, a(x) the unit's pre-activation, of a class its "
+            "log-odds, so that its evidence is its softmax probability. Accepted: share "
+            f"of the proposals of {method.sweeps} Gibbs sweeps (Metropolis-Hastings). Evidence: mean sigmoid(beta a). "
+            f"R: potential scale reduction of the DBN's top layer, above {MIXED} (!) chains have not mixed. Tau: "
+            f"integrated autocorrelation time in proposals. {study.legend} "
+            f"Settings: {describe(replace(method, prior=None))}."
+        ),
+        side_by_side=False,
+    )
+    study.save(name, figure, shown, prior_sha256=results.model_hash(method.prior))
+
+
+def _row(study: Study, pictures: UnitImages, captions: list[str], i: int) -> Panel:
+    x = {name: float(values[i]) for name, values in pictures.extras.items()}
+    said = (
+        f"{pictures.units[i]}   accepted {100 * x['acceptance']:.0f} %, evidence {x['evidence']:.2f}, "
+        f"R {x['mixing']:.2f}{'' if x['mixing'] <= MIXED else '!'}, tau {x['tau']:.0f}, {x['ess']:.0f} draws"
+    )
+    tiles = pictures.images[i]
+    frames = [BLUE, *[""] * (len(tiles) - 1)]
+    return study.panel(tiles, False, len(tiles), said, captions=captions, frames=frames)

@@ -1,0 +1,292 @@
+"""A model under study: its pictures, and where its figures go."""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from .. import checkpoint, datasets, plot, results
+from ..backend import Array, make_rng, to_numpy
+from ..datasets import Dataset
+from ..datasets.whitening import unwhiten
+from ..evaluate.scores import Responses
+from ..plot import Panel
+from ..progress import Progress, silent
+from ..runs.run import MODEL
+from ..runs.snapshots import Album
+from ..visualize import Unit, UnitImages, as_units
+from ..visualize.filter_combination import combined_inputs
+
+CHUNK = 96  # units between two steps of the progress bar
+
+
+@dataclass
+class Study:
+    """Everything that figures of a model need.
+
+    Parameters
+    ----------
+    model : DBN
+    dataset : str
+        Name of the data set the model was trained on; in every heading and manifest.
+    responses : Responses
+        What the data set's test images do to every unit.
+    out : Path
+        Folder of the figures.
+    seed : int
+    images : array (N, *input_shape), optional
+        Training images, on the model's device, for the methods that need some.
+    provenance : dict
+        What the manifests say of the model and the data.
+    progress : callable
+    album : Album
+        What training left behind.
+    unwhiten : bool
+        Draw pictures of units that look at whitened photographs as the photographs' luminance, through the inverse of
+        the whitening filter. Scores, and the arrays beside a figure, remain those of the whitened pictures.
+    data : Dataset, optional
+        The data set, with test images and labels, for the views of images.
+    other : str
+        What headings say of the images where `data` are others than the model was trained on.
+    name : str
+        The model's name; with its hash in headings, in manifests and in names of sheets.
+    overwrite : bool
+        Replace artefacts of another model, seed, data or settings.
+
+    Raises
+    ------
+    ValueError
+        If the images are to be unwhitened and the data set is none of whitened ones.
+    """
+
+    model: Any
+    dataset: str
+    responses: Responses
+    out: Path
+    seed: int = 0
+    images: Array | None = None
+    provenance: dict[str, Any] = field(default_factory=dict)
+    progress: Progress = silent
+    album: Album = field(default_factory=Album)
+    unwhiten: bool = False
+    data: Dataset | None = None
+    other: str = ""
+    name: str = ""
+    overwrite: bool = False
+    written: list[Path] = field(default_factory=list)
+    _started: float = field(default_factory=time.perf_counter)
+
+    def __post_init__(self) -> None:
+        if self.unwhiten and not self.whitened:
+            raise ValueError(
+                f"the images of {self.dataset} are not whitened, so there is no way back to luminance; "
+                "leave unwhiten out: pictures show pixels as they are"
+            )
+
+    def data_at_hand(self) -> Dataset:
+        """The data set; ValueError, which says how to get it, where there is none."""
+        if self.data is None:
+            raise ValueError(
+                f"this needs {self.dataset} test images and none are at hand; {datasets.advice(self.dataset)}"
+            )
+        return self.data
+
+    def pictures(self, method: Any, units: Sequence[Unit]) -> UnitImages:
+        """Run `method` on units of one layer, some at a time behind a progress bar.
+
+        Every unit has random numbers of its own, so neither the grouping nor the other units matter.
+
+        Raises
+        ------
+        ValueError
+            If the model's images are none that can be drawn.
+        """
+        plot.check_picture(self.model.input_shape)
+        parts = [units[i : i + CHUNK] for i in range(0, len(units), CHUNK)]
+        title = f"{method.title}, {units[0].layer}"
+        return UnitImages.join(
+            [
+                method(self.model, part, rng=make_rng(self.model.xp, self.seed), images=self.images)
+                for part in self.progress(parts, title, len(parts))
+            ]
+        )
+
+    def applicable(self, methods: Iterable[Any]) -> list[Any]:
+        """Those of `methods` that this model and the images at hand allow, fitted."""
+        can_sample, has_maps = hasattr(self.model, "sample_decode"), hasattr(self.model, "receptive_field")
+        return [
+            self.fitted(method)
+            for method in methods
+            if (self.images is not None or not method.needs_images)
+            and (can_sample or not method.needs_sampling)
+            and not (has_maps and getattr(method, "needs_dense", False))
+        ]
+
+    def fitted(self, method: Any) -> Any:
+        """`method` with its `k` reduced to what the narrowest combined layer of a small model allows."""
+        if method.needs_images or getattr(method, "k", None) is None:
+            return method
+        return replace(method, k=min(method.k, *combined_inputs(self.model)))
+
+    def units(self, layer: str, n: int | None = None) -> list[Unit]:
+        """The first `n` units of `layer`, or all."""
+        size = self.model.layer_shape(layer)[0]
+        return [Unit(layer, i) for i in range(size if n is None else min(n, size))]
+
+    def captions(self, pictures: UnitImages) -> list[list[str]]:
+        """Under every picture (U, S): its score and percentile, such as "12.3 99%"; 100% is above every image."""
+        xp = self.model.xp
+        layer, numbers = as_units(self.model, pictures.units)
+        percentiles = to_numpy(self.responses.percentile(layer, numbers, xp.asarray(pictures.scores)))
+        return [
+            [_caption(score, percent) for score, percent in zip(*row, strict=True)]
+            for row in zip(pictures.scores, percentiles, strict=True)
+        ]
+
+    @property
+    def whitened(self) -> bool:
+        """Whether the data set's images are whitened photographs."""
+        return self.dataset in datasets.DATASETS and datasets.DATASETS[self.dataset].whitened
+
+    @property
+    def signed(self) -> bool:
+        """Whether pixels have no bounds: zero is mid-grey, and each tile is scaled by its largest |value|."""
+        return self.within is None
+
+    @property
+    def within(self) -> tuple[float, float] | None:
+        """The pixel values that are drawn black and white, the ends of the model's pixel range; None without bounds."""
+        low, high = (float(x) for x in self.model.input_range)
+        return (low, high) if math.isfinite(low) and math.isfinite(high) else None
+
+    def panel(self, images: Array, symmetric: bool, columns: int, title: str = "", **keywords: Any) -> Panel:
+        """Images or pictures of units (N, *input_shape) in the space that the figures show, and in their range."""
+        return Panel(self.drawn(images), symmetric or self.signed, columns, title, within=self.within, **keywords)
+
+    def drawn(self, images: Array) -> Array:
+        """Pictures (..., H, W) in the space that the figures show."""
+        return unwhiten(images) if self.unwhiten else images
+
+    @property
+    def heading(self) -> str:
+        """What headings of pictures begin with."""
+        return f"{self.subject}{', unwhitened' * self.unwhiten}{f', images: {self.other}' * bool(self.other)}"
+
+    @property
+    def subject(self) -> str:
+        """Data set and model."""
+        return ", ".join(filter(None, (self.dataset, self.label)))
+
+    @property
+    def label(self) -> str:
+        """The model's name and the first digits of its hash: "digits-1a2b3c4d"; "" of a model without a file."""
+        return "-".join(filter(None, (self.name, self.provenance.get("model_sha256", "")[:8])))
+
+    def sheet_name(self, what: str, settings: Any = None) -> str:
+        """Of a sheet of `what`, a file name that another model, seed or settings (None: the default) do not share."""
+        on = f"on-{self.data.name}-{self.data.sha256[:6]}" if self.other and self.data else ""
+        return sheet_name(what, "_".join(filter(None, (self.label, on))), self.seed, settings)
+
+    @property
+    def legend(self) -> str:
+        """What captions mean, and in which space the pictures of a whitened data set are."""
+        if self.unwhiten:
+            space = (
+                " Pictures: luminance less its mean, through the inverse of the whitening filter; scores: of the "
+                "whitened ones."
+            )
+        else:
+            space = " Pictures: whitened, as the network sees them." if self.whitened else ""
+        tests = f"{self.data.name} (other data)" if self.other and self.data else self.dataset
+        return (
+            f"Under a picture: the unit's pre-activation at the picture rescaled to norm {self.model.input_norm:.2f}, "
+            f"the mean norm of the training images, and the percentage of {tests} test images, at the same "
+            f"norm, that activate the unit less.{space}"
+        )
+
+    def save(self, name: str, figure: Any, shown: dict[str, UnitImages] | dict[str, Array], **settings: Any) -> None:
+        """Write `figure` as `<out>/<name>.png`, an unwhitened one as `<name>_unwhitened.png`, with manifest and arrays.
+
+        `shown` is what the figure shows: pictures of units, whose settings go into the manifest, or arrays.
+        """
+        if self.unwhiten:
+            name, settings = f"{name}_unwhitened", {"unwhiten": True, **settings}
+        arrays: dict[str, Array] = {}
+        for key, value in shown.items():
+            if isinstance(value, UnitImages):
+                settings[key] = value.settings
+                arrays[f"{key}.images"], arrays[f"{key}.scores"] = value.images, value.scores
+                arrays |= {f"{key}.{extra}": x for extra, x in value.extras.items()}
+            else:
+                arrays[key] = value
+        self._write(f"{name}.png", lambda path: plot.save(figure, path), settings, arrays)
+
+    def save_table(self, name: str, rows: Sequence[dict[str, Any]], **settings: Any) -> None:
+        """Write `rows`, of equal keys, as `<out>/<name>.csv` with its manifest."""
+        self._write(f"{name}.csv", lambda path: results.write_csv(path, rows), settings)
+
+    def _write(
+        self, name: str, write: Callable[[Path], None], settings: dict[str, Any], arrays: dict[str, Array] | None = None
+    ) -> None:
+        manifest = {
+            "artefact": name,
+            "dataset": self.dataset,
+            "model": self.name,
+            "seed": self.seed,
+            "settings": settings,
+            **self.provenance,
+            "seconds": round(time.perf_counter() - self._started, 2),
+        }
+        unnamed = "model_sha256" not in self.provenance  # put together by hand: nothing to tell models apart
+        overwrite = self.overwrite or unnamed
+        self.written += results.save_artefact(
+            self.out / name, write, manifest=manifest, arrays=arrays, overwrite=overwrite
+        )
+        self._started = time.perf_counter()
+
+    def check(self, name: str) -> None:
+        """ValueError, before any work, if `<out>/<name>.png` is of another model, seed or data and must stay."""
+        if not self.overwrite and "model_sha256" in self.provenance:
+            known = {"dataset": self.dataset, "seed": self.seed, **self.provenance}
+            results.keep_others(self.out / f"{name}{'_unwhitened' * self.unwhiten}.png", known)
+
+
+def sheet_name(what: str, label: str, seed: int, settings: Any = None) -> str:
+    """A file name; see `Study.sheet_name`."""
+    own = "" if settings is None else results.short_hash(settings)
+    return "_".join(filter(None, (what, label, f"seed{seed}" if seed else "", own)))
+
+
+def model_name(model: str | Path) -> str:
+    """That of a shipped model; of a run's `model.npz` its folder's; of another file its own without the suffix."""
+    if str(model) in checkpoint.SHIPPED:
+        return str(model)
+    path = Path(model).absolute()
+    return shortened(path.parent.name if path.name == MODEL else path.stem)
+
+
+def shortened(text: str, most: int = 40) -> str:
+    """`text` as a part of a file name: letters, digits, dots, commas, dashes; the end of a long one as its hash."""
+    plain = re.sub(r"[^\w.,-]", "_", text)
+    return plain if len(plain) <= most else f"{plain[: most - 7]}-{results.short_hash(text)}"
+
+
+def _caption(score: float, percent: float) -> str:
+    """Score and percentile, or what there is of them."""
+    if score != score:
+        return ""
+    return f"{score:.1f}" if percent != percent else f"{score:.1f} {int(percent)}%"
+
+
+def describe(method: Any, *, changed: bool = False) -> str:
+    """Settings of a method in words, "starts 9, constraint norm, ...", or of them those that are not its defaults."""
+    return ", ".join(
+        f"{f.name.replace('_', ' ')} {getattr(method, f.name)}"
+        for f in fields(method)
+        if f.repr and getattr(method, f.name) is not None and not (changed and getattr(method, f.name) == f.default)
+    )

@@ -1,0 +1,1 @@
+"""What can be looked into: RBMs, autoencoders, networks for fine-tuning, convolutional networks, stacks of them."""

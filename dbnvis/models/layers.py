@@ -1,0 +1,216 @@
+"""Layers: functions with a pullback, and networks of them addressed by name.
+
+A layer is a frozen dataclass of its arrays and settings and offers `forward(x) -> (y, pullback)`;
+`pullback(gy)` is the gradient by x and pays for no parameter gradient. `transpose(y)` is its linear part run
+backwards, which filter combination draws with. Leading axes are free: a layer maps (..., n_in) to (..., n_out).
+
+A layer with parameters also offers `params()`, the arrays by name, and `gradients(x, gy)`, the gradient by each
+of them under the same name. `Network.trace` runs a network for training.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, runtime_checkable
+
+from ..backend import Array, array_module, bernoulli
+from ..numerics import sigmoid
+
+Pullback = Callable[[Array], Array]
+
+
+class Layer(Protocol):
+    def forward(self, x: Array) -> tuple[Array, Pullback]: ...
+
+    def transpose(self, y: Array) -> Array: ...
+
+
+@runtime_checkable
+class Trainable(Protocol):
+    """What a layer with parameters offers beside `Layer`."""
+
+    def params(self) -> dict[str, Array]: ...
+
+    def gradients(self, x: Array, gy: Array, out: dict[str, Array] | None = None) -> dict[str, Array]: ...
+
+
+@dataclass(frozen=True)
+class Flatten:
+    """(..., *shape) -> (..., prod(shape))."""
+
+    shape: tuple[int, ...]
+
+    def forward(self, x: Array) -> tuple[Array, Pullback]:
+        return x.reshape(*x.shape[: x.ndim - len(self.shape)], math.prod(self.shape)), self.transpose
+
+    def transpose(self, y: Array) -> Array:
+        return y.reshape(*y.shape[:-1], *self.shape)
+
+
+@dataclass(frozen=True)
+class Dense:
+    """x W + bias, with W (n_in, n_out) and bias (n_out,)."""
+
+    W: Array
+    bias: Array
+
+    def forward(self, x: Array) -> tuple[Array, Pullback]:
+        return x @ self.W + self.bias, self.transpose
+
+    def transpose(self, y: Array) -> Array:
+        return y @ self.W.T
+
+    def select(self, units: Array) -> Dense:
+        """The layer with `units` (U,) as its only outputs."""
+        return Dense(self.W[:, units], self.bias[units])
+
+    def params(self) -> dict[str, Array]:
+        return {"W": self.W, "bias": self.bias}
+
+    def gradients(self, x: Array, gy: Array, out: dict[str, Array] | None = None) -> dict[str, Array]:
+        xp, out = array_module(x), out or {}
+        x, gy = x.reshape(-1, x.shape[-1]), gy.reshape(-1, gy.shape[-1])
+        return {"W": xp.matmul(x.T, gy, out=out.get("W")), "bias": xp.sum(gy, axis=0, out=out.get("bias"))}
+
+
+@dataclass(frozen=True)
+class Sigmoid:
+    """The logistic function, elementwise."""
+
+    def forward(self, x: Array) -> tuple[Array, Pullback]:
+        y = sigmoid(x)
+        return y, lambda gy: gy * (y * (1 - y))
+
+    def transpose(self, y: Array) -> Array:
+        return y
+
+
+@dataclass(frozen=True)
+class Softmax:
+    """exp(x) / sum exp(x) along the last axis."""
+
+    def forward(self, x: Array) -> tuple[Array, Pullback]:
+        xp = array_module(x)
+        y = xp.exp(x - x.max(axis=-1, keepdims=True))
+        y /= y.sum(axis=-1, keepdims=True)
+        return y, lambda gy: y * (gy - (gy * y).sum(axis=-1, keepdims=True))
+
+    def transpose(self, y: Array) -> Array:
+        return y
+
+
+@dataclass(frozen=True)
+class Identity:
+    """The activation of linear units."""
+
+    def forward(self, x: Array) -> tuple[Array, Pullback]:
+        return x, self.transpose
+
+    def transpose(self, y: Array) -> Array:
+        return y
+
+
+@dataclass(frozen=True)
+class Dropout:
+    """Each number is zero with probability `rate` and otherwise divided by 1 - rate; in training networks alone.
+
+    Every `forward` draws from `rng`; its pullback keeps that draw (Srivastava et al. 2014).
+    """
+
+    rate: float
+    rng: Any
+
+    def forward(self, x: Array) -> tuple[Array, Pullback]:
+        xp = array_module(x)
+        mask = xp.full(x.shape, 1 - self.rate, dtype=x.dtype)
+        bernoulli(mask, rng=self.rng, out=mask)
+        mask *= 1 / (1 - self.rate)
+        return x * mask, lambda gy: gy * mask
+
+    def transpose(self, y: Array) -> Array:
+        return y
+
+
+@dataclass(frozen=True)
+class Network:
+    """Layers in order, by address: "h2.pre" is the pre-activation of layer h2, "h2" its activation."""
+
+    layers: dict[str, Layer]
+
+    def upto(self, address: str) -> Network:
+        """The part of the network whose output is `address`.
+
+        Raises
+        ------
+        KeyError
+            If there is no such address; the message lists those that exist.
+        """
+        names = list(self.layers)
+        if address not in names:
+            raise KeyError(f"no layer {address!r}; the network has {', '.join(names)}")
+        return replace(self, layers={name: self.layers[name] for name in names[: names.index(address) + 1]})
+
+    def select(self, units: Array) -> Network:
+        """The network with `units` (U,) as its only outputs; its last layer must have a `select`."""
+        *_, last = self.layers
+        return replace(self, layers={**self.layers, last: self.layers[last].select(units)})  # type: ignore[attr-defined]
+
+    def forward(self, x: Array) -> tuple[Array, Pullback]:
+        """Run all layers; the pullback maps the output's gradient to the input's."""
+        pullbacks: list[Pullback] = []
+        for layer in self.layers.values():
+            x, pullback = layer.forward(x)
+            pullbacks.append(pullback)
+
+        def pull(gy: Array) -> Array:
+            for pullback in reversed(pullbacks):
+                gy = pullback(gy)
+            return gy
+
+        return x, pull
+
+    def transpose(self, y: Array) -> Array:
+        """Run the linear parts of all layers backwards, from output to input."""
+        for layer in reversed(self.layers.values()):
+            y = layer.transpose(y)
+        return y
+
+    def params(self) -> dict[str, Array]:
+        """All parameters, the arrays themselves, by layer and name: "h2.pre.W"."""
+        return {
+            f"{address}.{name}": x
+            for address, layer in self.layers.items()
+            if isinstance(layer, Trainable)
+            for name, x in layer.params().items()
+        }
+
+    def trace(self, x: Array) -> tuple[Array, Callable[..., dict[str, Array]]]:
+        """Run all layers for training: (y, gradients).
+
+        `gradients(gy)` maps the output's gradient to that of every parameter, named as in `params`.
+        `gradients(gy, out)` writes into the arrays of `out` instead; its names say which are wanted, and
+        nothing is computed below the lowest of them.
+        """
+        steps: list[tuple[str, Layer, Array, Pullback]] = []
+        for address, layer in self.layers.items():
+            y, pullback = layer.forward(x)
+            steps.append((address, layer, x, pullback))
+            x = y
+
+        def gradients(gy: Array, out: dict[str, Array] | None = None) -> dict[str, Array]:
+            wanted = list(self.params() if out is None else out)
+            found: dict[str, Array] = {}
+            for address, layer, x, pullback in reversed(steps):
+                own = [name for name in wanted if name.rpartition(".")[0] == address]
+                if own and isinstance(layer, Trainable):
+                    arrays = None if out is None else {name.rpartition(".")[2]: out[name] for name in own}
+                    by_name = layer.gradients(x, gy, arrays)
+                    found |= {name: by_name[name.rpartition(".")[2]] for name in own}
+                if len(found) == len(wanted):
+                    break
+                gy = pullback(gy)
+            return {name: found[name] for name in wanted}
+
+        return x, gradients

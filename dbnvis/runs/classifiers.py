@@ -1,0 +1,116 @@
+"""Training sessions of convolutional classifiers: from a data set to the finished model's file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import checkpoint
+from ..backend import Array, make_rng, move
+from ..datasets import Dataset
+from ..evaluate.scores import Responses
+from ..models.convnet import ConvNet
+from ..train import TrainingDiverged
+from ..train.backprop import BackpropState, BackpropStats, ConvNetConfig, measure, train_backprop
+from .run import MODEL, TRAINING, Run
+from .stacks import QUANTILES
+
+
+def train_convnet(
+    dataset: Dataset,
+    config: ConvNetConfig,
+    *,
+    folder: Path,
+    seed: int,
+    xp: Any,
+    resume: bool = False,
+    overwrite: bool = False,
+    on_epoch: Callable[[BackpropStats, ConvNetConfig], None] = lambda stats, config: None,
+) -> Path:
+    """Train the default `ConvNet` on the labels of `dataset`, saving after every epoch; the finished model's path.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    config : ConvNetConfig
+    folder : Path
+        Gets `training.npz` after every epoch and `model.npz` at the end.
+    seed : int
+    xp : module
+        Array library of the device to train on.
+    resume : bool
+        Go on from `training.npz`, or keep `model.npz` if it is finished. The result has the same bits as an
+        uninterrupted run's.
+    overwrite : bool
+        Replace a finished model or an unfinished training; with `resume`, only those of another run.
+    on_epoch : callable
+        Told after every epoch, once it is saved. The held-out numbers are those of the test images, by which
+        nothing is chosen.
+
+    Raises
+    ------
+    ValueError
+        If the images have no labels, or all one, or too few pixels, the run to resume had other settings or other
+        data, or a finished model or an unfinished training would be replaced.
+    BlockingIOError
+        If another process trains in this folder.
+    TrainingDiverged
+        With the last good checkpoint's path.
+    """
+    n_classes = dataset.n_classes
+    facts = {"dataset": dataset.name, "data_sha256": dataset.sha256}
+    asked = {"model": ConvNet.__name__, **asdict(config), "seed": seed, **facts}
+    run = Run(folder / MODEL, folder / TRAINING, asked, resume, overwrite)
+    model_rng, train_rng = (make_rng(xp, seed, purpose) for purpose in (1, 2))
+    with run.opened(xp=xp) as saved:
+        if saved is not None and run.finished:
+            return run.final
+        if saved is None:
+            model = _new(dataset, n_classes, model_rng)
+            saved = checkpoint.Checkpoint(model, asdict(config), seed, {"epoch": 0, "tuning": []})
+        model, state = saved.model, BackpropState(saved.info["epoch"], saved.arrays)
+        history = [BackpropStats(**stats) for stats in saved.info["tuning"]]
+        (images, labels), test = (_moved(dataset, name, xp) for name in ("train", "test"))
+
+        def save(path: Path, arrays: dict[str, Array]) -> None:
+            info = {**facts, "epoch": state.epoch, "tuning": [asdict(stats) for stats in history]}
+            checkpoint.save(path, model, config=asdict(config), seed=seed, info=info, arrays=arrays)
+
+        try:
+            with np.errstate(over="ignore", invalid="ignore"):  # TrainingDiverged says it better
+                for stats in train_backprop(model, images, labels, config, rng=train_rng, held_out=test, state=state):
+                    history.append(stats)
+                    save(run.part, state.arrays)
+                    on_epoch(stats, config)
+        except TrainingDiverged as error:
+            kept = f"the last good checkpoint is {run.part}" if run.part.exists() else "nothing was saved before it"
+            raise TrainingDiverged(f"{error}; {kept}") from None
+        save(run.final, Responses.of(model, test[0], QUANTILES).by_layer)
+        run.part.unlink(missing_ok=True)
+        return run.final
+
+
+def _new(dataset: Dataset, n_classes: int, rng: Any) -> ConvNet:
+    """The default network for the images; ValueError where they are too small."""
+    height, width = dataset.input_shape
+    try:
+        return ConvNet.random((height, width), n_classes=n_classes, rng=rng, input_range=dataset.input_range)
+    except ValueError as error:
+        raise ValueError(
+            f"the images of {dataset.name}, {height} x {width}, are too small for the convnet ({error}); give larger "
+            "ones, or train another family (dbnvis train --family dbn)"
+        ) from None
+
+
+def percent_wrong(path: Path, dataset: Dataset, *, xp: Any) -> float:
+    """Percentage of the test images that the model at `path` takes for another class."""
+    return measure(checkpoint.load(path, xp=xp).model, *_moved(dataset, "test", xp), ConvNetConfig())[1]
+
+
+def _moved(dataset: Dataset, part: str, xp: Any) -> tuple[Array, Array]:
+    images, labels = (getattr(dataset, f"{part}_{what}") for what in ("images", "labels"))
+    return move(images, xp), move(labels, xp)

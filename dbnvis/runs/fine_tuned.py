@@ -1,0 +1,185 @@
+"""Fine-tuned networks, from the data to tables and figures. Every network is kept and taken up where it stopped."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal
+
+from .. import checkpoint, results
+from ..backend import Array, make_rng, move
+from ..datasets import Dataset
+from ..models.dbn import DBN
+from ..models.mlp import MLP, autoencoder, classifier
+from ..models.rbm import RBM
+from ..progress import Progress, silent
+from ..train import CDConfig, EpochStats
+from ..train.backprop import BackpropConfig, BackpropState, BackpropStats, train_backprop
+from .run import Run
+from .stacks import train
+
+#: Hidden layers (Hinton, Osindero, Teh 2006; Hinton & Salakhutdinov 2006).
+CLASSIFIER_HIDDEN = (500, 500, 2000)
+AUTOENCODER_HIDDEN = (1000, 500, 250)
+#: Pretraining of the classifier: the default recipe.
+GENERATIVE = CDConfig(epochs=30)
+#: Pretraining of the autoencoder: dense codes, pixels as probabilities (Hinton & Salakhutdinov's code, centered).
+RECONSTRUCTING = CDConfig(
+    epochs=20,
+    learning_rate=0.1,
+    final_momentum=0.9,
+    persistent=False,
+    binarize="none",
+    reconstruction="mean",
+    weight_decay=2e-4,
+    l1_decay=0.0,
+    sparsity_target=None,
+)
+#: Fine-tuning, settled on the last 10,000 training images, left out for that. Adam errs as little as plain descent
+#: but blows up the weights of pixels that are rarely on, and with them noise in the pictures of units.
+DISCRIMINATIVE = BackpropConfig(epochs=50, optimizer="sgd", learning_rate=0.5, dropout=0.25, input_dropout=0.2)
+RECONSTRUCTIVE = BackpropConfig("pixels", epochs=80, batch_size=250)
+
+
+@dataclass
+class Workshop:
+    """Where networks are pretrained and fine-tuned on one data set.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    out : Path
+        Gets folders `models`, `tables` and `figures`.
+    seed : int
+    xp : module
+        Array library of the device.
+    classifier_hidden, autoencoder_hidden : tuple of int
+    classifier_pretraining, autoencoder_pretraining : CDConfig
+        Of every RBM.
+    classifier_tuning, autoencoder_tuning : BackpropConfig
+    progress : callable
+        Progress bar of fine-tuning.
+    on_epoch : callable
+        Told after every epoch of pretraining.
+    overwrite : bool
+        Replace networks, tables and figures of other settings, seed or data.
+    """
+
+    dataset: Dataset
+    out: Path
+    seed: int
+    xp: Any
+    classifier_hidden: tuple[int, ...] = CLASSIFIER_HIDDEN
+    autoencoder_hidden: tuple[int, ...] = AUTOENCODER_HIDDEN
+    classifier_pretraining: CDConfig = GENERATIVE
+    autoencoder_pretraining: CDConfig = RECONSTRUCTING
+    classifier_tuning: BackpropConfig = DISCRIMINATIVE
+    autoencoder_tuning: BackpropConfig = RECONSTRUCTIVE
+    progress: Progress = silent
+    on_epoch: Callable[[EpochStats, CDConfig], None] = lambda stats, config: None
+    overwrite: bool = False
+
+    def images(self, part: str) -> tuple[Array, Array | None]:
+        """Images and labels, if any, of the "train" or "test" part, on the device."""
+        images, labels = (getattr(self.dataset, f"{part}_{what}") for what in ("images", "labels"))
+        return move(images, self.xp), None if labels is None else move(labels, self.xp)
+
+    def classifier_dbn(self) -> DBN:
+        return self._pretrained("classifier", self.classifier_hidden, self.classifier_pretraining)
+
+    def classifier(self, start: Literal["pretrained", "random"] = "pretrained") -> MLP:
+        """The classifier, fine-tuned from the pretrained network or from random weights (Glorot & Bengio 2010)."""
+        rng, classes = make_rng(self.xp, self.seed, 11), self.dataset.n_classes
+        if start == "pretrained":
+            dbn = self.classifier_dbn()
+        else:
+            sizes = pairwise((self.dataset.train_images[0].size, *self.classifier_hidden))
+            rbms = [RBM.random(n, m, rng=rng, scale=4 * math.sqrt(2 / (n + m))) for n, m in sizes]
+            dbn = DBN(rbms, self.dataset.input_shape, input_norm=self.classifier_dbn().input_norm)
+        model = classifier(dbn, classes, rng=rng)
+        return self._tuned(f"classifier-{start}", model, dbn, self.classifier_tuning)
+
+    def autoencoder(self, n_code: int) -> MLP:
+        """The autoencoder with `n_code` linear code units, fine-tuned."""
+        dbn = self._pretrained("autoencoder", self.autoencoder_hidden, self.autoencoder_pretraining)
+        model = autoencoder(dbn, n_code, self.images("train")[0])
+        return self._tuned(f"autoencoder-{n_code}", model, dbn, self.autoencoder_tuning)
+
+    def _pretrained(self, name: str, hidden: tuple[int, ...], config: CDConfig) -> DBN:
+        folder = self.out / "models" / f"{name}-dbn"
+        path = train(
+            self.dataset,
+            hidden,
+            config,
+            folder=folder,
+            seed=self.seed,
+            xp=self.xp,
+            resume=True,
+            overwrite=self.overwrite,
+            on_epoch=self.on_epoch,
+        )
+        return checkpoint.load(path, xp=self.xp).model
+
+    def _tuned(self, name: str, model: MLP, dbn: DBN, config: BackpropConfig) -> MLP:
+        """`model`, unrolled from `dbn`, fine-tuned: the finished one where it is kept, or from the last epoch kept."""
+        final, part = (self.out / "models" / f"{name}{suffix}.npz" for suffix in ("", ".training"))
+        settings = {**asdict(config), "dbn_sha256": results.model_hash(dbn)}
+        facts = {"dataset": self.dataset.name, "data_sha256": self.dataset.sha256}
+        asked = {"model": MLP.__name__, **settings, "seed": self.seed, **facts}
+        run = Run(final, part, asked, resume=True, overwrite=self.overwrite)
+        with run.opened(xp=self.xp) as saved:
+            if saved is not None and run.finished:
+                return saved.model
+            if saved is None:
+                saved = checkpoint.Checkpoint(model, settings, self.seed, {"epoch": 0, "tuning": []})
+            model, state = saved.model, BackpropState(saved.info["epoch"], saved.arrays)
+            history = [BackpropStats(**stats) for stats in saved.info["tuning"]]
+
+            def save(path: Path, arrays: dict[str, Array]) -> None:
+                info = {**facts, "epoch": state.epoch, "tuning": [asdict(stats) for stats in history]}
+                checkpoint.save(path, model, config=settings, seed=self.seed, info=info, arrays=arrays)
+
+            (images, labels), (test_images, test_labels) = self.images("train"), self.images("test")
+            epochs = train_backprop(
+                model,
+                images,
+                labels if config.loss == "softmax" else images,
+                config,
+                rng=make_rng(self.xp, self.seed, 13),
+                held_out=(test_images, test_labels if config.loss == "softmax" else test_images),
+                state=state,
+            )
+            for stats in self.progress(epochs, f"fine-tuning {name}", config.epochs - state.epoch):
+                history.append(stats)
+                save(part, state.arrays)
+            save(final, {})
+            part.unlink(missing_ok=True)
+            return model
+
+    def history(self, name: str) -> list[BackpropStats]:
+        """Every epoch of the finished network `name`."""
+        saved = checkpoint.load(self.out / "models" / f"{name}.npz", xp=self.xp)
+        return [BackpropStats(**stats) for stats in saved.info["tuning"]]
+
+    def save(
+        self,
+        name: str,
+        write: Callable[[Path], None],
+        models: dict[str, Any],
+        arrays: dict[str, Array] | None = None,
+        **settings: Any,
+    ) -> list[Path]:
+        """Write one artefact with its manifest, which names the `models` it shows and how they were trained."""
+        manifest = {
+            "artefact": Path(name).name,
+            "dataset": self.dataset.name,
+            "data_sha256": self.dataset.sha256,
+            "seed": self.seed,
+            "settings": settings,
+            "models_sha256": {key: results.model_hash(model) for key, model in models.items()},
+            "versions": results.versions(self.xp.__name__),
+        }
+        return results.save_artefact(self.out / name, write, manifest=manifest, arrays=arrays, overwrite=self.overwrite)
