@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import host
+from counts import host
 from scipy import special
 
 from dbnvis import numerics

@@ -1,0 +1,73 @@
+"""The figure of convolutional DBNs: models are kept, recipes are checked, panels show what they say."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from small_crbms import strokes
+
+from dbnvis.datasets import Dataset
+from dbnvis.figures import conv_dbns
+from dbnvis.runs import conv_machines
+from dbnvis.train import ConvCDConfig
+
+TINY = conv_machines.Recipe("tiny", (3, 2), (3, 2), (ConvCDConfig(epochs=1),) * 2, examples=40)
+
+
+def dataset(images=None):
+    images = strokes(50) if images is None else images
+    labels = np.zeros(len(images), np.int64)
+    return Dataset("strokes", images, labels, images[:20], labels[:20], "hash of strokes")
+
+
+def opened(path, recipe=TINY, seed=0, told=None, overwrite=False):
+    told = [] if told is None else told
+    on_epoch = lambda stats, config: told.append((stats.layer, config))  # noqa: E731
+    return conv_machines.open_model(dataset(), recipe, path, seed=seed, xp=np, on_epoch=on_epoch, overwrite=overwrite)
+
+
+def test_a_model_is_trained_once(tmp_path):
+    path, told = tmp_path / "m.npz", []
+    model = opened(path, told=told)
+    assert told == [("h1", TINY.configs[0]), ("h2", TINY.configs[1])]
+    again = opened(path, replace(TINY, canvas=(8, 8)), told=told)
+    assert len(told) == 2
+    for a, b in zip(model.crbms, again.crbms, strict=True):
+        np.testing.assert_array_equal(a.W, b.W)
+    assert again.input_norm == pytest.approx(np.sqrt((strokes(50)[:40] ** 2).sum(axis=(1, 2))).mean())
+
+
+@pytest.mark.parametrize("change", [{"recipe": replace(TINY, examples=30)}, {"seed": 1}])
+def test_a_model_of_another_recipe_or_seed_is_refused(tmp_path, change):
+    opened(tmp_path / "m.npz")
+    with pytest.raises(ValueError, match="--overwrite to start over"):
+        opened(tmp_path / "m.npz", **change)
+    before = (tmp_path / "m.npz").read_bytes()
+    opened(tmp_path / "m.npz", overwrite=True, **change)
+    assert (tmp_path / "m.npz").read_bytes() != before
+
+
+def test_the_figure_holds_both_layers(tmp_path):
+    model = opened(tmp_path / "m.npz")
+    written = conv_dbns.figure(model, dataset(), TINY, tmp_path, seed=0, xp=np)
+    assert [path.name for path in written] == ["crbm_tiny.png", "crbm_tiny.json", "crbm_tiny.npz"]
+    manifest = json.loads(written[1].read_text())
+    assert manifest["recipe"]["groups"] == [3, 2] and manifest["settings"]["h2.samples"]["chains"] == 40
+    arrays = np.load(written[2])
+    filters = model.crbms[0].W[:, 0]
+    order = np.argsort(-np.linalg.norm(filters, axis=(1, 2)))
+    np.testing.assert_allclose(arrays["h1"], filters[order], atol=1e-7)  # as large as they are
+    assert arrays["h2.combination"].shape == (2, 6, 6)  # 2 x 2 blocks of 2 x 2, each under a filter of 3 x 3
+    assert arrays["h2.samples"].shape == (2, 1 + conv_dbns.CHAINS, 10, 10)
+
+
+def test_photographs_have_a_recipe_of_their_own():
+    assert conv_machines.recipe_of(dataset()) is conv_machines.DIGITS
+    real = replace(dataset(), input_range=(-np.inf, np.inf))
+    assert conv_machines.recipe_of(real) is conv_machines.PHOTOGRAPHS
+    model = conv_machines.PHOTOGRAPHS.build((70, 70), np.random.default_rng(0))
+    assert model.layer_shape("h1") == (24, 61, 61) and model.layer_shape("h2") == (24, 24, 24)
+    assert not model.rbms[0].binary and model.input_range == (-np.inf, np.inf)
+    digits = conv_machines.DIGITS.build((28, 28), np.random.default_rng(0))
+    assert digits.layer_shape("h2") == (40, 4, 4) and conv_dbns.middle(digits, "h2") == (1, 1)

@@ -1,0 +1,141 @@
+"""The scripts: each knows --help, none writes into the checkout unless told, and those that failed do what they say."""
+
+import runpy
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dbnvis import CDConfig, checkpoint, cli, datasets
+from dbnvis.cli import shipped_script
+from dbnvis.runs.stacks import train
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+#: Modules of the benchmarks, no programs of their own.
+MODULES = {"gpu", "odd_inputs", "ours", "peers", "timing"}
+NAMES = sorted(path.stem for path in SCRIPTS.glob("*.py") if path.stem not in MODULES)
+
+
+def noise():
+    """In the place of the embedded digits: 40 training and 20 test images of noise, 8 x 8, in bytes."""
+    rng = np.random.default_rng(0)
+    images, labels = rng.integers(0, 256, (60, 8, 8)).astype(np.uint8), (np.arange(60) % 10).astype(np.uint8)
+    return images[:40], labels[:40], images[40:], labels[40:]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(datasets.DATASETS, "digits", replace(datasets.DATASETS["digits"], generate=noise))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """An empty working directory; no restart of the process for other kernels."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    monkeypatch.setattr(cli, "use_best_kernels", lambda: None)
+
+
+def run(monkeypatch, name, *args):
+    """Run a script in this process; its exit status."""
+    monkeypatch.setattr(sys, "argv", [str(SCRIPTS / f"{name}.py"), *map(str, args)])
+    with pytest.raises(SystemExit) as stop:
+        runpy.run_path(sys.argv[0], run_name="__main__")
+    return stop.value.code
+
+
+def here():
+    return sorted(str(path) for path in Path().rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_script_knows_help_and_writes_to_a_folder_that_git_ignores(monkeypatch, capsys, name):
+    assert run(monkeypatch, name, "--help") == 0
+    if name == "same_bits":  # which writes nothing
+        return
+    said = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "--overwrite" in said and "(default: runs" in said
+    assert here() == []
+
+
+def test_git_ignores_the_default_folder():
+    assert "runs/" in (SCRIPTS.parent / ".gitignore").read_text().splitlines()
+    assert str(cli.Options().out) == "runs"
+
+
+@pytest.mark.parametrize("trial", [("--quick",), ("--rounds", "1"), ("--threads", "1"), ("--quick", "--overwrite")])
+@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("bench_") and name != "bench_gpu"])
+def test_no_trial_run_of_a_benchmark_goes_to_the_committed_results(monkeypatch, capsys, name, trial):
+    for out in (SCRIPTS.parent / "results", SCRIPTS / ".." / "results" / "more"):
+        assert run(monkeypatch, name, *trial, "--out", out) == 2
+        assert "default settings" in capsys.readouterr().err
+
+
+def test_a_measured_table_is_kept_unless_asked(monkeypatch, capsys, tmp_path):
+    (tmp_path / "bench").mkdir()
+    table = tmp_path / "bench" / "rbm.csv"
+    table.write_text("measured")
+    assert run(monkeypatch, "bench_rbm", "--out", tmp_path) == 2
+    assert "rbm.csv is there; --overwrite" in capsys.readouterr().err
+    assert table.read_text() == "measured"
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder, config = tmp_path_factory.mktemp("small"), CDConfig(epochs=1, batch_size=20)
+    return train(datasets.load("digits"), (8,), config, folder=folder, seed=0, xp=np)
+
+
+def test_shipped_weights_are_replaced_only_when_asked(monkeypatch, capsys, tmp_path, trained):
+    shipped = tmp_path / "shipped.npz"
+    shipped.write_text("committed")
+    asked = []
+
+    def make(options, data):
+        asked.append((options.dataset, data.name, options.out))
+        return trained
+
+    for args, told in (((), trained), (("--ship",), shipped)):
+        monkeypatch.setattr(sys, "argv", ["script", "--dataset", "digits", *args])
+        assert shipped_script("Trains.", shipped, make) == 0
+        assert capsys.readouterr().out.split() == [str(told)]
+        assert (shipped.read_bytes() == b"committed") == (not args)
+    assert asked == [("digits", "digits", Path("runs"))] * 2
+    rounded, full = (checkpoint.load(path, xp=np).model.rbms[0].W for path in (shipped, trained))
+    np.testing.assert_array_equal(rounded, full.astype("float16").astype("float32"))
+
+
+def test_fig_health_draws_a_trained_model_and_refuses_one_that_kept_nothing(monkeypatch, capsys, tmp_path, trained):
+    load, asked = datasets.load, []
+
+    def noted(name, data_dir=None, **keywords):
+        asked.append(data_dir)
+        return load(name, **keywords)
+
+    monkeypatch.setattr(datasets, "load", noted)
+    assert run(monkeypatch, "fig_health", "--model", trained, "--data-dir", tmp_path, "--out", "o") == 0
+    assert here() == [f"o/digits/figures/health_h1.{suffix}" for suffix in ("json", "npz", "png")]
+    assert asked == [tmp_path]
+    saved = checkpoint.load(trained, xp=np)
+    arrays = {layer: saved.arrays[layer] for layer in saved.model.layer_names}
+    checkpoint.save(tmp_path / "bare.npz", saved.model, config={}, seed=0, info=saved.info, arrays=arrays)
+    capsys.readouterr()
+    assert run(monkeypatch, "fig_health", "--model", tmp_path / "bare.npz") == 2
+    assert "bare keeps nothing of its training; dbnvis train leaves a model that does" in capsys.readouterr().err
+    assert run(monkeypatch, "fig_training", "--model", "convnet") == 2
+    assert "convnet keeps no statistics of its training" in capsys.readouterr().err
+
+
+def test_fig_infinite_draws_digits_by_index(monkeypatch, capsys):
+    assert run(monkeypatch, "fig_infinite", "--dataset", "digits") == 0
+    files = [f"runs/digits/figures/infinite.{suffix}" for suffix in ("json", "npz", "png")]
+    assert here() == files and sorted(capsys.readouterr().out.split()) == files
+    with np.load(files[1]) as arrays:
+        assert arrays["images"].shape == (4, 36, 8, 8)
+    assert run(monkeypatch, "fig_infinite", "--dataset", "patches") == 2
+    assert "only pixels in [0, 1] can be deformed" in capsys.readouterr().err
