@@ -28,5 +28,5 @@ if __name__ == "__main__":
         rows.append({"training": name, **seconds, **rest})
     bars = {name: (*middle(said), float("nan")) for name, said in found.items()}
     heading = __doc__.splitlines()[0]
-    figure = plot.bars([("", bars)], x_label="seconds per 60,000 images", heading=heading, legend=LEGEND)
+    figure = plot.bars([("", bars)], x_label="seconds per 60,000 images", heading=heading, key=LEGEND)
     write("convnet", args, rows, figure, variants)

@@ -39,5 +39,5 @@ if __name__ == "__main__":
     whole = Variant("reproduce", "gpu.reproduce", {"quick": args.quick})
     found = measure(variants, args.rounds, args.threads) | measure([whole], 1, args.threads)
     rows, panels = table((100, 1000), list(TRAINERS), found)
-    figure = plot.bars(panels, x_label="seconds per 60,000 images", heading=device, legend=LEGEND)
+    figure = plot.bars(panels, x_label="seconds per 60,000 images", heading=device, key=LEGEND)
     write("gpu", args, rows, figure, [*variants, whole])

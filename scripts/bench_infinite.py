@@ -35,5 +35,5 @@ if __name__ == "__main__":
             rows.append({"what": f"{title}, {variant.name}", **seconds, **more, **told})
             panels[title][variant.name] = (*middle(said), middle(waits)[0] if waits else float("nan"))
     heading = __doc__.splitlines()[0]
-    figure = plot.bars(list(panels.items()), x_label="seconds per 60,000 images", heading=heading, legend=LEGEND)
+    figure = plot.bars(list(panels.items()), x_label="seconds per 60,000 images", heading=heading, key=LEGEND)
     write("infinite", args, rows, figure, [*making, plain, *streams])

@@ -41,5 +41,5 @@ if __name__ == "__main__":
             seconds = dict(zip(("seconds", "least", "greatest"), middle(said), strict=True))
             rows.append({"trainer": name, **seconds, **times, "BLAS": said[0]["blas"]})
         panels.append((title, {name: (*middle(said), middle(floor)[0]) for name, said in shown.items()}))
-    figure = plot.bars(panels, x_label="seconds per 60,000 images", heading=__doc__.splitlines()[0], legend=LEGEND)
+    figure = plot.bars(panels, x_label="seconds per 60,000 images", heading=__doc__.splitlines()[0], key=LEGEND)
     write("rbm", args, rows, figure, [*default, *avx2])

@@ -31,5 +31,5 @@ if __name__ == "__main__":
             rest = {key: said[0][key] for key in ("highest", "peak MiB", "blas")}
             rows.append({"ascent": name, **seconds, "by dbnvis's": slower, **rest})
     heading = __doc__.splitlines()[0]
-    figure = plot.bars(panels, x_label="seconds for 90 images", heading=heading, legend=LEGEND)
+    figure = plot.bars(panels, x_label="seconds for 90 images", heading=heading, key=LEGEND)
     write("regularized", args, rows, figure, variants)

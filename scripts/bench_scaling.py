@@ -40,5 +40,5 @@ if __name__ == "__main__":
         rows.append({"growing": title, "size": size, **seconds, **own, **times, "BLAS": said[0]["blas"]})
         panels[title][size] = (*middle(said), middle(floor)[0])
     heading = __doc__.splitlines()[0]
-    figure = plot.bars(list(panels.items()), x_label="seconds per 60,000 images", heading=heading, legend=LEGEND)
+    figure = plot.bars(list(panels.items()), x_label="seconds per 60,000 images", heading=heading, key=LEGEND)
     write("scaling", args, rows, figure, [*variants, *streams])

@@ -90,8 +90,8 @@ def main() -> None:
             rows.append({"command": name, "run": way, "seconds": value, "least": low, "most": high, "by alone": ratio})
             bars[way] = (value, low, high, float("nan"))
         panels.append((f"dbnvis {' '.join(COMMANDS[name])}", bars))
-    legend = "Median of the rounds, line from the least to the most. Two at once: until both have ended."
-    figure = plot.bars(panels, x_label="seconds", heading="Commands that share the processors", legend=legend)
+    key = "Median of the rounds, line from the least to the most. Two at once: until both have ended."
+    figure = plot.bars(panels, x_label="seconds", heading="Commands that share the processors", key=key)
     write("shared", args, rows, figure, [])
 
 

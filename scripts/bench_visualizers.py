@@ -33,5 +33,5 @@ if __name__ == "__main__":
         ("activation maximization", {name: bar for name, bar in bars.items() if name in (AM, *PYTORCH)}),
         ("other methods", {name: bar for name, bar in bars.items() if name not in (AM, *PYTORCH)}),
     ]
-    figure = plot.bars(panels, x_label="units per second", heading=__doc__.splitlines()[0], legend=LEGEND)
+    figure = plot.bars(panels, x_label="units per second", heading=__doc__.splitlines()[0], key=LEGEND)
     write("visualizers", args, rows, figure, variants)

@@ -30,7 +30,7 @@ def draw(study: Study, _: object) -> None:
     legend = "Whole images, the receptive field of the unit at the centre of its map in its place; light blue: unseen. "
     legend += "A filter of the first layer is drawn whole, whatever the number of weights. "
     heading = f"{study.heading}: channels and class scores; left activation maximization, right linear combination"
-    study.save("units", plot.grid(rows, heading=heading, legend=f"{legend}{study.legend}", tile=0.6), pictures)
+    study.save("units", plot.grid(rows, heading=heading, key=f"{legend}{study.legend}", tile=0.6), pictures)
 
 
 if __name__ == "__main__":

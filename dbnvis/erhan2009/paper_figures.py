@@ -76,7 +76,7 @@ def maximization(page: Page, subject: str, name: str) -> None:
     figure = plot.grid(
         rows,
         heading=f"{studies[0].dataset}: activation maximization, {n} units of every layer, DBN above, SDAE below",
-        legend=f"{_legend(studies[0], subject)} Every unit is the best of {one.starts} starts. At the right: four "
+        key=f"{_legend(studies[0], subject)} Every unit is the best of {one.starts} starts. At the right: four "
         "units, a row each, from nine starts; spread: median over units of std / |mean| of their scores. "
         f"Settings: {describe(one)}.",
         tile=tile,
@@ -108,7 +108,7 @@ def sampling(page: Page, name: str = "figure_3", units: int = 6, samples: int = 
     figure = plot.grid(
         list(zip(*columns, strict=True)),
         heading=f"Samples of the DBN with one unit of the second layer fixed to 1, {units} units{failed}",
-        legend=f"Each picture is the last draw of one chain, as pixel means. Of patches: {_legend(study, 'patches')} "
+        key=f"Each picture is the last draw of one chain, as pixel means. Of patches: {_legend(study, 'patches')} "
         f"{diagnosis.legend(pictures)} Settings: {describe(method)}.",
     )
     page.save(name, figure, shown)
@@ -129,7 +129,7 @@ def comparison(page: Page, name: str = "figure_4") -> None:
             panels,
             heading=f"{study.subject}: the same {n} units of the DBN's second layer by three methods"
             f"{diagnosis.warning(found[0])}",
-            legend=f"{_legend(study, subject)} {diagnosis.summary(found[0])} Starts from noise and p(on): in figure 3.",
+            key=f"{_legend(study, subject)} {diagnosis.summary(found[0])} Starts from noise and p(on): in figure 3.",
             tile=tile,
         )
         shown = {method.title: (study, pictures) for method, pictures in zip(methods, found, strict=True)}
@@ -149,7 +149,7 @@ def ingredients(page: Page, name: str = "lee_2008", units: int = 16, k: int = 10
     figure = plot.sheet(
         [panel],
         heading=f"{study.subject}: second-layer units as combinations of first-layer filters (Lee et al. 2008)",
-        legend=f"A row is a unit: the sum of its {k} strongest filters, each times its weight, then these filters as "
+        key=f"A row is a unit: the sum of its {k} strongest filters, each times its weight, then these filters as "
         f"they are, the strongest first, the weight above. {_legend(study, 'patches')}",
         tile=0.42,
     )

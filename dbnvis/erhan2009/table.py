@@ -128,7 +128,7 @@ def _figure(study: Study, tables: dict[str, Table]) -> Any:
     return plot.dashboard(
         rows,
         heading=f"{study.heading}: the claims of Erhan et al. 2009, measured on {units} units",
-        legend="Bands and ±: 95 % bootstrap intervals over units. Brackets and thin lines with crosses: the same on "
+        key="Bands and ±: 95 % bootstrap intervals over units. Brackets and thin lines with crosses: the same on "
         "random weights (each layer's weights shuffled, biases kept), or the null that the note names.",
         heights=[2.3, 2.1] * len(tables),
     )

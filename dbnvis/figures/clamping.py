@@ -36,7 +36,7 @@ def clamping(study: Study, n: int = 12) -> None:
     figure = plot.grid(
         rows,
         heading=f"{study.heading}: one unit fixed to 1, the other units of its layer sampled (left) or all 0 (right)",
-        legend=(
+        key=(
             "Mean image. Left: block Gibbs sampling in the RBM below the unit (Erhan et al. 2009), which averages over "
             "the other units as the model has them while the unit is on. Right: an ancestral pass from the unit alone, "
             f"of h1 exact, above it the mean of {zero.chains * zero.draws} draws; that the others are all off is a "

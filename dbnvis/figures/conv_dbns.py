@@ -61,7 +61,7 @@ def figure(
     drawn = plot.grid(
         panels,
         heading=f"{data.name}: a convolutional DBN, {describe(model)}",
-        legend=(
+        key=(
             "Pooling 2 x 2. Groups with large weights first. "
             f"Pictures of h2 are of its units in row {position[0]}, column {position[1]} of the map, on "
             f"images of {model.input_shape[0]} x {model.input_shape[1]} pixels. "

@@ -37,7 +37,7 @@ def deformations(
         for tiles, row in zip(images, index, strict=True)
     ]
     fields = {"sigma": infinite.SIGMA, "alpha": infinite.ALPHA}
-    figure = plot.sheet(panels, heading=f"{data.name}, deformed without end", legend=LEGEND.format(**fields))
+    figure = plot.sheet(panels, heading=f"{data.name}, deformed without end", key=LEGEND.format(**fields))
     facts = {"indices": index.tolist(), "fields": {**fields, "seed": infinite.SEED}, "data_sha256": digits.sha256}
     manifest = {"artefact": path.name, "dataset": data.name, **facts, "versions": results.versions("numpy")}
     return results.save_artefact(

@@ -84,7 +84,7 @@ def sheet(study: Study, method: EvidenceSampling, units: dict[str, list[Unit]], 
     figure = plot.sheet(
         panels,
         heading=f"{study.heading}: what a DBN's images look like where {what} are on",
-        legend=(
+        key=(
             "Blue frame: the mean over all chains and draws; then single chains. Images are drawn from p(x) "
             f"sigmoid(beta a(x)): p(x) is the images of {prior}, a(x) the unit's pre-activation, of a class its "
             "log-odds, so that its evidence is its softmax probability. Accepted: share "

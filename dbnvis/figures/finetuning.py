@@ -82,7 +82,7 @@ def codes_figure(shop: Workshop) -> list[Path]:
         points,
         to_numpy(labels),
         heading=f"{shop.dataset.name}: {len(tests)} test images in the plane, by PCA and by an autoencoder",
-        legend=(
+        key=(
             "Each dot is a test image; its colour is its class, whose number stands at the median of its dots. No "
             "label was used in training. After Hinton and Salakhutdinov (2006), figure 3."
         ),
@@ -129,7 +129,7 @@ def finetuning_figure(shop: Workshop, n: int = 18, method: Any = None) -> list[P
             f"{shop.dataset.name}: the same units of {'-'.join(map(str, after.sizes))} before and after "
             f"fine-tuning as a classifier, by {method.title}"
         ),
-        legend=(
+        key=(
             f"Above a picture: the unit (of the layer output: the class). Crossed out: a unit whose weights were all "
             f"zero. {studies['after'].legend} Before: of the network as pretrained. Settings: {describe(method)}."
         ),

@@ -70,7 +70,7 @@ def gabors(study: Study) -> tuple[list[dict[str, Any]], dict[str, Any]]:
             f"best fit first; {summary['good fits, %']} % explained to {100 * GOOD:.0f} % or more, "
             f"{summary['good fits that are band-pass, %']} % and band-pass"
         ),
-        legend=(
+        key=(
             f"Framed: explained variance {GOOD} or more. Of the same filters with their pixels shuffled 99 % are "
             f"explained to less than {summary['shuffled pixels: explained variance, 99th percentile']}. "
             f"Filters are drawn in the space of the data{'' if study.dataset != 'patches' else ', which is whitened'}."

@@ -70,7 +70,7 @@ def training_curves(study: Study, history: Sequence[EpochStats]) -> None:
     figure = dashboard(
         [charts[:3], charts[3:]],
         heading=f"{study.heading}: training, layer by layer",
-        legend="What healthy means: after Hinton (2010), A practical guide to training restricted Boltzmann machines.",
+        key="What healthy means: after Hinton (2010), A practical guide to training restricted Boltzmann machines.",
         heights=(1.6, 1.6),
     )
     numbers = {key: np.array([getattr(stats, key) for stats in history]) for key in measured}
@@ -174,7 +174,7 @@ def _layer(study: Study, layer: str, epochs: Sequence[EpochStats], images: Array
         rows,
         heading=f"{study.heading}: training of layer {layer}, {part.n_visible} {below}, {part.n_hidden} hidden units, "
         f"{len(epochs)} epochs",
-        legend="Filters: zero at mid-grey, each tile by its own largest |value|. What healthy means: after Hinton "
+        key="Filters: zero at mid-grey, each tile by its own largest |value|. What healthy means: after Hinton "
         "(2010), A practical guide to training restricted Boltzmann machines.",
         heights=(0.52 * len(filters), 1.5, 1.5, 1.7),
     )

@@ -36,7 +36,7 @@ def film_strips(study: Study, n: int = 4, method: InvarianceManifold | None = No
         figure = plot.sheet(
             panels,
             heading=f"{study.heading}, layer {layer}: what {len(units)} units are invariant to, and what they are not",
-            legend=(
+            key=(
                 "Framed: the unit's optimum on the sphere of inputs of equal norm (after Erhan, Courville and Bengio "
                 "2010). To either side: inputs at growing angles from it, above each its angle in degrees, below it "
                 "the unit's pre-activation in per cent of the optimum's. Flattest: leaves along the direction of least "
@@ -115,7 +115,7 @@ def invariance(study: Study, n: int = 30, method: InvarianceManifold | None = No
     figure = plot.dashboard(
         [charts],
         heading=f"{study.heading}: activation against angle from the optimum, by layer",
-        legend=(
+        key=(
             "Share of what the optimum gains over the unit's mean response to test images of the same norm. Flattest: "
             "maximized again at every angle; steepest and random: great circles; for a unit of the first layer all "
             f"directions are alike. Settings: {_settings(method)}."

@@ -68,7 +68,7 @@ def sheet(study: Study, method: Any, pictures: UnitImages, name: str) -> None:
         figure = plot.sheet(
             panels,
             heading=f"{study.heading}, layer {pictures.layer}: {method.title}, {len(panels)} units",
-            legend=f"{FRAMES}{f' {FILTERS}' * isinstance(method, StrongestConnections)} {study.legend} "
+            key=f"{FRAMES}{f' {FILTERS}' * isinstance(method, StrongestConnections)} {study.legend} "
             f"Settings: {describe(method)}.",
             side_by_side=False,
         )
@@ -108,7 +108,7 @@ def units_sheet(study: Study, method: Any, pictures: UnitImages, name: str) -> N
     figure = plot.sheet(
         [panel],
         heading=f"{study.heading}, layer {pictures.layer}: {method.title}, {len(captions)} units",
-        legend=f"Above a picture: the unit. {study.legend} Settings: {describe(method)}.{_notes(pictures, noted)}",
+        key=f"Above a picture: the unit. {study.legend} Settings: {describe(method)}.{_notes(pictures, noted)}",
         tile=0.42,
     )
     study.save(name, figure, {"pictures": pictures})
@@ -150,7 +150,7 @@ def methods_side_by_side(study: Study, n: int = 36, methods: Sequence[Any] | Non
         figure = plot.sheet(
             panels,
             heading=f"{study.heading}, layer {layer}: the same {len(panels[0].tiles)} units by {len(methods)} methods",
-            legend=f"Above a picture: the unit. {study.legend}{chains}",
+            key=f"Above a picture: the unit. {study.legend}{chains}",
             tile=0.46,
         )
         study.save(f"methods_{layer}", figure, shown)
@@ -178,7 +178,7 @@ def starts(study: Study, n: int = 4, n_starts: int = 9) -> None:
     figure = plot.sheet(
         panels,
         heading=f"{study.heading}: {len(panels)} units of the top layer, each maximized from {n_starts} random starts",
-        legend=(
+        key=(
             "Best start first. Variation of scores: standard deviation over mean. "
             f"{study.legend} Settings: {describe(method)}."
         ),
@@ -217,7 +217,7 @@ def samples_sheet(study: Study, method: ClampedGibbs, pictures: UnitImages, name
             f"{study.heading}: samples of layer {pictures.layer} with one unit fixed to 1, {len(rows)} units"
             f"{', tempered chains' if method.temperatures > 1 else ''}{diagnosis.warning(pictures)}"
         ),
-        legend=(
+        key=(
             "Framed: the mean over all chains and draws; then the last draw of single chains, as pixel "
             f"probabilities. {diagnosis.legend(pictures)} {study.legend} "
             f"Settings: {describe(method)}, started from {pictures.settings['start']}."
@@ -237,7 +237,7 @@ def fantasies(study: Study, n: int = 100, steps: int = 1000) -> None:
     figure = plot.sheet(
         [study.panel(tiles, False, columns=20)],
         heading=f"{study.heading}: {n} fantasies of the whole model, {steps} Gibbs sweeps from noise in its top RBM",
-        legend="Each tile is the end of its own chain: pixel probabilities after one directed pass down.",
+        key="Each tile is the end of its own chain: pixel probabilities after one directed pass down.",
         tile=0.42,
     )
     study.save("fantasies", figure, {"tiles": tiles}, n=n, steps=steps)
@@ -272,7 +272,7 @@ def compare(study: Study, unit: Unit, named: Callable[[str], str] = str) -> None
     figure = plot.sheet(
         panels,
         heading=f"{study.heading}: unit {unit} by {len(methods)} methods{''.join(map(diagnosis.warning, chains))}",
-        legend=f"{' '.join(said)}{worth} {study.legend}{missing}",
+        key=f"{' '.join(said)}{worth} {study.legend}{missing}",
         tile=0.75,
         side_by_side=False,
     )

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..backend import Array
-from .base import MARGIN, blank, wrap
+from .base import MARGIN, blank
 from .charts import CLASSES
 from .style import fixed
+from .words import Words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -45,7 +46,9 @@ class Places:
 
 
 @fixed()
-def places(panels: Sequence[Places], names: Sequence[str], *, heading: str, legend: str, columns: int = 2) -> Figure:
+def places(
+    panels: Sequence[Places], names: Sequence[str], *, heading: str, caption: str = "", key: str = "", columns: int = 2
+) -> Figure:
     """Draw panels on a grid; a class's name stands at the median of its points.
 
     Parameters
@@ -53,19 +56,19 @@ def places(panels: Sequence[Places], names: Sequence[str], *, heading: str, lege
     panels : sequence of Places
     names : sequence of str
         Of the classes, at most ten.
-    heading, legend : str
+    heading, caption, key : str
+        Above, below and in small print below; see `Words`.
     columns : int
         Panels in a row, at the most.
     """
     columns = min(columns, len(panels))
     rows = -(-len(panels) // columns)
     width = SIDE * columns + MARGIN * (columns + 1)
-    heading, legend = wrap(heading, width, 9, "bold"), wrap(legend, width, 7)
-    head, foot = 0.1 + 0.16 * (heading.count("\n") + 1), 0.5 + 0.125 * (legend.count("\n") + 1)
+    words = Words.of(width, heading, caption, key)
+    head, foot = words.head, words.foot + 0.4
     height = rows * (SIDE + TITLE) + head + foot
     figure = blank(width, height)
-    figure.text(MARGIN / width, 1 - 0.06 / height, heading, fontsize=9, weight="bold", va="top")
-    figure.text(MARGIN / width, 0.06 / height, legend, fontsize=7, va="bottom", linespacing=1.2)
+    words.write(figure)
     for i, panel in enumerate(panels):
         x, y = MARGIN + i % columns * (SIDE + MARGIN), foot + (rows - 1 - i // columns) * (SIDE + TITLE)
         axes = figure.add_axes((x / width, y / height, SIDE / width, SIDE / height))

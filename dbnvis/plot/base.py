@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .style import printable, text_width
 
@@ -19,8 +19,22 @@ MARGIN = 0.12  # inches
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write `figure` as a PNG whose bytes depend on nothing but what it shows."""
-    figure.savefig(path, dpi=DPI, metadata={"Software": None})
+    """Write `figure` as a PNG of 8 bits a pixel, whose bytes depend on nothing but what it shows.
+
+    Greys are kept as they are; where there are colours, the picture has the 256 that are nearest.
+    """
+    import numpy as np
+    from PIL import Image
+
+    figure.set_dpi(DPI)
+    canvas: Any = figure.canvas
+    canvas.draw()
+    rgb = np.asarray(canvas.buffer_rgba())[..., :3]
+    if (rgb == rgb[..., :1]).all():
+        picture = Image.fromarray(np.ascontiguousarray(rgb[..., 0]))
+    else:
+        picture = Image.fromarray(rgb).quantize(256, dither=Image.Dither.NONE)
+    picture.save(path, "PNG", dpi=(DPI, DPI))
 
 
 def blank(width: float, height: float) -> Figure:

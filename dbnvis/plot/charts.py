@@ -11,20 +11,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..backend import Array
-from .base import BLACK, BLUE, MARGIN, ORANGE, STYLES, blank, wrap
+from .base import BLACK, BLUE, MARGIN, ORANGE, STYLES, blank
 from .dashboard import Chart
 from .style import fixed, text_width
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 from .tiles import SMALL
+from .words import Words
 
 #: Ten classes: Paul Tol's "muted" colours, distinct to the colour-blind, and black.
 CLASSES = ("#332288", "#88CCEE", "#117733", "#DDCC77", "#CC6677", "#AA4499", "#44AA99", "#999933", "#882255", "#000000")
 
 
 @fixed()
-def scatter(points: dict[str, Array], labels: Array, *, heading: str, legend: str) -> Figure:
+def scatter(points: dict[str, Array], labels: Array, *, heading: str, caption: str = "", key: str = "") -> Figure:
     """Points in the plane, coloured by class, side by side; each class's number stands at the median of its points.
 
     Parameters
@@ -32,16 +33,15 @@ def scatter(points: dict[str, Array], labels: Array, *, heading: str, legend: st
     points : {title: array (N, 2)}
     labels : array (N,)
         The class of each point, 0 to 9.
-    heading, legend : str
+    heading, caption, key : str
     """
     side = 5.0
     width = side * len(points) + MARGIN * (len(points) + 1)
-    heading, legend = wrap(heading, width, 9, "bold"), wrap(legend, width, 7)
-    foot = 0.125 * (legend.count("\n") + 1) + 0.45
-    height = side + 0.62 + 0.16 * heading.count("\n") + foot
+    words = Words.of(width, heading, caption, key)
+    foot = words.foot + 0.4
+    height = side + 0.35 + words.head + foot
     figure = blank(width, height)
-    figure.text(MARGIN / width, 1 - 0.06 / height, heading, fontsize=9, weight="bold", va="top")
-    figure.text(MARGIN / width, 0.06 / height, legend, fontsize=7, va="bottom", linespacing=1.2)
+    words.write(figure)
     classes = np.unique(labels)
     order = np.random.default_rng(0).permutation(len(labels))  # no class is drawn over the others
     colors = np.array(CLASSES)[labels[order] % len(CLASSES)]
@@ -72,21 +72,21 @@ Bars = dict[str, tuple[float, float, float, float]]  # value, low, high, floor
 
 
 @fixed()
-def bars(panels: Sequence[tuple[str, Bars]], *, x_label: str, heading: str, legend: str) -> Figure:
+def bars(panels: Sequence[tuple[str, Bars]], *, x_label: str, heading: str, caption: str = "", key: str = "") -> Figure:
     """Bars from zero, panels below each other; the names that begin with "dbnvis" stand out.
 
     Parameters
     ----------
     panels : sequence of (title, {name: (value, low, high, floor)})
         A line runs from low to high, and a mark stands across the bar at the floor (NaN: none).
-    x_label, heading, legend : str
+    x_label, heading, caption, key : str
     """
-    width, heading, legend = 6.8, wrap(heading, 6.4, 9, "bold"), wrap(legend, 6.8, 7)
-    head, foot = 0.05 + 0.16 * (heading.count("\n") + 1), 0.4 + 0.125 * (legend.count("\n") + 1)
+    width = 6.8
+    words = Words.of(width, heading, caption, key)
+    head, foot = words.head, words.foot + 0.38
     height = head + foot + sum(0.5 + 0.2 * len(rows) for _, rows in panels)
     figure = blank(width, height)
-    figure.suptitle(heading, fontsize=9, weight="bold", x=0.01, ha="left", y=1 - 0.06 / height, va="top")
-    figure.text(0.01, 0.06 / height, legend, fontsize=7, va="bottom")
+    words.write(figure)
     y = height - head
     for title, rows in panels:
         y -= 0.5 + 0.2 * len(rows)

@@ -12,6 +12,7 @@ from ..backend import Array
 from .base import MARGIN, STYLES, blank, fit, wrap
 from .style import fixed
 from .tiles import TITLE_LINE, Panel, draw_panel
+from .words import Words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -109,20 +110,22 @@ class Tiles(Chart):
 
 
 @fixed()
-def dashboard(rows: Sequence[Sequence[Chart]], *, heading: str, legend: str, heights: Sequence[float]) -> Figure:
+def dashboard(
+    rows: Sequence[Sequence[Chart]], *, heading: str, caption: str = "", key: str = "", heights: Sequence[float]
+) -> Figure:
     """Rows of equally wide charts, each under its title and above its note.
 
     Parameters
     ----------
     rows : sequence of rows of Chart
-    heading, legend : str
-        Above and below everything.
+    heading, caption, key : str
+        Above, below and in small print below everything.
     heights : sequence of float
         Of each row's charts, in inches.
     """
-    figure = _drawn(rows, heading, legend, heights, GAP)
+    figure = _drawn(rows, (heading, caption, key), heights, GAP)
     beside = max(_beside(figure, axes) for axes in figure.axes)
-    return figure if beside <= GAP else _drawn(rows, heading, legend, heights, beside + 0.02)
+    return figure if beside <= GAP else _drawn(rows, (heading, caption, key), heights, beside + 0.02)
 
 
 def _room_for_numbers(axes: Any) -> None:
@@ -138,7 +141,9 @@ def _beside(figure: Figure, axes: Any) -> float:
     return (axes.bbox.x0 - box.x0) / figure.dpi if box else 0.0
 
 
-def _drawn(rows: Sequence[Sequence[Chart]], heading: str, legend: str, heights: Sequence[float], gap: float) -> Figure:
+def _drawn(
+    rows: Sequence[Sequence[Chart]], texts: tuple[str, str, str], heights: Sequence[float], gap: float
+) -> Figure:
     columns = max(len(row) for row in rows)
     width = columns * CELL + (columns + 1) * gap
     cells = [(width - (len(row) + 1) * gap) / len(row) for row in rows]
@@ -146,13 +151,11 @@ def _drawn(rows: Sequence[Sequence[Chart]], heading: str, legend: str, heights: 
     titles = [[fit(chart.title, cell + gap / 2, 8) for chart in row] for row, cell in zip(rows, cells, strict=True)]
     heads = [TITLE + TITLE_LINE * max(title.count("\n") for title in row) for row in titles]
     foots = [AXIS + 0.1 + LINE * max(note.count("\n") + 1 for note in row) for row in notes]
-    heading, legend = wrap(heading, width, 9, "bold"), wrap(legend, width, 7)
-    bottom = 0.125 * (legend.count("\n") + 1) + 0.15
-    head = 0.3 + 0.16 * heading.count("\n")
+    words = Words.of(width, *texts)
+    bottom, head = words.foot + 0.05, words.head + 0.05
     total = head + sum(heights) + sum(foots) + sum(heads) + bottom
     figure = blank(width, total)
-    figure.text(MARGIN / width, 1 - 0.06 / total, heading, fontsize=9, weight="bold", va="top")
-    figure.text(MARGIN / width, 0.06 / total, legend, fontsize=7, va="bottom", linespacing=1.2)
+    words.write(figure)
     y = total - head
     for row, above, below, cell, top, height, foot in zip(
         rows, titles, notes, cells, heads, heights, foots, strict=True

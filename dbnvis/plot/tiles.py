@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from ..backend import Array
-from .base import MARGIN, ORANGE, blank, fit, wrap
+from .base import MARGIN, ORANGE, blank, fit
 from .style import fixed, text_width
+from .words import Words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -192,7 +193,15 @@ def check_picture(shape: Sequence[int]) -> None:
         )
 
 
-def sheet(panels: Sequence[Part], *, heading: str, legend: str, tile: float = 0.5, side_by_side: bool = True) -> Figure:
+def sheet(
+    panels: Sequence[Part],
+    *,
+    heading: str,
+    caption: str = "",
+    key: str = "",
+    tile: float = 0.5,
+    side_by_side: bool = True,
+) -> Figure:
     """Draw panels beside or below each other.
 
     Parameters
@@ -200,17 +209,22 @@ def sheet(panels: Sequence[Part], *, heading: str, legend: str, tile: float = 0.
     panels : sequence of Panel or Shares
     heading : str
         Above everything.
-    legend : str
-        Below everything; says what the numbers and colours mean. The grey scales explain themselves.
+    caption : str
+        Below everything, at most forty words: what is seen, and what to look for.
+    key : str
+        In small print: what numbers and colours mean, settings. The grey scales explain themselves.
     tile : float
         Side of a tile in inches.
     side_by_side : bool
     """
-    return grid([panels] if side_by_side else [[panel] for panel in panels], heading=heading, legend=legend, tile=tile)
+    rows = [panels] if side_by_side else [[panel] for panel in panels]
+    return grid(rows, heading=heading, caption=caption, key=key, tile=tile)
 
 
 @fixed()
-def grid(rows: Sequence[Sequence[Part]], *, heading: str, legend: str, tile: float = 0.5) -> Figure:
+def grid(
+    rows: Sequence[Sequence[Part]], *, heading: str, caption: str = "", key: str = "", tile: float = 0.5
+) -> Figure:
     """Draw rows of panels, as `sheet` draws one."""
     widths = [[part.width(tile) for part in row] for row in rows]
     width = max(6.5, *(sum(row) + MARGIN * (len(row) + 1) for row in widths))
@@ -220,13 +234,11 @@ def grid(rows: Sequence[Sequence[Part]], *, heading: str, legend: str, tile: flo
         tops.append(max(_top(part, room)[-1] for part, room in zip(row, rooms, strict=True)))
         heights.append(tops[-1] + max(part.height(tile) for part in row))
     height = sum(heights) + MARGIN * (len(rows) - 1)
-    heading, legend = wrap(heading, width, 9, "bold"), wrap(legend, width, 7)
-    head = 0.16 * (heading.count("\n") + 1) + 0.12
-    foot = 0.125 * (legend.count("\n") + 1) + 0.52
+    words = Words.of(width, heading, caption, key)
+    head, foot = words.head, words.foot + 0.4
     total = height + head + foot
     figure = blank(width, total)
-    figure.text(MARGIN / width, 1 - 0.06 / total, heading, fontsize=9, weight="bold", va="top")
-    figure.text(MARGIN / width, 0.06 / total, legend, fontsize=7, va="bottom", linespacing=1.2)
+    words.write(figure)
     scales = {part.scale for row in rows for part in row if isinstance(part, Panel)}
     _grey_keys(figure, width, total, foot - 0.34, sorted(scales, key=lambda scale: (not scale[0], *scale[1:])))
     y = total - head

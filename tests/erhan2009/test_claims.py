@@ -385,7 +385,7 @@ def test_a_heat_map_writes_every_number_and_bands_span_their_intervals():
     chart = HeatMap("t", "n", ["a", "b"], np.array([[np.nan, 0.2], [0.9, np.nan]]), [["", "0.2"], ["0.9", ""]])
     y = np.array([0.2, 0.4])
     bands = Bands("t", "n", "layer", ["h1", "h2"], {"c": (y, y - 0.1, y + 0.3)}, {"c": np.array([0.5, -0.5])})
-    left, right = dashboard([[chart, bands]], heading="", legend="", heights=[1]).axes
+    left, right = dashboard([[chart, bands]], heading="", key="", heights=[1]).axes
     assert [text.get_text() for text in left.texts if text.get_text()] == ["0.2", "0.9"]
     curve, baseline = (line.get_ydata() for line in right.lines)
     np.testing.assert_allclose(curve, y)

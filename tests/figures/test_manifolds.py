@@ -157,7 +157,7 @@ def test_samples_are_of_every_layer_and_their_chains_are_warned_of(study, drawn,
         assert "!" in panels[0].note
         noted = json.loads((study.out / f"samples_{panels[0].title[:2]}.json").read_text())
         assert noted["settings"]["pictures"]["shown"] == 2
-        assert "R: potential scale reduction" in said["legend"]
+        assert "R: potential scale reduction" in said["key"]
 
 
 def test_where_chains_fail_tempered_ones_are_drawn_too(study, monkeypatch):
@@ -182,7 +182,7 @@ def test_comparing_methods_diagnoses_the_chains(study, drawn):
     (panels, said), *_ = drawn
     (row,) = (panel for panel in panels if panel.title.startswith(ClampedGibbs.title))
     assert row.note.startswith("R ") and "starts: R" in row.note
-    assert "h2:0: p(on)" in said["legend"]
+    assert "h2:0: p(on)" in said["key"]
 
 
 def test_figure_3_diagnoses_both_networks(study, monkeypatch):

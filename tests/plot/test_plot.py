@@ -57,7 +57,7 @@ def grey(pixels, box, tile):
 
 def draw(tiles, symmetric=True, **keywords):
     panel = Panel(np.asarray(tiles, dtype=float), symmetric, columns=keywords.pop("columns", len(tiles)), **keywords)
-    return sheet([panel], heading="Heading", legend="Legend", tile=1.0)
+    return sheet([panel], heading="Heading", key="Legend", tile=1.0)
 
 
 def rgb(color):
@@ -168,7 +168,7 @@ def test_every_range_and_what_is_in_it_has_a_key():
         Panel(np.ones((1, 3, 2, 2)), True, 1),
     ]
     said = {"255, pixel value", "1, of the largest", "+max, of each tile", "+max, of each tile, each colour"}
-    assert said <= set(texts(sheet(panels, heading="h", legend="l")))
+    assert said <= set(texts(sheet(panels, heading="h", key="l")))
 
 
 @pytest.mark.parametrize("shape", [(8, 24), (24, 8), (1, 40), (7, 7)])
@@ -212,7 +212,7 @@ def test_what_is_no_picture_is_refused_in_a_line(shape):
 
 def test_bars_of_shares_are_as_long_as_the_shares_dark_on_white():
     chart = plot.Shares(["a", "b"], np.array([0.25, 0.75]), "title")
-    figure = sheet([chart], heading="h", legend="l")
+    figure = sheet([chart], heading="h", key="l")
     pixels, (axes,) = render(figure), figure.axes
 
     def color(share, i):
@@ -244,7 +244,7 @@ def test_tiles_run_in_rows_from_the_left_within_the_figure(columns):
 def test_panels_lie_beside_or_below_each_other_and_do_not_overlap():
     panels = [Panel(np.ones((4, 2, 2)), symmetric, columns=2, title="t") for symmetric in (True, False)]
     for side_by_side in (True, False):
-        figure = sheet(panels, heading="h", legend="l", tile=0.5, side_by_side=side_by_side)
+        figure = sheet(panels, heading="h", key="l", tile=0.5, side_by_side=side_by_side)
         first, second = np.array(boxes(figure)[:4]), np.array(boxes(figure)[4:])
         if side_by_side:
             assert second[:, 2].min() > first[:, 3].max()
@@ -257,7 +257,7 @@ def test_panels_lie_beside_or_below_each_other_and_do_not_overlap():
 def test_rows_of_panels_lie_below_each_other_and_panels_of_a_row_beside_each_other():
     panel = Panel(np.ones((1, 2, 2)), True, columns=1)
     wide = Panel(np.ones((4, 2, 2)), True, columns=2)
-    found = np.array(boxes(grid([[wide, panel], [panel, panel]], heading="h", legend="l", tile=0.5)))
+    found = np.array(boxes(grid([[wide, panel], [panel, panel]], heading="h", key="l", tile=0.5)))
     first, beside, below, last = found[:4], found[4], found[5], found[6]
     assert beside[2] > first[:, 3].max() and beside[0] == first[0, 0]
     assert below[0] > first[:, 1].max() and below[2] == first[0, 2]
@@ -277,7 +277,7 @@ def test_heading_legend_titles_numbers_and_captions_are_on_the_sheet():
 )
 def test_every_grey_scale_in_use_is_explained(kinds, keys):
     panels = [Panel(np.ones((1, 2, 2)), kind, columns=1) for kind in kinds]
-    said = set(texts(sheet(panels, heading="h", legend="l")))
+    said = set(texts(sheet(panels, heading="h", key="l")))
     assert keys == said & {"-max", "1, pixel value"}
 
 
@@ -313,7 +313,7 @@ def test_a_white_tile_is_seen_if_it_is_outlined():
 
 def test_long_labels_do_not_run_into_each_other():
     names = ["conv1:15@20,11", "conv2:18@14,22", "conv2:18@4,2", "7"]
-    figure = sheet([Panel(np.ones((4, 2, 2)), True, 4, labels=names)], heading="h", legend="l", tile=0.7)
+    figure = sheet([Panel(np.ones((4, 2, 2)), True, 4, labels=names)], heading="h", key="l", tile=0.7)
     (axes,) = panel_axes(figure)
     at = {t.get_text(): t for t in axes.texts}
     ends = [at[name].get_window_extent() for name in names]
@@ -327,7 +327,7 @@ def test_long_labels_do_not_run_into_each_other():
 def test_lines_are_the_numbers_they_are_given():
     lines = {"h1": ([1, 2, 3], [3.0, 2.0, 1.5]), "h2": ([1, 2], [9.0, 8.0])}
     charts = [Lines(title, f"note on {title}", "epoch", lines) for title in ("error", "gap")]
-    figure = dashboard([charts], heading="Heading", legend="Legend", heights=[1.5])
+    figure = dashboard([charts], heading="Heading", key="Legend", heights=[1.5])
     assert {"error", "gap", "note on error", "note on gap"} <= set(texts(figure))
     for axes in figure.axes:
         assert axes.get_xlabel() == "epoch"
@@ -349,13 +349,13 @@ def test_counts_start_at_zero():
         Lines("counts", "", "epoch", {"dead": ([1, 2], [7, 9])}),
         Lines("means", "", "epoch", {"m": ([1, 2], [7.0, 9])}),
     ]
-    counts, means = dashboard([charts], heading="", legend="", heights=[1]).axes
+    counts, means = dashboard([charts], heading="", key="", heights=[1]).axes
     assert counts.get_ylim()[0] < 0 < 9 < counts.get_ylim()[1] and means.get_ylim()[0] > 6
 
 
 def test_histograms_show_shares_in_common_bins():
     values = {"wide": np.array([0.0, 1, 2, 3]), "narrow": np.full((5, 2), 1.0)}
-    (axes,) = dashboard([[Histograms("t", "n", "value", values, bins=3)]], heading="", legend="", heights=[1]).axes
+    (axes,) = dashboard([[Histograms("t", "n", "value", values, bins=3)]], heading="", key="", heights=[1]).axes
     wide, narrow = (patch.get_data() for patch in axes.patches)
     np.testing.assert_allclose(wide.edges, [0, 1, 2, 3])
     np.testing.assert_allclose(wide.values, [25, 25, 50])
@@ -363,12 +363,12 @@ def test_histograms_show_shares_in_common_bins():
 
 
 def test_a_histogram_of_one_value_has_a_bin():
-    (axes,) = dashboard([[Histograms("", "", "", {"x": np.full(4, 2.0)})]], heading="", legend="", heights=[1]).axes
+    (axes,) = dashboard([[Histograms("", "", "", {"x": np.full(4, 2.0)})]], heading="", key="", heights=[1]).axes
     assert axes.patches[0].get_data().values.max() == 100
 
 
 def test_a_matrix_runs_from_black_to_white():
-    (axes,) = dashboard([[Matrix("", "", "x", "y", np.array([[0.0, 1.0]]))]], heading="", legend="", heights=[1]).axes
+    (axes,) = dashboard([[Matrix("", "", "x", "y", np.array([[0.0, 1.0]]))]], heading="", key="", heights=[1]).axes
     (image,) = axes.images
     np.testing.assert_array_equal(image.get_array(), [[0, 1]])
     assert image.get_clim() == (0, 1) and image.get_cmap().name == "gray"
@@ -377,7 +377,7 @@ def test_a_matrix_runs_from_black_to_white():
 def test_rows_of_a_dashboard_lie_below_each_other_with_their_notes_between():
     tiles = Tiles("tiles", "look at them " * 30, Panel(np.ones((4, 2, 2)), False, columns=2))
     lines = Lines("lines", "short", "epoch", {"a": ([1, 2], [1.0, 2.0])})
-    figure = dashboard([[tiles], [lines, lines]], heading="Heading", legend="Legend", heights=[1.0, 1.5])
+    figure = dashboard([[tiles], [lines, lines]], heading="Heading", key="Legend", heights=[1.0, 1.5])
     upper, left, right = (axes.get_position() for axes in figure.axes)
     height = figure.get_size_inches()[1]
     assert left.height * height == pytest.approx(1.5)
@@ -433,7 +433,7 @@ def test_a_bar_is_as_long_as_its_value_and_marked_at_its_floor():
         ("ours", {"dbnvis": (2.0, 1.5, 4.0, 1.0), "another": (3.0, 3.0, 3.0, 1.0)}),
         ("no floor", {"alone": (7.0, 7.0, 7.0, float("nan"))}),
     ]
-    figure = bars(panels, x_label="seconds", heading="Heading", legend="Legend")
+    figure = bars(panels, x_label="seconds", heading="Heading", key="Legend")
     pixels = render(figure)
     ours, other = figure.axes
     assert [text.get_text() for text in ours.get_yticklabels()] == ["dbnvis", "another"]
@@ -447,3 +447,18 @@ def test_a_bar_is_as_long_as_its_value_and_marked_at_its_floor():
     assert (color(ours, 2.9, 1.2), color(ours, 3.1, 1.2)) == (BLUE, "#FFFFFF")
     assert color(ours, 1.0, 0.2) == "#000000" and color(ours, 3.5, 0.0) != "#FFFFFF"  # the floor; up to the greatest
     assert color(other, 6.9, 0.2) == BLUE
+
+
+def test_a_figure_without_colours_keeps_its_greys_and_one_with_them_takes_a_byte_a_pixel(tmp_path):
+    from PIL import Image
+
+    greys = np.linspace(0, 1, 16).reshape(1, 4, 4)
+    grey = sheet([Panel(greys, False, 1)], heading="h", key="k", tile=1.0)
+    framed = sheet([Panel(greys, False, 1, frames=[BLUE])], heading="h", key="k", tile=1.0)
+    for figure, mode in ((grey, "L"), (framed, "P")):
+        plot.save(figure, tmp_path / "a.png")
+        with Image.open(tmp_path / "a.png") as picture:
+            assert picture.mode == mode
+            drawn = np.asarray(picture.convert("RGB")).astype(int)
+        exact = render(figure)[..., :3].astype(int)
+        assert np.abs(drawn - exact).max() <= (0 if mode == "L" else 12)

@@ -24,7 +24,7 @@ def test_pictures_stand_at_their_places_in_the_colour_of_their_class():
     xy = np.array([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0]])  # below left, below right, above left
     tiles, labels = np.ones((3, 4, 4)), np.array([1, 2, 4])
     figure = plot.places(
-        [Places("a title", xy, tiles, labels, size=0.1)], list("abcde"), heading="a heading", legend="a legend"
+        [Places("a title", xy, tiles, labels, size=0.1)], list("abcde"), heading="a heading", key="a legend"
     )
     pixels = render(figure)
     centres = {}
@@ -41,7 +41,7 @@ def test_dark_pixels_of_a_picture_cover_nothing():
     tiles[0, 1, 1] = 1
     blank = Places("", np.array([[0.0, 0], [1, 1]]), np.zeros((2, 4, 4)), np.array([0, 3]))
     shown = Places("", np.array([[0.0, 0], [1, 1]]), tiles, np.array([0, 3]))
-    plain, one = (render(plot.places([x], list("abcd"), heading="", legend="")) for x in (blank, shown))
+    plain, one = (render(plot.places([x], list("abcd"), heading="", key="")) for x in (blank, shown))
     changed = np.abs(plain - one).max(axis=-1) > 0.1
     rows, columns = np.nonzero(changed)
     side = 0.02 * 6.2 * plot.DPI
@@ -50,7 +50,7 @@ def test_dark_pixels_of_a_picture_cover_nothing():
 
 def test_panels_stand_on_a_grid_and_names_at_the_medians():
     one = Places("first", np.random.default_rng(0).random((9, 2)), np.ones((9, 3, 3)), np.arange(9) % 3)
-    figure = plot.places([one] * 3, ["a", "b", "c"], heading="h", legend="l")
+    figure = plot.places([one] * 3, ["a", "b", "c"], heading="h", key="l")
     boxes = [axes.get_position() for axes in figure.axes]
     assert len(boxes) == 3 and boxes[0].y0 > boxes[2].y1 and boxes[0].x1 <= boxes[1].x0
     assert all(box.x0 >= 0 and box.x1 <= 1 and box.y0 >= 0 and box.y1 <= 1 for box in boxes)
@@ -62,7 +62,7 @@ def test_pixels_that_do_not_exist_are_light_blue(symmetric):
     absent = np.zeros((1, 4, 4), dtype=bool)
     absent[0, 0] = True
     with_them, without = (
-        render(plot.sheet([Panel(np.zeros((1, 4, 4)), symmetric, 1, absent=x)], heading="h", legend="l", tile=1.0))
+        render(plot.sheet([Panel(np.zeros((1, 4, 4)), symmetric, 1, absent=x)], heading="h", key="l", tile=1.0))
         for x in (absent, None)
     )
     blue = near(with_them, ABSENT[:3])

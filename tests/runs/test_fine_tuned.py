@@ -295,7 +295,7 @@ def test_the_same_units_before_and_after(folder, monkeypatch):
 def test_classes_have_colours_of_their_own():
     assert len(set(CLASSES)) == 10
     points = {"a": np.random.default_rng(0).normal(size=(50, 2)), "b": np.zeros((50, 2))}
-    figure = plot.scatter(points, np.arange(50) % 10, heading="heading", legend="legend")
+    figure = plot.scatter(points, np.arange(50) % 10, heading="heading", key="legend")
     left, right = figure.axes
     assert (left.get_title(loc="left"), right.get_title(loc="left")) == ("a", "b")
     assert [text.get_text() for text in left.texts] == [str(i) for i in range(10)]

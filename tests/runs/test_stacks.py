@@ -393,10 +393,8 @@ def test_pictures_of_a_network_on_whitened_data_are_drawn_in_either_space(whiten
     draw(whitened_study)
     draw(replace(whitened_study, unwhiten=True, written=[]))
     (plain, words), (luminance, other_words) = sheets[0], sheets[len(sheets) // 2]
-    assert "whitened, as the network sees them" in words["legend"] and "unwhitened" not in words["heading"]
-    assert (
-        "inverse of the whitening filter" in other_words["legend"] and "patches, unwhitened" in other_words["heading"]
-    )
+    assert "whitened, as the network sees them" in words["key"] and "unwhitened" not in words["heading"]
+    assert "inverse of the whitening filter" in other_words["key"] and "patches, unwhitened" in other_words["heading"]
     for before, after in zip(plain, luminance, strict=True):
         assert before.symmetric and after.symmetric  # zero is mid-grey, whatever the method
         assert before.captions == after.captions
@@ -591,7 +589,7 @@ def test_a_dead_unit_is_noted_on_the_sheet(tiny_study, monkeypatch):
     tiny_study.model.rbms[1].W[:, 4] = 0
     method = METHODS[0]
     figures.units_sheet(tiny_study, method, tiny_study.pictures(method, tiny_study.units("h2")), "sheet")
-    assert "Notes on 1 of 10 units (4: dead" in seen["legend"]
+    assert "Notes on 1 of 10 units (4: dead" in seen["key"]
     _, arrays = check_figure(tiny_study.out, "sheet")
     assert np.isnan(arrays["pictures.images"][4]).all()
 
@@ -787,7 +785,7 @@ def test_the_legend_of_a_comparison_explains_what_is_shown_and_names_what_is_not
     tiny_study, tmp_path, monkeypatch
 ):
     legends, draw = [], figures.plot.sheet
-    monkeypatch.setattr(figures.plot, "sheet", lambda *args, **k: legends.append(k["legend"]) or draw(*args, **k))
+    monkeypatch.setattr(figures.plot, "sheet", lambda *args, **k: legends.append(k["key"]) or draw(*args, **k))
     figures.compare(tiny_study, Unit("h2", 1))
     assert "Strongest filters: number" in legends[0] and "Not defined" not in legends[0]
     model = classifier(DBN.random((36, 9, 8), (6, 6), rng=np.random.default_rng(0)), 3, rng=np.random.default_rng(0))

@@ -363,7 +363,7 @@ def test_on_a_sheet_of_all_methods_evidence_is_sharper_below_the_classes(monkeyp
     monkeypatch.setattr(evidence_samples, "CLASSES", quick)
     monkeypatch.setattr(evidence_samples, "UNITS", replace(quick, beta=4.0))
     legends, draw = [], figures.plot.sheet
-    monkeypatch.setattr(figures.plot, "sheet", lambda *args, **k: legends.append(k["legend"]) or draw(*args, **k))
+    monkeypatch.setattr(figures.plot, "sheet", lambda *args, **k: legends.append(k["key"]) or draw(*args, **k))
     images = rng.random((30, 8, 8), dtype="float32")
     study = Study(net, "mnist", Responses.of(net, images), tmp_path, images=images)
     figures.compare(study, Unit.parse(unit))

@@ -41,7 +41,7 @@ def gradients_figure(study: Study) -> None:
                 *(_panel(view, shown(maps)) for view, maps in found.items()),
             ],
             heading=f"{study.heading}: which pixels {'a class score' if name == 'class' else 'a channel'} answers to",
-            legend=(
+            key=(
                 f"Under an image: the unit, {UNITS.get(name, 'the channel that responds most, where it does')}. {RULES}"
             ),
             tile=0.95,
@@ -80,7 +80,7 @@ def occlusion_figure(study: Study, settings: Sequence[views.Occlusion] = OCCLUSI
     figure = plot.sheet(
         panels,
         heading=f"{study.heading}: what covering a patch of an image does",
-        legend=(
+        key=(
             "A pixel of a map: how much the response falls while a patch is centred there; white where the unit needs "
             "what was covered, black where it responds more without. Under a map: the response to the whole image, and "
             "its largest change. After Zeiler and Fergus (2014), figure 7."
@@ -131,7 +131,7 @@ def randomized_figure(study: Study, n: int = RANDOMIZED) -> None:
     figure = plot.dashboard(
         [tiles[:2], tiles[2:], charts],
         heading=f"{study.heading}: which gradient views depend on what the network learned",
-        legend=(
+        key=(
             f"The score of the class that the trained network takes each of {n} test images for, after drawing new "
             "weights and biases for the output layer, then for those below too (after Adebayo et al. 2018). Curves: "
             "mean, band: middle half of the images. Other image: maps of the trained network for two different images. "

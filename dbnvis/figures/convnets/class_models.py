@@ -51,7 +51,7 @@ def regularizers_figure(study: Study, shown: Sequence[int] = SHOWN) -> None:
     figure = plot.grid(
         [panels[i : i + 2] for i in range(0, len(panels), 2)],
         heading=f"{study.heading}: regularizers alone, of growing strength ({', '.join(map(str, units))})",
-        legend=(
+        key=(
             f"Above a column: the strength, 0 none. A row: a unit, maximized in {ALONE.steps} steps of length "
             f"{ALONE.length:g} from noise, pixels kept in their range; the picture measured highest. Decay: share of a "
             f"pixel lost after each step; blur: standard deviation in pixels, every {ALONE.blur_every} steps; "
@@ -82,7 +82,7 @@ def class_models_figure(study: Study, recipes: dict[str, RegularizedOptimization
     figure = plot.grid(
         [panels[i : i + 2] for i in range(0, len(panels), 2)],
         heading=f"{study.heading}: units of layer {units[0].layer} under recipes of regularized optimization",
-        legend=(
+        key=(
             "Yosinski-1 to 4: as published by Yosinski et al. (2015), for photographs of 227 x 227 pixels; digits-1 to "
             "4: the same ideas with settings for digits of 28 x 28, and jitter; plain: no regularizer, pixels kept in "
             "their range; simonyan: the penalty of Simonyan et al. (2014), pixels free. Each picture is the best of "

@@ -142,7 +142,7 @@ def learning_rates(lesson: Lesson, rates: Sequence[float] = (5e-3, 3e-2)) -> lis
     figure = plot.grid(
         rows,
         heading=f"{lesson.data.name}: a learning rate that is too high kills filters",
-        legend=(
+        key=(
             f"Weights of the hidden layers after {TRAINING.epochs} epochs of Adam; a mosaic has a block per map below. "
             "Orange: dead, no test image turns the filter on anywhere, so that it gets no gradient and stays as it is. "
             "Under a filter: share of the test images that turn it on somewhere. Some units of dense1 start out of "
@@ -200,7 +200,7 @@ def noisy_filters(lesson: Lesson) -> list[dict[str, Any]]:
     figure = plot.sheet(
         panels,
         heading=f"{lesson.data.name}: noisy first-layer filters",
-        legend=(
+        key=(
             "The 7 x 7 filters of the first layer. Noise: share of their energy above a quarter cycle per pixel, half "
             "of the highest frequency; it is 80 % of white noise, as which they start. Right: test images. Noise "
             "says that training was too short to change the start, or that nothing removed what the data do not ask "

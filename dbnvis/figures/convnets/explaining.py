@@ -93,7 +93,7 @@ def explain(
     figure = plot.grid(
         rows,
         heading=f"{study.heading}: {'; '.join(steps)}; through all views",
-        legend=f"{_advice(study, image)}{_legend(study)}",
+        key=f"{_advice(study, image)}{_legend(study)}",
         tile=TILE,
     )
     arrays = {"image": image, "probabilities": shares, **maps, **nearest}

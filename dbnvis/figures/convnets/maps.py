@@ -91,7 +91,7 @@ def activations_figure(study: Study, n: int = 3) -> None:
     figure = plot.grid(
         rows,
         heading=f"{study.heading}: what every layer does with an image",
-        legend=(
+        key=(
             "A tile per channel: its activation at every position, black 0, white the largest of the layer and image, "
             "which stands above. Dense units are shown as one block, row by row."
         ),
@@ -112,7 +112,7 @@ def patches_figures(study: Study, k: int = 9, n: int = 32) -> None:
         figure = plot.grid(
             rows,
             heading=f"{study.heading}: top {k} patches of {len(pairs)} channels of layer {layer}, and deconvolutions",
-            legend=(
+            key=(
                 f"Left, best first, the receptive field of the unit at the channel's maximum in each of the {k} of "
                 f"{len(images)} test images whose maximum is highest (above: the best pre-activation); right the same "
                 f"fields, that unit's deconvolution (Zeiler and Fergus 2014), both signs. {BEYOND} Run again alone, "
@@ -151,7 +151,7 @@ def weights_figure(study: Study) -> None:
     figure = plot.sheet(
         panels,
         heading=f"{study.heading}: raw weights of every layer",
-        legend=(
+        key=(
             "A tile per unit, its number above. A unit that sees several maps has a mosaic, a block per map, row by "
             "row; the weights from dense units stand in one block. Above the first layer raw weights say little: they "
             "weigh what the layer below sees, not pixels."
@@ -178,7 +178,7 @@ def tsne_figures(study: Study, n: int = POINTS, perplexity: float | None = None)
         panels,
         [str(c) for c in range(int(labels.max()) + 1)],
         heading=f"{study.heading}: {len(images)} test images in the plane, by the code of each layer",
-        legend=(
+        key=(
             f"Each image stands where t-SNE puts its code (van der Maaten and Hinton 2008; perplexity {perplexity:g}); "
             "the colour is its class, whose number stands at the median. Neighbours mean something, distances between "
             "groups and axes do not."
@@ -203,7 +203,7 @@ def tsne_units_figure(study: Study, n: int = POINTS, perplexity: float | None = 
         [Places(f"{len(units)} channels and units", xy, tiles, own, size=0.035)],
         layers,
         heading=f"{study.heading}: channels and units in the plane, by their responses",
-        legend=(
+        key=(
             f"Each is drawn as the mean of the 9 test images that excite it most, in the colour of its layer, where "
             f"t-SNE puts its peak pre-activations at {len(images)} test images (standardized; perplexity "
             f"{perplexity:g}): neighbours respond to the same images. Left out: {left_out} that no image excites, or "

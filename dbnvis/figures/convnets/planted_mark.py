@@ -68,7 +68,7 @@ def planted_mark(lesson: Lesson, target: int = 8) -> list[dict[str, Any]]:
     figure = plot.grid(
         rows,
         heading=f"{lesson.data.name}: a network that learned a mark (above), and one trained without it (below)",
-        legend=(
+        key=(
             f"Above: all training images of class {target}, and no others, carried a chequered square near the upper "
             "left corner. Below: none did. Both are shown the same test images. Per cent: share of the energy that "
             "lies within the square's pixels. Top images of the score, and their deconvolutions: out of test images "
