@@ -243,9 +243,9 @@ def _unfinished(saved: Checkpoint) -> bool:
 
 def _check_state(saved: Checkpoint) -> None:
     """ValueError unless a training can go on from what is kept."""
-    if isinstance(saved.model, ConvDBN):  # kept when it is finished
-        return
     stack, info = _stack(saved.model), saved.info
+    if isinstance(saved.model, ConvDBN) and "layers_done" not in info:  # of a version that kept finished ones alone
+        return
     for name in ("epoch", "tuning") if stack is None else ("epoch", "history", "layers_done"):
         if name not in info:
             raise ValueError(f"info.{name} is missing: it is no training to go on with")
@@ -262,6 +262,8 @@ def _check_state(saved: Checkpoint) -> None:
             chains = saved.arrays.get("chains")
             rows = ("B",) if chains is None or chains.ndim not in (2, 3) else chains.shape[:-1]
             wanted |= {"h_mean": (part.n_hidden,), "chains": (*rows, part.n_hidden)}
+        elif isinstance(saved.model, ConvDBN) and "chains" in saved.arrays:
+            wanted["chains"] = (len(saved.arrays["chains"]), *part.hidden_shape)
     for name, shape in wanted.items():
         x = saved.arrays.get(name)
         if x is None or x.shape != shape or x.dtype != saved.model.dtype:

@@ -83,24 +83,24 @@ def training_health(study: Study, history: Sequence[EpochStats], images: Array) 
     Parameters
     ----------
     study : Study
-        With the album of its training.
+        With the snapshots of its training.
     history : sequence of EpochStats
     images : array (N, *input_shape)
         Test images, for the hidden units' probabilities.
     """
     for layer in study.model.layer_names:
         epochs = [stats for stats in history if stats.layer == layer]
-        if epochs and study.album.filters(layer):
+        if epochs and study.snapshots.filters(layer):
             _layer(study, layer, epochs, images)
 
 
 def _layer(study: Study, layer: str, epochs: Sequence[EpochStats], images: Array) -> None:
-    album, model, depth = study.album, study.model, study.model.depth(layer)
+    snapshots, model, depth = study.snapshots, study.model, study.model.depth(layer)
     part = stack(model)[depth - 1]
     images = move(images[:SAMPLES], model.xp)
     mean_h = to_numpy(model.encode(images, layer))
     order = np.argsort(-mean_h.mean(axis=0))
-    kept = album.filters(layer)
+    kept = snapshots.filters(layer)
     kept[epochs[-1].epoch] = part.W[:, : len(next(iter(kept.values())).T)]
     filters = {epoch: _pictures(study, layer, W) for epoch, W in sorted(kept.items())}
     tiles = np.concatenate(list(filters.values()))
@@ -230,7 +230,7 @@ def _errors(epochs: Sequence[EpochStats]) -> list[Chart]:
 def _particles(study: Study, layer: str) -> tuple[dict[str, Any], Chart]:
     """The chains of a DBN's layer."""
     model = study.model
-    states = move(study.album.particles(layer), model.xp)
+    states = move(study.snapshots.particles(layer), model.xp)
     particles = to_numpy(model.sample_decode(states, layer, rng=make_rng(model.xp, study.seed)))
     return {"particles": particles}, Tiles(
         "Negative-phase particles (the chains)",

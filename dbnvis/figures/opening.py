@@ -14,7 +14,7 @@ from ..backend import move
 from ..datasets import Dataset
 from ..evaluate.scores import Responses
 from ..progress import Progress, silent
-from ..runs.snapshots import Album
+from ..runs.snapshots import Snapshots
 from ..train import EpochStats
 from .study import Study, model_name
 
@@ -192,7 +192,7 @@ def open_study(
             "versions": results.versions(xp.__name__),
         },
         progress=progress,
-        album=Album(saved.arrays, saved.model),
+        snapshots=Snapshots(saved.arrays, saved.model),
         data=dataset,
         other=other,
     )

@@ -18,7 +18,7 @@ from ..evaluate.scores import Responses
 from ..plot import Panel
 from ..progress import Progress, silent
 from ..runs.run import MODEL
-from ..runs.snapshots import Album
+from ..runs.snapshots import Snapshots
 from ..visualize import Unit, UnitImages, as_units
 from ..visualize.filter_combination import combined_inputs
 
@@ -44,7 +44,7 @@ class Study:
     provenance : dict
         What the manifests say of the model and the data.
     progress : callable
-    album : Album
+    snapshots : Snapshots
         What training left behind.
     unwhiten : bool
         Draw pictures of units that look at whitened photographs as the photographs' luminance, through the inverse of
@@ -72,7 +72,7 @@ class Study:
     images: Array | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
     progress: Progress = silent
-    album: Album = field(default_factory=Album)
+    snapshots: Snapshots = field(default_factory=Snapshots)
     unwhiten: bool = False
     data: Dataset | None = None
     other: str = ""

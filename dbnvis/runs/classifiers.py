@@ -1,4 +1,4 @@
-"""Training sessions of convolutional classifiers: from a data set to the finished model's file."""
+"""Runs of convolutional classifiers."""
 
 from __future__ import annotations
 
@@ -7,14 +7,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from .. import checkpoint
 from ..backend import Array, make_rng, move
 from ..datasets import Dataset
 from ..evaluate.scores import Responses
 from ..models.convnet import ConvNet
-from ..train import TrainingDiverged
 from ..train.backprop import BackpropState, BackpropStats, ConvNetConfig, measure, train_backprop
 from .run import MODEL, TRAINING, Run
 from .stacks import QUANTILES
@@ -48,8 +45,8 @@ def train_convnet(
     overwrite : bool
         Replace a finished model or an unfinished training; with `resume`, only those of another run.
     on_epoch : callable
-        Told after every epoch, once it is saved. The held-out numbers are those of the test images, by which
-        nothing is chosen.
+        Called as on_epoch(stats, config) after each epoch, once the checkpoint is on disk. The held-out numbers are
+        those of the test images, by which nothing is chosen.
 
     Raises
     ------
@@ -80,17 +77,12 @@ def train_convnet(
             info = {**facts, "epoch": state.epoch, "tuning": [asdict(stats) for stats in history]}
             checkpoint.save(path, model, config=asdict(config), seed=seed, info=info, arrays=arrays)
 
-        try:
-            with np.errstate(over="ignore", invalid="ignore"):  # TrainingDiverged says it better
-                for stats in train_backprop(model, images, labels, config, rng=train_rng, held_out=test, state=state):
-                    history.append(stats)
-                    save(run.part, state.arrays)
-                    on_epoch(stats, config)
-        except TrainingDiverged as error:
-            kept = f"the last good checkpoint is {run.part}" if run.part.exists() else "nothing was saved before it"
-            raise TrainingDiverged(f"{error}; {kept}") from None
-        save(run.final, Responses.of(model, test[0], QUANTILES).by_layer)
-        run.part.unlink(missing_ok=True)
+        with run.training():
+            for stats in train_backprop(model, images, labels, config, rng=train_rng, held_out=test, state=state):
+                history.append(stats)
+                save(run.part, state.arrays)
+                on_epoch(stats, config)
+            save(run.final, Responses.of(model, test[0], QUANTILES).by_layer)
         return run.final
 
 

@@ -1,4 +1,4 @@
-"""Convolutional DBNs of digits and of photographs: trained once and kept.
+"""Runs of convolutional DBNs, of digits and of photographs.
 
 References
 ----------
@@ -9,18 +9,18 @@ hierarchical representations".
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from .. import checkpoint
-from ..backend import make_rng, move
+from ..backend import Array, make_rng, move
 from ..datasets import Dataset
 from ..models.conv_dbn import ConvDBN
 from ..models.conv_rbm import ConvRBM, GaussianConvRBM
 from ..train import ConvCDConfig, EpochStats, train_conv_dbn
+from ..train.convolutional import ConvState
 from .run import Run
 
 
@@ -141,14 +141,26 @@ def open_model(
     del settings["canvas"]  # of the figure
     asked = {"model": ConvDBN.__name__, **settings, "seed": seed}
     run = Run(path, path.with_suffix(".training.npz"), asked, resume=True, overwrite=overwrite)
-    with run.opened(xp=xp) as kept:
-        if kept is not None:
-            return kept.model
+    with run.opened(xp=xp) as saved:
+        if saved is not None and run.finished:
+            return saved.model
         rng = make_rng(xp, seed)
-        model, begun = recipe.build(data.input_shape, rng), time.perf_counter()
+        model, state, history = recipe.build(data.input_shape, rng), ConvState(), []
+        if saved is not None:
+            model, state = saved.model, ConvState(saved.info["layers_done"], saved.info["epoch"], saved.arrays)
+            history = [EpochStats(**stats) for stats in saved.info["history"]]
+
+        def save(path: Path, arrays: dict[str, Array]) -> None:
+            info = {"dataset": data.name, "layers_done": state.layers_done, "epoch": state.epoch}
+            info["history"] = [asdict(stats) for stats in history]
+            checkpoint.save(path, model, config=settings, seed=seed, info=info, arrays=arrays)
+
         images, held_out = move(data.train_images[: recipe.examples], xp), move(data.test_images[:500], xp)
-        for stats in train_conv_dbn(model, images, recipe.configs, rng=rng, held_out=held_out):
-            on_epoch(stats, recipe.configs[model.depth(stats.layer) - 1])
-        info = {"dataset": data.name, "seconds": time.perf_counter() - begun}
-        checkpoint.save(path, model, config=settings, seed=seed, info=info)
+        with run.training():
+            epochs = train_conv_dbn(model, images, recipe.configs, rng=rng, held_out=held_out, state=state)
+            for stats in epochs:
+                history.append(stats)
+                save(run.part, state.arrays)
+                on_epoch(stats, recipe.configs[model.depth(stats.layer) - 1])
+            save(run.final, {})
         return model

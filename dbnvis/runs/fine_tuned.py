@@ -63,7 +63,7 @@ class Workshop:
     progress : callable
         Progress bar of fine-tuning.
     on_epoch : callable
-        Told after every epoch of pretraining.
+        Called as on_epoch(stats, config) after each epoch of pretraining.
     overwrite : bool
         Replace networks, tables and figures of other settings, seed or data.
     """
@@ -152,11 +152,11 @@ class Workshop:
                 held_out=(test_images, test_labels if config.loss == "softmax" else test_images),
                 state=state,
             )
-            for stats in self.progress(epochs, f"fine-tuning {name}", config.epochs - state.epoch):
-                history.append(stats)
-                save(part, state.arrays)
-            save(final, {})
-            part.unlink(missing_ok=True)
+            with run.training():
+                for stats in self.progress(epochs, f"fine-tuning {name}", config.epochs - state.epoch):
+                    history.append(stats)
+                    save(part, state.arrays)
+                save(final, {})
             return model
 
     def history(self, name: str) -> list[BackpropStats]:

@@ -1,4 +1,4 @@
-"""A training and the files that keep it: what it goes on from, what it keeps, and what it may replace."""
+"""A run: a training kept in files, which can be stopped and resumed, and never replaces another unasked."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .. import checkpoint
 from ..checkpoint import Checkpoint
 from ..datasets import Dataset
@@ -16,28 +18,31 @@ from ..models.dbn import DBN
 from ..models.sdae import StackedDAE
 from ..results import of_models
 from ..system.files import alone
-from ..train import CDConfig, DenoisingConfig
+from ..train import CDConfig, DenoisingConfig, TrainingDiverged
 from ..train.greedy import per_layer
 
 #: Hidden units of each layer of the shipped model and of `dbnvis reproduce`.
 HIDDEN = (1000, 500, 250)
 CHUNK = 50_000  # images of a stream that an epoch reads
 TRAINING, MODEL = "training.npz", "model.npz"  # file names in a run's folder
-LATER = {
+#: Of settings that configurations did not have yet when a checkpoint was written.
+DEFAULTS_OF_OLD_CHECKPOINTS = {
     "start": "random",
     "schedule": "linear",
     "k_epochs": None,
     "temperatures": 1,
     "variance": CDConfig.variance,
     "tied": True,
-}  # settings that configurations once had not
+}
 
 Config = CDConfig | DenoisingConfig
 
 
 @dataclass(frozen=True)
 class Run:
-    """A training that is kept in files.
+    """A training that is kept in files, the same for every model family.
+
+    `opened` gives what there is to go on from; `training` is the context in which the epochs run.
 
     Parameters
     ----------
@@ -83,6 +88,23 @@ class Run:
             if saved is None:
                 self.part.unlink(missing_ok=True)
             yield saved
+
+    @contextmanager
+    def training(self) -> Iterator[None]:
+        """The epochs of a run, which saves `part` after each and `final` at the end; removes `part` then.
+
+        Raises
+        ------
+        TrainingDiverged
+            With the last good checkpoint's path.
+        """
+        try:
+            with np.errstate(over="ignore", invalid="ignore"):  # TrainingDiverged says it better
+                yield
+        except TrainingDiverged as error:
+            saved = f"the last good checkpoint is {self.part}" if self.part.exists() else "nothing was saved before it"
+            raise TrainingDiverged(f"{error}; {saved}") from None
+        self.part.unlink(missing_ok=True)
 
     def kept(self, *, xp: Any) -> Checkpoint | None:
         """The checkpoint to go on from, or of the finished model; None where training begins.
@@ -134,8 +156,8 @@ class Run:
 def _full(settings: dict[str, Any]) -> dict[str, Any]:
     """`settings` with those that the version which kept them did not have yet: they were at their defaults."""
     if "layers" in settings:
-        return {**settings, "layers": [{**LATER, **layer} for layer in settings["layers"]]}
-    return {**LATER, **settings}
+        return {**settings, "layers": [{**DEFAULTS_OF_OLD_CHECKPOINTS, **layer} for layer in settings["layers"]]}
+    return {**DEFAULTS_OF_OLD_CHECKPOINTS, **settings}
 
 
 def planned(

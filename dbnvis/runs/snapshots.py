@@ -1,4 +1,4 @@
-"""What a training leaves behind for pictures of its course."""
+"""Snapshots of filters and chains taken during training, for the health figure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def shown_epoch(epoch: int) -> bool:
 
 
 def _fits(name: str, shape: tuple[int, ...], model: Any) -> bool:
-    """Whether an album of `model` may have such an array."""
+    """Whether snapshots of `model` may have such an array."""
     sizes = dict(zip(model.layer_names, pairwise(model.sizes), strict=True))
     match name.removeprefix(PREFIX).split("."):
         case [layer, "filters", epoch] if layer in sizes:
@@ -35,11 +35,11 @@ def _fits(name: str, shape: tuple[int, ...], model: Any) -> bool:
     return False
 
 
-class Album:
-    """What training keeps for the figure of its health, as arrays that a checkpoint can hold."""
+class Snapshots:
+    """Filters by epoch and the latest chains, as arrays that a checkpoint can hold."""
 
     def __init__(self, arrays: dict[str, Array] | None = None, model: Any = None):
-        """Go on with an album whose arrays are among the `arrays` of a checkpoint, or begin one.
+        """Go on with snapshots that are among the `arrays` of a checkpoint, or begin.
 
         ValueError if they are given with the `model` that they are of, and are not of its shape.
         """

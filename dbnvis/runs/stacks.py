@@ -1,4 +1,4 @@
-"""From a data set's name to a trained model and its study: what the command line and the scripts begin with."""
+"""Runs of stacks trained layer by layer: deep belief networks and stacked denoising autoencoders."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from contextlib import closing, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from .. import checkpoint
 from ..backend import Array, make_rng, move
@@ -23,12 +21,11 @@ from ..train import (
     DenoisingConfig,
     EpochStats,
     SDAEState,
-    TrainingDiverged,
     train_dbn,
     train_sdae,
 )
 from .run import Config, planned, settings
-from .snapshots import PREFIX, Album
+from .snapshots import PREFIX, Snapshots
 
 QUANTILES = 201  # of each unit's test responses, kept with a model for use without data
 
@@ -71,7 +68,7 @@ def train(
         Learn from so many deformed copies of the training images, each shown once to every layer, instead of from the
         images; an epoch is then a chunk of them, whatever the epochs of `config`. See `datasets.infinite`.
     on_epoch : callable
-        Told after every epoch, once it is saved.
+        Called as on_epoch(stats, config) after each epoch, once the checkpoint is on disk.
 
     Raises
     ------
@@ -94,12 +91,13 @@ def train(
             return run.final
         if saved is not None:
             model, state = saved.model, _state(denoising, saved.info["layers_done"])
-            album = Album(saved.arrays, model)
+            snapshots = Snapshots(saved.arrays, model)
             _running(state).epoch = saved.info["epoch"]
             _running(state).arrays = {name: x for name, x in saved.arrays.items() if not name.startswith(PREFIX)}
             history = [EpochStats(**stats) for stats in saved.info["history"]]
         else:
-            model, state, album, history = _new(dataset, hidden, configs, model_rng), _state(denoising), Album(), []
+            model, state = _new(dataset, hidden, configs, model_rng), _state(denoising)
+            snapshots, history = Snapshots(), []
         held_out = move(dataset.test_images, xp)
         images: Any = (lambda epoch: move(stream.images(epoch), xp)) if stream else move(dataset.train_images, xp)
 
@@ -113,19 +111,14 @@ def train(
             asked = settings(hidden, configs if isinstance(config, Sequence) else configs[0])
             checkpoint.save(path, model, config=asked, seed=seed, info=info, arrays=arrays)
 
-        try:
-            with np.errstate(over="ignore", invalid="ignore"):  # TrainingDiverged says it better
-                for stats in train_stack(model, images, configs, rng=train_rng, held_out=held_out, state=state):
-                    history.append(stats)
-                    running = _running(state).arrays
-                    album.add(model, stats.layer, stats.epoch, running.get("chains"))
-                    save(run.part, running | album.arrays)
-                    on_epoch(stats, configs[model.depth(stats.layer) - 1])
-        except TrainingDiverged as error:
-            kept = f"the last good checkpoint is {run.part}" if run.part.exists() else "nothing was saved before it"
-            raise TrainingDiverged(f"{error}; {kept}") from None
-        save(run.final, Responses.of(model, held_out, QUANTILES).by_layer | album.arrays)
-        run.part.unlink(missing_ok=True)
+        with run.training():
+            for stats in train_stack(model, images, configs, rng=train_rng, held_out=held_out, state=state):
+                history.append(stats)
+                running = _running(state).arrays
+                snapshots.add(model, stats.layer, stats.epoch, running.get("chains"))
+                save(run.part, running | snapshots.arrays)
+                on_epoch(stats, configs[model.depth(stats.layer) - 1])
+            save(run.final, Responses.of(model, held_out, QUANTILES).by_layer | snapshots.arrays)
         return run.final
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from small_crbms import strokes
 
+from dbnvis import checkpoint
 from dbnvis.datasets import Dataset
 from dbnvis.figures import conv_dbns
 from dbnvis.runs import conv_machines
@@ -36,6 +37,43 @@ def test_a_model_is_trained_once(tmp_path):
     for a, b in zip(model.crbms, again.crbms, strict=True):
         np.testing.assert_array_equal(a.W, b.W)
     assert again.input_norm == pytest.approx(np.sqrt((strokes(50)[:40] ** 2).sum(axis=(1, 2))).mean())
+
+
+@pytest.mark.parametrize("epochs", range(1, 5))
+def test_an_interrupted_training_resumes_bit_for_bit(tmp_path, epochs):
+    recipe = replace(TINY, configs=(ConvCDConfig(epochs=2), ConvCDConfig(epochs=2, persistent=False)))
+    whole = opened(tmp_path / "whole.npz", recipe)
+    done = []
+
+    def stop(stats, config):
+        done.append(stats)
+        if len(done) == epochs:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        conv_machines.open_model(dataset(), recipe, tmp_path / "m.npz", seed=0, xp=np, on_epoch=stop)
+    assert (tmp_path / "m.training.npz").exists() and not (tmp_path / "m.npz").exists()
+    again = opened(tmp_path / "m.npz", recipe, told=done)
+    assert len(done) == 4 and not (tmp_path / "m.training.npz").exists()
+    for a, b in zip(whole.crbms, again.crbms, strict=True):
+        for x, y in zip(a.params().values(), b.params().values(), strict=True):
+            np.testing.assert_array_equal(x, y)
+
+
+def test_a_training_without_its_velocities_is_not_resumed(tmp_path):
+    recipe = replace(TINY, configs=(ConvCDConfig(epochs=2),) * 2)
+
+    def stop(stats, config):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        conv_machines.open_model(dataset(), recipe, tmp_path / "m.npz", seed=0, xp=np, on_epoch=stop)
+    part = tmp_path / "m.training.npz"
+    saved = checkpoint.load(part, xp=np)
+    arrays = {name: x for name, x in saved.arrays.items() if name != "W"}
+    checkpoint.save(part, saved.model, config=saved.config, seed=0, info=saved.info, arrays=arrays)
+    with pytest.raises(ValueError, match="to go on, the array W must be"):
+        opened(tmp_path / "m.npz", recipe)
 
 
 @pytest.mark.parametrize("change", [{"recipe": replace(TINY, examples=30)}, {"seed": 1}])

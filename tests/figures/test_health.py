@@ -1,4 +1,4 @@
-"""dbnvis.figures.health and album: what training leaves behind, kept through interruption, and its figure."""
+"""dbnvis.figures.health and runs.snapshots: what training leaves behind, kept through interruption, and its figure."""
 
 import json
 
@@ -12,7 +12,7 @@ from dbnvis.figures import health
 from dbnvis.figures.health import training_health
 from dbnvis.figures.opening import open_study
 from dbnvis.plot import dashboard
-from dbnvis.runs.snapshots import Album, shown_epoch
+from dbnvis.runs.snapshots import Snapshots, shown_epoch
 from dbnvis.train import CDConfig
 
 
@@ -20,7 +20,7 @@ def test_filters_are_kept_after_round_epochs():
     assert [epoch for epoch in range(1, 101) if shown_epoch(epoch)] == [1, 2, 5, 10, 20, 50, 100]
 
 
-def test_the_album_holds_weights_as_they_were_and_the_last_particles(tmp_path):
+def test_snapshots_hold_weights_as_they_were_and_the_last_particles(tmp_path):
     seen = {}
 
     class Watch:
@@ -30,16 +30,16 @@ def test_the_album_holds_weights_as_they_were_and_the_last_particles(tmp_path):
             seen[stats.layer, stats.epoch] = rbm.W[:, :10].copy(), saved.arrays["chains"]
 
     saved = checkpoint.load(train(tmp_path, on_epoch=Watch()), xp=np)
-    album = Album(saved.arrays)
+    kept = Snapshots(saved.arrays)
     for layer in ("h1", "h2", "h3"):
-        assert sorted(album.filters(layer)) == [1, 2]
-        for epoch, W in album.filters(layer).items():
+        assert sorted(kept.filters(layer)) == [1, 2]
+        for epoch, W in kept.filters(layer).items():
             np.testing.assert_array_equal(W, seen[layer, epoch][0])
-        np.testing.assert_array_equal(album.particles(layer), seen[layer, CONFIG.epochs][1][:30])
-        assert set(np.unique(album.particles(layer))) <= {0, 1}
+        np.testing.assert_array_equal(kept.particles(layer), seen[layer, CONFIG.epochs][1][:30])
+        assert set(np.unique(kept.particles(layer))) <= {0, 1}
 
 
-def test_an_interrupted_training_keeps_its_album(tmp_path):
+def test_an_interrupted_training_keeps_its_snapshots(tmp_path):
     class Stop(Exception):
         pass
 
@@ -58,8 +58,8 @@ def test_an_interrupted_training_keeps_its_album(tmp_path):
 
 def test_tempered_training_keeps_the_coldest_particles(tmp_path):
     config = CDConfig(epochs=1, batch_size=20, temperatures=3)
-    album = Album(checkpoint.load(train(tmp_path, config=config), xp=np).arrays)
-    assert album.particles("h1").shape == (20, HIDDEN[0])
+    kept = Snapshots(checkpoint.load(train(tmp_path, config=config), xp=np).arrays)
+    assert kept.particles("h1").shape == (20, HIDDEN[0])
 
 
 def test_one_figure_per_layer_with_its_numbers(tmp_path):
@@ -115,10 +115,10 @@ def test_filters_are_carried_down_through_every_layer(tmp_path):
     np.testing.assert_allclose(np.load(tmp_path / "health_h3.npz")["filters"][-9:], expected, rtol=1e-4, atol=1e-7)
 
 
-def test_a_model_without_an_album_gives_no_figure(tmp_path):
+def test_a_model_without_snapshots_gives_no_figure(tmp_path):
     data = tiny()
     study, history = open_study(train(tmp_path), data, out=tmp_path, seed=0, xp=np)
-    study.album = Album()
+    study.snapshots = Snapshots()
     training_health(study, history, data.test_images)
     assert study.written == []
 
@@ -139,11 +139,11 @@ def test_a_model_without_an_album_gives_no_figure(tmp_path):
         ("album.", (20, 10), False),
     ],
 )
-def test_an_album_is_of_its_model(name, shape, fits):
+def test_snapshots_are_of_their_model(name, shape, fits):
     model = DBN.random((36, *HIDDEN), (6, 6), rng=np.random.default_rng(0))
     arrays = {name: np.zeros(shape), "chains": np.zeros(3)}
     if fits:
-        assert list(Album(arrays, model).arrays) == [name]
+        assert list(Snapshots(arrays, model).arrays) == [name]
     else:
         with pytest.raises(ValueError, match=rf"keeps an array '{name}' of shape .*, which no training leaves"):
-            Album(arrays, model)
+            Snapshots(arrays, model)

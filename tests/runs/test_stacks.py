@@ -444,7 +444,10 @@ def test_a_model_of_a_version_without_later_settings_is_kept_where_layers_differ
     configs = [config, replace(config, learning_rate=0.01), config]
     path = train(tmp_path, config=configs)
     saved = checkpoint.load(path, xp=np)
-    layers = [{k: v for k, v in layer.items() if k not in runs.LATER} for layer in saved.config["layers"]]
+    layers = [
+        {k: v for k, v in layer.items() if k not in runs.DEFAULTS_OF_OLD_CHECKPOINTS}
+        for layer in saved.config["layers"]
+    ]
     old = {**saved.config, "layers": layers if config is CONFIG else saved.config["layers"]}
     checkpoint.save(path, saved.model, config=old, seed=saved.seed, info=saved.info, arrays=saved.arrays)
     stamp = path.stat().st_mtime_ns
