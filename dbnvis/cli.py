@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import closing
-from dataclasses import dataclass, field, make_dataclass
+from dataclasses import dataclass, field, fields, make_dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,15 +13,12 @@ import tyro
 
 from . import __version__, checkpoint
 from .backend import device_module
-from .commands import COMMANDS, FAMILIES, ModelOptions, Options, PageOptions, Train, Visualize, load_study
+from .commands import COMMANDS, FAMILIES, Figure, Options, Train, Visualize
+from .commands.drawing import check_names
 from .commands.look import METHODS
-from .console import EpochBars, one_line, option, progress, run_command, say
+from .console import one_line, option, run_command, say
 from .datasets import Dataset
-from .erhan2009.page import Page
-from .figures.study import Study
-from .runs.fine_tuned import Workshop
 from .system.blas import use_best_kernels
-from .train import EpochStats
 
 DESCRIPTION = """What has each hidden unit of a deep network learned?
 
@@ -86,69 +82,23 @@ def main(args: Sequence[str] | None = None) -> int:
     return run_command(_parse, list(sys.argv[1:] if args is None else args))
 
 
-def figure_script(
-    description: str | None,
-    draw: Callable[[Study, list[EpochStats]], None],
-    shipped: str = "pretrained",
-    folder: str = "figures",
-) -> int:
-    """Run a figure script: `draw` a study of the model that the command line names, list what was written.
-
-    The model is the `shipped` one if none is named; what is written goes to `folder` of the data set's folder.
-    """
+def figures_script(description: str | None, figures: dict[str, str]) -> int:
+    """Run the script of a paper or an experiment: draw these figures of the catalogue, each with a sentence."""
 
     @dataclass(frozen=True)
-    class Script(ModelOptions):
-        model: str = shipped
-        """A checkpoint (model.npz of a training), or pretrained or convnet: a model shipped with the package."""
+    class Script(Figure):
+        only: tuple[str, ...] = ()
+        """Draw these alone. Default: all that the script lists."""
 
         def run(self) -> None:
-            study, history = load_study(self, self.model)
-            if shipped == "convnet" and not hasattr(study.model, "receptive_field"):
-                raise ValueError(
-                    f"this figure is of a convolutional network, and {self.model} is none; try --model convnet"
-                )
-            study.out = self.out / study.dataset / folder
-            draw(study, history)
-            print(*study.written, sep="\n")
+            check_names(self.only)
+            for name, sentence in figures.items():
+                if not self.only or name in self.only:
+                    say(f"{name}: {sentence}")
+                    settings = {f.name: getattr(self, f.name) for f in fields(Figure)}
+                    Figure(**{**settings, "names": (name,)}).run()
 
-    return run_script(description, Script)
-
-
-def page_script(description: str | None, draw: Callable[[Page], None]) -> int:
-    """Run a script of the page of Erhan et al. 2009: `draw` a figure, list what was written."""
-
-    @dataclass(frozen=True)
-    class Script(PageOptions):
-        def run(self) -> None:
-            with self.page() as page:
-                draw(page)
-            print(*page.written, sep="\n")
-
-    return run_script(description, Script)
-
-
-def workshop_script(description: str | None, make: Callable[[Workshop], list[Path]]) -> int:
-    """Run a script about fine-tuned networks: `make` its artefacts in a workshop, list what was written."""
-
-    @dataclass(frozen=True)
-    class Script(Options):
-        def run(self) -> None:
-            data, xp = self.load(), device_module(self.device)
-            with closing(EpochBars()) as bars:
-                shop = Workshop(
-                    data,
-                    self.out / data.name,
-                    self.seed,
-                    xp,
-                    progress=progress,
-                    on_epoch=bars,
-                    overwrite=self.overwrite,
-                )
-                written = make(shop)
-            print(*written, sep="\n")
-
-    return run_script(description, Script)
+    return run_script(description, _with(Script, names=(tyro.conf.Suppress, ()), list=(tyro.conf.Suppress, False)))
 
 
 def shipped_script(description: str | None, shipped: Path, make: Callable[[Options, Dataset], Path]) -> int:

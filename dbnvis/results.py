@@ -12,15 +12,17 @@ import hashlib
 import json
 import platform
 import reprlib
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from . import __version__
+from . import __version__, plot
 from .backend import Array, to_numpy
 from .system.environment import computed_with
 from .system.files import replacing
@@ -28,7 +30,7 @@ from .system.files import replacing
 #: Of a manifest: hashes of the artefact and of its arrays' file, by name.
 FILES = "files_sha256"
 #: Entries of manifests that do not say what is shown, but when, by what and where it was computed.
-NOT_SHOWN = {"arrays_sha256", FILES, "command", "machine", "model", "seconds", "versions"}
+NOT_SHOWN = {"arrays_sha256", FILES, "command", "figure", "machine", "model", "seconds", "versions"}
 
 
 def array_hash(*arrays: Array) -> str:
@@ -186,6 +188,79 @@ def _difference(found: dict[str, Any], new: dict[str, Any], names: tuple[str, ..
 def short_hash(value: Any) -> str:
     """Six digits of the sha256 of a JSON value, to tell file names of several settings apart."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:6]
+
+
+@dataclass
+class Writer:
+    """Writes figures, tables and texts into a folder; only here a manifest is made, one for each artefact.
+
+    Parameters
+    ----------
+    root : Path
+    figures, tables : str
+        Folders in it.
+    entry : str
+        The name of the figure in the catalogue (`catalogue.FIGURES`), or of the command that draws a sheet.
+    command : str
+        What draws the same again.
+    facts : dict
+        What is common to all: data set, model, seed, versions.
+    overwrite : bool
+        Replace artefacts of another model, seed, data or settings.
+    written : list of Path
+        What was written, in order.
+    """
+
+    root: Path
+    figures: str = ""
+    tables: str = ""
+    entry: str = ""
+    command: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
+    overwrite: bool = False
+    written: list[Path] = field(default_factory=list)
+    _started: float = field(default_factory=time.perf_counter)
+
+    def figure(self, name: str, figure: Any, arrays: dict[str, Array] | None = None, **facts: Any) -> None:
+        """Write `figure` as `<root>/<figures>/<name>.png`, its manifest, and the arrays that it shows.
+
+        Raises
+        ------
+        ValueError
+            If there is an artefact of another model, seed, data or settings.
+        """
+        self._write(self.picture(name), lambda path: plot.save(figure, path), arrays, facts)
+
+    def table(self, name: str, rows: Sequence[dict[str, Any]], **facts: Any) -> None:
+        """Write `rows`, of equal keys, as `<root>/<tables>/<name>.csv`, and its manifest; raises as `figure`."""
+        self._write(self.root / self.tables / f"{name}.csv", lambda path: write_csv(path, rows), None, facts)
+
+    def text(self, name: str, text: str) -> None:
+        """Write `text` to `<root>/<name>`."""
+        self.written += save_text(self.root / name, text)
+
+    def picture(self, name: str) -> Path:
+        """Where `figure` writes."""
+        return self.root / self.figures / f"{name}.png"
+
+    def check(self, path: Path, **facts: Any) -> None:
+        """ValueError, before any work, if the artefact at `path` is of other `facts` and must stay."""
+        if not self.overwrite:
+            keep_others(path, {**self.facts, **facts})
+
+    def _write(
+        self, path: Path, write: Callable[[Path], None], arrays: dict[str, Array] | None, facts: dict[str, Any]
+    ) -> None:
+        made_by = {"figure": self.entry, "command": self.command}
+        manifest = {
+            **{name: value for name, value in made_by.items() if value},
+            "artefact": path.name,
+            **self.facts,
+            **facts,
+            "seconds": round(time.perf_counter() - self._started, 2),
+        }
+        self.written += save_artefact(path, write, manifest=manifest, arrays=arrays, overwrite=self.overwrite)
+        self._started = time.perf_counter()
 
 
 def save_text(path: Path, text: str) -> list[Path]:

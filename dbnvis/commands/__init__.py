@@ -1,8 +1,9 @@
 """The commands: one dataclass each, whose fields are its options and whose `run` does it."""
 
 from .about import Data, Doctor
+from .drawing import Figure
 from .look import Compare, Explain, Visualize
-from .options import ModelOptions, Options, PageOptions, load_study, loaded
+from .options import ModelOptions, Options, load_study, loaded
 from .reproduce import Reproduce
 from .training import FAMILIES, Evaluate, Train
 
@@ -13,6 +14,7 @@ COMMANDS = {
     "visualize": Visualize,
     "compare": Compare,
     "explain": Explain,
+    "figure": Figure,
     "data": Data,
     "doctor": Doctor,
 }
@@ -20,9 +22,9 @@ COMMANDS = {
 __all__ = [
     "COMMANDS",
     "FAMILIES",
+    "Figure",
     "ModelOptions",
     "Options",
-    "PageOptions",
     "Train",
     "Visualize",
     "load_study",

@@ -52,9 +52,9 @@ class SheetOptions(ModelOptions):
 
     def study(self) -> Study:
         """The model's study, whose sheets go to the folder of its data set."""
-        study, _ = load_study(self, self.model)
-        bars = partial(progress, least=1)
-        return replace(study, out=self.out / study.dataset / "sheets", unwhiten=self.unwhiten, progress=bars)
+        study = load_study(self, self.model)
+        writer, bars = self.writer(study.dataset, "sheets", "sheets"), partial(progress, least=1)
+        return replace(study, writer=writer, unwhiten=self.unwhiten, progress=bars)
 
 
 @dataclass(frozen=True)
@@ -89,13 +89,13 @@ class Visualize(SheetOptions):
         if isinstance(self.settings, Evidence):
             settings = self.settings.given(evidence_samples.prior_of(study))
             evidence_samples.sheet(study, settings, {layer: units}, f"units of {layer}", name)
-            print(*study.written, sep="\n")
+            print(*study.writer.written, sep="\n")
             return
         settings = self.settings if self.settings != type(self.settings)() else study.fitted(self.settings)
         if len(units) <= figures.MOST_ROWS:
             settings = diagnosis.diagnosed(study, settings)
         figures.sheet(study, settings, study.pictures(settings, units), name)
-        print(*study.written, sep="\n")
+        print(*study.writer.written, sep="\n")
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class Compare(SheetOptions):
         figures.compare(study, unit, study.sheet_name)
         if study.images is None:
             say(f"no {study.dataset} at hand: methods that need training images were left out (dbnvis data)")
-        print(*study.written, sep="\n")
+        print(*study.writer.written, sep="\n")
 
 
 def _default_unit(model: Any) -> Unit:
@@ -152,7 +152,7 @@ class Explain(ModelOptions):
 
     def run(self) -> None:
         occlusion = replace(OCCLUSION, patch=self.patch, stride=self.stride)
-        study, _ = load_study(self, self.model)
+        study = load_study(self, self.model)
         number = re.fullmatch(r"test:(\d+)", self.image)
         if number is not None:
             if self.invert or self.center:
@@ -165,10 +165,10 @@ class Explain(ModelOptions):
             if light_ground(image, within) and not self.invert:
                 say("the picture's ground is light: --invert, if the network knows light ink on dark, as in MNIST")
             name = f"{shortened(Path(self.image).stem)}-{array_hash(image)[:6]}"
-        study.out = self.out / study.dataset / "sheets"
+        study = replace(study, writer=self.writer(study.dataset, "sheets", "sheets"))
         settings = {"unit": self.unit, **asdict(occlusion)}
         name = study.sheet_name(f"explain_{name}", settings if settings != {"unit": (), **asdict(OCCLUSION)} else None)
         study.check(name)
         with during(f"explaining {self.image} to {self.model}"):
             explain(study, image, steps, name, [Unit.parse(unit) for unit in self.unit], occlusion)
-        print(*study.written, sep="\n")
+        print(*study.writer.written, sep="\n")

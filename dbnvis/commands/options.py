@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields, is_dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_type_hints
+
+import tyro
 
 from .. import datasets
 from ..backend import device_module
@@ -17,11 +20,11 @@ from ..datasets import Dataset
 from ..erhan2009.page import Page, open_page
 from ..figures.opening import open_study
 from ..figures.study import Study
+from ..results import Writer
 from ..runs.run import TRAINING, Config
 from ..runs.stacks import train as train_stack
 from ..settings import check_value
 from ..system.memory import check_memory
-from ..train import EpochStats
 
 EXAMPLES = 2_500_000  # deformed digits, as many as Erhan et al. (2009) trained on
 
@@ -63,12 +66,49 @@ class Options:
                 what = "cannot be written" if there.is_dir() else "is not a folder"
                 raise ValueError(f"cannot write to --out {self.out}: {there} {what}; give another folder")
 
+    same_again: ClassVar[frozenset[str]] = frozenset({"out", "data_dir", "overwrite", "device", "debug", "resume"})
+    """Options that do not change what is drawn."""
+
     def run(self) -> None:
         """Do what the command is for."""
+
+    @property
+    def command(self) -> str:
+        """The command line that does the same again, with the options that differ from the defaults."""
+        words = ["dbnvis", type(self).__name__.lower(), *_words(self, type(self)(), self.same_again)]
+        return shlex.join(words)
+
+    def writer(self, folder: str, figures: str = "figures", tables: str = "tables") -> Writer:
+        """A writer into this folder of `out`, whose manifests name this command."""
+        entry = type(self).__name__.lower()
+        return Writer(self.out / folder, figures, tables, entry, self.command, overwrite=self.overwrite)
 
     def load(self) -> Dataset:
         """The data set, which one line names with its folder."""
         return loaded(self.dataset, self.data_dir)
+
+
+def _words(options: Any, defaults: Any, left_out: frozenset[str] = frozenset(), prefix: str = "") -> list[str]:
+    """Options that differ from the `defaults`, as words of a command line; positional ones first."""
+    positional, named = [], []
+    hints = get_type_hints(type(options), include_extras=True)
+    for field in fields(options):
+        value, default = getattr(options, field.name), getattr(defaults, field.name)
+        markers = getattr(hints[field.name], "__metadata__", ())
+        if field.name in left_out:
+            continue
+        if is_dataclass(value):
+            inner = prefix if tyro.conf.OmitArgPrefixes in markers else f"{prefix}{field.name}."
+            same: Any = default if isinstance(default, type(value)) else type(value)()  # type: ignore[misc]
+            named += _words(value, same, prefix=inner)
+        elif value != default:
+            values = [str(x) for x in value] if isinstance(value, tuple) else [str(value)]
+            if tyro.conf.Positional in markers:
+                positional += values
+            else:
+                name = f"--{prefix}{field.name}".replace("_", "-")
+                named += [name] if value is True else [name, *values]
+    return positional + named
 
 
 @dataclass(frozen=True)
@@ -123,12 +163,12 @@ def train(
         bars.close()
 
 
-def load_study(options: Options, model: str, data: Dataset | None = None) -> tuple[Study, list[EpochStats]]:
+def load_study(options: Options, model: str, data: Dataset | None = None) -> Study:
     """Open `model` with `data`, or the data that the options name, or those it was trained on, if at hand."""
     if data is None and options.dataset != "auto":
         data = options.load()
     with during(f"opening {model}"):
-        study, history = open_study(
+        study = open_study(
             model,
             data,
             data_dir=options.data_dir,
@@ -140,21 +180,7 @@ def load_study(options: Options, model: str, data: Dataset | None = None) -> tup
         )
     if data is None and study.data is not None:
         say(f"data: {study.data.source}")
-    return replace(study, overwrite=options.overwrite), history
-
-
-@dataclass(frozen=True)
-class PageOptions(Options):
-    """Options of what belongs to the page of Erhan et al. 2009."""
-
-    examples: int = EXAMPLES
-    """Deformed digits that the models of digits are trained on, each shown once to every layer, as in the paper."""
-
-    @contextmanager
-    def page(self) -> Iterator[Page]:
-        """The page, whose models are trained when first asked for, and taken up where they were stopped."""
-        with paper_page(self, self.examples, resume=True) as page:
-            yield page
+    return study
 
 
 @contextmanager
@@ -170,11 +196,10 @@ def paper_page(options: Options, examples: int, *, resume: bool) -> Iterator[Pag
             digits,
             loaded("patches", options.data_dir if own else None),
             examples=examples,
-            out=options.out / ("erhan2009" if digits.name == "mnist" else f"erhan2009-{digits.name}"),
+            writer=options.writer("erhan2009" if digits.name == "mnist" else f"erhan2009-{digits.name}", "", ""),
             seed=options.seed,
             xp=device_module(options.device),
             on_epoch=bars,
             progress=progress,
             resume=resume,
-            overwrite=options.overwrite,
         )

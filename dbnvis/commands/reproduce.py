@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
+from ..catalogue import FIGURES
 from ..console import say
 from ..erhan2009.stages import stages
-from ..figures import sheets as figures
-from ..figures.health import training_health
+from ..figures import sheets
+from ..figures.study import Study
 from ..runs.run import HIDDEN
 from ..train import CDConfig
 from .options import EXAMPLES, Options, load_study, paper_page, train
+
+#: What is drawn, in this order.
+DRAWN = ("health", "training", "fantasies", "combination", "am", "gibbs", "methods", "starts", "samples")
+FEW = 100  # units of a layer that a quick look draws where the others are all
+
+
+def drawings(quick: bool) -> dict[str, Callable[[Study], None]]:
+    """The figures by their names in the catalogue; fewer units and samples where it is to be `quick`."""
+    drawn = {name: FIGURES[name].draw for name in DRAWN}
+    drawn["samples"] = partial(sheets.samples, n=2 if quick else 6)  # tempered chains take minutes
+    if quick:
+        methods = {"combination": sheets.COMBINATION, "am": sheets.MAXIMIZATION, "gibbs": sheets.SAMPLING}
+        drawn |= {name: partial(sheets.all_units, method=m, name=name, n=FEW) for name, m in methods.items()}
+    return drawn
 
 
 @dataclass
@@ -72,14 +89,13 @@ class Reproduce(Options):
         clock.done(f"data: {data.name}, {len(data.train_images)} training images")
         model = train(self, data, HIDDEN, config, folder, self.resume)
         clock.done(f"training: {config.epochs} epochs a layer")
-        study, history = load_study(self, str(model), data)
-        study.out = folder / "figures"
-        health = ("training health", lambda: training_health(study, history, data.test_images))
-        for name, draw in [health, *figures.reproduction(study, history, quick=self.quick)]:
-            draw()
-            clock.done(name)
+        study = load_study(self, str(model), data)
+        writer = self.writer(folder.name)
+        for entry, draw in drawings(self.quick).items():
+            draw(replace(study, writer=replace(writer, entry=entry)))
+            clock.done(FIGURES[entry].shows)
         print(f"\nmodel    {model}")
-        return study.written
+        return writer.written
 
     def _page(self, clock: Clock) -> list[Path]:
         """The page of a paper, stage by stage."""
@@ -100,4 +116,4 @@ class Reproduce(Options):
                     raise
                 clock.done(stage.name)
         print(f"\npage     {page.out / 'README.md'}")
-        return page.written
+        return page.writer.written

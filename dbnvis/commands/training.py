@@ -18,7 +18,7 @@ from ..figures.health import training_curves, training_health
 from ..figures.opening import finished, same_data
 from ..figures.study import model_name, sheet_name
 from ..runs.classifiers import percent_wrong, train_convnet
-from ..runs.comparison import save_likelihood
+from ..runs.comparison import likelihood_facts
 from ..runs.run import HIDDEN
 from ..train import CDConfig, DenoisingConfig
 from ..train.backprop import ConvNetConfig
@@ -64,11 +64,11 @@ class Train(Options):
             print(*self._convnet(data, config, folder), sep="\n")
             return
         model = train(self, data, self.hidden, config, folder, self.resume, self.examples)
-        study, history = load_study(self, str(model), data)
-        study.out = folder / "figures"
-        training_curves(study, history)
-        training_health(study, history, data.test_images)
-        print(model, *study.written, sep="\n")
+        study = load_study(self, str(model), data)
+        writer = self.writer(folder.name)
+        for entry, draw in (("training", training_curves), ("health", training_health)):
+            draw(replace(study, writer=replace(writer, entry=entry)))
+        print(model, *writer.written, sep="\n")
 
     def _convnet(self, data: Dataset, config: ConvNetConfig, folder: Path) -> tuple[Path, str]:
         xp, bars = device_module(self.device), LossBars()
@@ -102,11 +102,12 @@ class Evaluate(ModelOptions):
         for row in rows:
             print(*(f"{name:26} {value}" for name, value in row.items()), "", sep="\n")
         sha, name = results.model_hash(saved.model), model_name(self.model)
-        facts = {"model": self.model, "model_sha256": sha, "seed": self.seed, "layers": layers or "all"}
+        facts = {"dataset": data.name, "data_sha256": data.sha256, **likelihood_facts(self.how)}
+        facts |= {"model": self.model, "model_sha256": sha, "seed": self.seed, "layers": layers or "all"}
         facts |= {"images": other, "training_data_sha256": saved.info.get("data_sha256")} if other else {}
         asked = {**asdict(self.how), "layers": self.layers}
         settings = asked if asked != {**asdict(Estimation()), "layers": ()} else None
-        file = f"{sheet_name('evaluation', f'{name}-{sha[:8]}', self.seed, settings)}.csv"
         facts["versions"] = results.versions(saved.model.xp.__name__)
-        table = self.out / data.name / "tables" / file
-        print(*save_likelihood(table, rows, data, self.how, self.overwrite, **facts), sep="\n")
+        writer = self.writer(data.name)
+        writer.table(sheet_name("evaluation", f"{name}-{sha[:8]}", self.seed, settings), rows, **facts)
+        print(*writer.written, sep="\n")

@@ -9,17 +9,17 @@ Lee, Ekanadham, Ng (2008), "Sparse deep belief net model for visual area V2".
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-from .. import plot, results
 from ..datasets import Dataset
 from ..figures.gabors import PATCHES_RECIPE
 from ..figures.opening import open_study
 from ..figures.study import Study
 from ..progress import Progress, silent
+from ..results import Writer
 from ..runs.run import HIDDEN, MODEL, planned
 from ..runs.stacks import train
 from ..train import CDConfig, DenoisingConfig, EpochStats
@@ -58,24 +58,25 @@ class Page:
     digits, patches : Dataset
     examples : int
         Deformed digits that the models of digits learn from.
-    study : callable
+    open : callable
         (family, subject) -> Study; trains the model if there is none yet. The family `AGAIN` is the DBN from the next
         seed, the control where models are compared.
-    out : Path
-        Folder of figures, captions and manifests.
+    writer : Writer
+        Where figures and their captions go; those of one data set alone in a folder of its name under its root.
     seed : int
-    overwrite : bool
-        Replace figures of other models, seeds, data or settings.
     """
 
     digits: Dataset
     patches: Dataset
     examples: int
-    study: Callable[[str, str], Study]
-    out: Path
+    open: Callable[[str, str], Study]
+    writer: Writer
     seed: int
-    overwrite: bool = False
-    written: list[Path] = field(default_factory=list)
+
+    @property
+    def out(self) -> Path:
+        """Folder of the page."""
+        return self.writer.root
 
     def data(self, subject: str) -> Dataset:
         """The data set of "digits" or "patches"."""
@@ -89,27 +90,27 @@ class Page:
         """Where the finished model lies."""
         return _folder(self.out, family, self.data(subject)) / MODEL
 
-    def collect(self, study: Study) -> None:
-        """Take over the list of what a study has written, and its folder."""
-        self.written += study.written
-        study.written, study.out = [], self.out
+    def study(self, family: str, subject: str) -> Study:
+        """The study of a model, whose figures and tables go to the folder of its data set."""
+        return replace(self.open(family, subject), writer=self.writer_of(subject))
+
+    def named(self, entry: str) -> Page:
+        """The page, whose manifests name this figure of the catalogue."""
+        return replace(self, writer=replace(self.writer, entry=entry))
+
+    def writer_of(self, subject: str) -> Writer:
+        """Where figures and tables of one data set alone go."""
+        return replace(self.writer, root=self.root(subject), figures="figures", tables="tables")
 
     def save(self, name: str, figure: Any, shown: dict[str, tuple[Study, UnitImages]], captioned: str = "") -> None:
         """Write a figure, its manifest, its arrays and its caption, a text that states every setting."""
         studies = {f"{study.dataset}, {type(study.model).__name__}": study for study, _ in shown.values()}
-        manifest = {
-            "artefact": f"{name}.png",
-            "seed": self.seed,
-            "models": {key: {"dataset": study.dataset, **study.provenance} for key, study in studies.items()},
-            "settings": {key: pictures.settings for key, (_, pictures) in shown.items()},
-        }
+        models = {key: {"dataset": study.dataset, **study.provenance} for key, study in studies.items()}
+        settings = {key: pictures.settings for key, (_, pictures) in shown.items()}
         arrays = {f"{key}.images": pictures.images for key, (_, pictures) in shown.items()}
         arrays |= {f"{key}.scores": pictures.scores for key, (_, pictures) in shown.items()}
-        path = self.out / f"{name}.png"
-        self.written += results.save_artefact(
-            path, lambda file: plot.save(figure, file), manifest=manifest, arrays=arrays, overwrite=self.overwrite
-        )
-        self.written += results.save_text(path.with_suffix(".md"), _caption(captioned or name, shown))
+        self.writer.figure(name, figure, arrays, seed=self.seed, models=models, settings=settings)
+        self.writer.text(f"{name}.md", _caption(captioned or name, shown))
 
 
 def open_page(
@@ -117,15 +118,14 @@ def open_page(
     patches: Dataset,
     *,
     examples: int,
-    out: Path,
+    writer: Writer,
     seed: int,
     xp: Any,
     on_epoch: Callable[[EpochStats, Any], None],
     progress: Progress = silent,
     resume: bool = True,
-    overwrite: bool = False,
 ) -> Page:
-    """A page whose models are trained when a figure first asks for them, and kept in `out`/models.
+    """A page whose models are trained when a figure first asks for them, and kept in `models` under the writer's root.
 
     Before the first training, all models that are there already are looked at: what would be refused after hours is
     refused at once.
@@ -135,16 +135,16 @@ def open_page(
     digits, patches : Dataset
     examples : int
         Deformed digits that the models of digits learn from.
-    out : Path
+    writer : Writer
+        With its leave to overwrite; with `resume`, only what is of other settings, seed or data is replaced.
     seed : int
     xp : module
         Array library of the device.
     on_epoch, progress : callable
     resume : bool
         Keep the models that are there, and finish one that is not.
-    overwrite : bool
-        Replace what is there; with `resume`, only what is of other settings, seed or data.
     """
+    out = writer.root
     studies: dict[tuple[str, str], Study] = {}
     sets = {"digits": digits, "patches": patches}
     families = dict.fromkeys((AGAIN, *(family for family, _ in RECIPES)))
@@ -158,7 +158,7 @@ def open_page(
             "folder": _folder(out, family, sets[subject]),
             "seed": seed + (family == AGAIN),
             "resume": resume,
-            "overwrite": overwrite,
+            "overwrite": writer.overwrite,
             "examples": examples if subject == "digits" else None,
         }
 
@@ -168,11 +168,10 @@ def open_page(
                 for key in product(families, sets):
                     planned(**plan(*key))[0].kept(xp=xp)
             model = train(**plan(family, subject), xp=xp, on_epoch=on_epoch)
-            opened, _ = open_study(model, sets[subject], out=out, seed=seed, xp=xp, progress=progress)
-            studies[family, subject] = replace(opened, overwrite=overwrite)
+            studies[family, subject] = open_study(model, sets[subject], out=out, seed=seed, xp=xp, progress=progress)
         return studies[family, subject]
 
-    return Page(digits, patches, examples, study, out, seed, overwrite)
+    return Page(digits, patches, examples, study, writer, seed)
 
 
 def _folder(out: Path, family: str, data: Dataset) -> Path:

@@ -16,8 +16,7 @@ from pathlib import Path
 from .. import results
 from ..figures import manifolds
 from ..figures.deformations import deformations
-from ..figures.gabors import gabors
-from ..figures.study import Study
+from ..figures.gabors import gabor_tables
 from .page import AGAIN, RECIPES, Page
 from .page_text import page_text
 from .paper_figures import FIGURES, SUBJECTS
@@ -96,7 +95,7 @@ def stages(page: Page) -> list[Stage]:
             name,
             page.out / f"{file}.md",
             shown,
-            partial(FIGURES[name], page),
+            partial(FIGURES[name], page.named(name)),
             halves if name == "figure_4" else [page.out / f"{file}.png"],
         )
         for name, (file, shown) in of.items()
@@ -107,7 +106,7 @@ def stages(page: Page) -> list[Stage]:
             "Gabor fits",
             tables[-1],
             [("DBN", "patches")],
-            lambda: _gabors(page),
+            lambda: _gabors(page.named("gabor")),
             [_figure(page, "patches", "gabor"), *tables],
         )
     )
@@ -116,7 +115,7 @@ def stages(page: Page) -> list[Stage]:
             f"claims: {subject}",
             _table(page, subject, "claims", ".md"),
             [(family, subject) for family in ("DBN", "SDAE", AGAIN)],
-            partial(_claims, page, subject),
+            partial(_claims, page.named("claims"), subject),
             [_figure(page, subject, "claims"), _table(page, subject, "claims")],
         )
         for subject in SUBJECTS
@@ -125,8 +124,15 @@ def stages(page: Page) -> list[Stage]:
     strips = [_figure(page, "digits", name) for name in (*(f"manifolds_{layer}" for layer in layers), "invariance")]
     table = _table(page, "digits", "invariance")
     steps += [
-        Stage("invariance", table, [("DBN", "digits")], lambda: _invariance(page), [*strips, table]),
-        Stage("infinite digits", page.root("digits") / "figures" / "infinite.json", [], lambda: _infinite(page)),
+        Stage(
+            "invariance", table, [("DBN", "digits")], lambda: _invariance(page.named("invariance")), [*strips, table]
+        ),
+        Stage(
+            "infinite digits",
+            page.root("digits") / "figures" / "infinite.json",
+            [],
+            lambda: _infinite(page.named("infinite")),
+        ),
         Stage("page", page.out / "README.md", [], lambda: write_page(page)),
     ]
     return steps
@@ -134,7 +140,7 @@ def stages(page: Page) -> list[Stage]:
 
 def write_page(page: Page) -> None:
     """Write `README.md` of what the other stages have left."""
-    page.written += results.save_text(page.out / "README.md", page_text(page))
+    page.writer.text("README.md", page_text(page))
 
 
 def _table(page: Page, subject: str, name: str, suffix: str = ".csv") -> Path:
@@ -145,33 +151,20 @@ def _figure(page: Page, subject: str, name: str) -> Path:
     return page.root(subject) / "figures" / f"{name}.png"
 
 
-def _at(page: Page, study: Study, folder: str) -> Study:
-    study.out = page.out / study.dataset / folder
-    return study
-
-
 def _gabors(page: Page) -> None:
-    study = page.study("DBN", "patches")
-    rows, summary = gabors(_at(page, study, "figures"))
-    _at(page, study, "tables").save_table("gabor", rows)
-    study.save_table("gabor_summary", [summary])
-    page.collect(study)
+    gabor_tables(page.study("DBN", "patches"))
 
 
 def _claims(page: Page, subject: str) -> None:
     study, other, control = (page.study(family, subject) for family in ("DBN", "SDAE", AGAIN))
-    claims(_at(page, study, ""), other, control=control)
-    page.collect(study)
+    claims(study, other, control=control)
 
 
 def _invariance(page: Page) -> None:
     study = page.study("DBN", "digits")
-    manifolds.film_strips(_at(page, study, "figures"), n=STRIPS)
-    rows = manifolds.invariance(study, n=TRACED)
-    facts = {"units": TRACED, "share": manifolds.SHARE, "bootstraps": manifolds.BOOTSTRAPS}
-    _at(page, study, "tables").save_table("invariance", rows, **facts)
-    page.collect(study)
+    manifolds.film_strips(study, n=STRIPS)
+    manifolds.invariance_table(study, n=TRACED)
 
 
 def _infinite(page: Page) -> None:
-    page.written += deformations(page.digits, _figure(page, "digits", "infinite"), overwrite=page.overwrite)
+    deformations(page.digits, page.writer_of("digits"))

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import plot, results
+from .. import plot
 from ..figures.study import Study
 from ..plot import Bands, Chart, HeatMap
 from .claims import DEFORMATIONS, DRAWS, KS, SAME, STEADY, best_optima, difference, measure
@@ -22,8 +22,8 @@ NAMED = 40  # units of several optima that are named
 def claims(study: Study, other: Study | None = None, n: int | None = None, control: Study | None = None) -> None:
     """Table, sentences and figure of the claims about a model and, if given, another family's of the same data.
 
-    Writes `tables/claims.csv`, `tables/claims.md` and `figures/claims.png` under the folder `study.out`; beside the
-    figure, in `claims.npz`, what was measured of every unit.
+    Writes the tables `claims.csv` and `claims.md` and the figure `claims.png`; beside the figure, in `claims.npz`, what
+    was measured of every unit.
 
     Parameters
     ----------
@@ -65,13 +65,9 @@ def claims(study: Study, other: Study | None = None, n: int | None = None, contr
         "control": control.provenance if control else None,
     }
     arrays = {f"{row.model}.{row.layer}.{name}": x for row in rows for name, x in row.arrays.items()}
-    root = study.out
-    study.out = root / "figures"
     study.save("claims", _figure(study, tables), arrays, **settings)
-    study.out = root / "tables"
     study.save_table("claims", [_printed(row) for row in rows], **settings)
-    study.written += results.save_text(study.out / "claims.md", _markdown(study, tables, between))
-    study.out = root
+    study.writer.text(f"{study.writer.tables}/claims.md", _markdown(study, tables, between))
 
 
 def _printed(row: Measure) -> dict[str, Any]:

@@ -20,6 +20,16 @@ FREE_CHAINS, FREE_STEPS = 500, 200  # of the unclamped mean picture
 REPEATED = 100  # units of each layer sampled again with another seed
 
 
+def acceptance_table(study: Study) -> None:
+    """The table `acceptance`, with a classifier of scikit-learn's that is trained on the study's data."""
+    from sklearn.neural_network import MLPClassifier
+
+    data = study.data_at_hand()
+    classifier = MLPClassifier((256,), batch_size=200, max_iter=8, random_state=0)
+    classifier.fit(data.train_images.reshape(len(data.train_images), -1), data.labels[0])
+    acceptance(study, data, classifier)
+
+
 def acceptance(study: Study, data: Dataset, classifier: Any) -> None:
     """One row per layer: what activation maximization and clamped sampling show, against independent answers.
 

@@ -9,26 +9,35 @@ hierarchical representations".
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any
 
-from .. import plot, results
+from .. import datasets, plot, results
 from ..backend import make_rng, move
 from ..datasets import Dataset
 from ..models.conv_dbn import ConvDBN
 from ..models.conv_rbm import ConvRBM
 from ..plot import Panel
-from ..runs.conv_machines import Recipe
+from ..results import Writer
+from ..runs.conv_machines import Recipe, open_model, recipe_of
+from ..runs.workspace import Workspace
 from ..visualize import ClampedGibbs, FilterCombination, Unit
 
 SAMPLED, CHAINS = 8, 5  # units whose single chains are drawn, and how many of each
 COLUMNS, TILE = 10, 0.36
 
 
-def figure(
-    model: ConvDBN, data: Dataset, recipe: Recipe, out: Path, *, seed: int, xp: Any, overwrite: bool = False
-) -> list[Path]:
-    """Draw the first layer's filters and what the second layer's groups show; return what was written."""
+def conv_dbns(space: Workspace) -> None:
+    """The figures of both convolutional DBNs, of the workspace's digits and of the embedded photographs."""
+    for data in (space.data, datasets.load("crops")):
+        recipe = recipe_of(data)
+        path = space.writer.root / "models" / f"crbm-{data.name}.npz"
+        how = {"seed": space.seed, "xp": space.xp, "overwrite": space.writer.overwrite}
+        model = open_model(data, recipe, path, on_epoch=space.on_epoch, **how)
+        figure(model, data, recipe, space.writer, seed=space.seed, xp=space.xp)
+
+
+def figure(model: ConvDBN, data: Dataset, recipe: Recipe, writer: Writer, *, seed: int, xp: Any) -> None:
+    """Draw the first layer's filters and what the second layer's groups show."""
     rng, sha256 = make_rng(xp, seed, 1), results.model_hash(model)
     images = move(data.train_images[: recipe.examples], xp)
     if recipe.canvas is not None:
@@ -73,9 +82,7 @@ def figure(
         tile=TILE,
     )
     arrays = {"h1": h1, "h2.combination": h2, "h2.samples": samples.images, "h2.mixing": mixing}
-    path = out / f"crbm_{recipe.subject}.png"
-    manifest = {
-        "artefact": path.name,
+    facts = {
         "dataset": data.name,
         "data_sha256": data.sha256,
         "seed": seed,
@@ -84,9 +91,7 @@ def figure(
         "settings": {"h2.combination": parts.settings, "h2.samples": samples.settings},
         "versions": results.versions(xp.__name__),
     }
-    return results.save_artefact(
-        path, lambda file: plot.save(drawn, file), manifest=manifest, arrays=arrays, overwrite=overwrite
-    )
+    writer.figure(f"crbm_{recipe.subject}", drawn, arrays, **facts)
 
 
 def middle(model: ConvDBN, layer: str) -> tuple[int, int]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
 from .. import plot, results
 from ..datasets import Dataset, infinite
+from ..results import Writer
 
 COLUMNS, SHOWN = 6, 36  # tiles of a digit: itself and 35 deformations
 LEGEND = """Framed: a training image as it is. Then 35 of its 134 deformations: two of 1,522 smooth fields displace it
@@ -15,10 +14,8 @@ along both axes, to first order, and most are shifted by a pixel, too. Which, is
 (Loosli, Canu & Bottou 2007); the fields are rebuilt, sigma {sigma:g} and alpha {alpha:g} (Simard et al. 2003)."""
 
 
-def deformations(
-    data: Dataset, path: Path, classes: tuple[int, ...] = (2, 4, 5, 8), *, overwrite: bool = False
-) -> list[Path]:
-    """Draw the first digit of each of `classes` and 35 of its deformations; return what was written.
+def deformations(data: Dataset, writer: Writer, classes: tuple[int, ...] = (2, 4, 5, 8)) -> None:
+    """Draw the first digit of each of `classes` and 35 of its deformations.
 
     Raises
     ------
@@ -39,7 +36,5 @@ def deformations(
     fields = {"sigma": infinite.SIGMA, "alpha": infinite.ALPHA}
     figure = plot.sheet(panels, heading=f"{data.name}, deformed without end", key=LEGEND.format(**fields))
     facts = {"indices": index.tolist(), "fields": {**fields, "seed": infinite.SEED}, "data_sha256": digits.sha256}
-    manifest = {"artefact": path.name, "dataset": data.name, **facts, "versions": results.versions("numpy")}
-    return results.save_artefact(
-        path, lambda p: plot.save(figure, p), manifest=manifest, arrays={"images": images}, overwrite=overwrite
-    )
+    facts |= {"dataset": data.name, "versions": results.versions("numpy")}
+    writer.figure("infinite", figure, {"images": images}, **facts)

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .. import plot, results
+from .. import plot
 from ..backend import Array, to_numpy
 from ..evaluate.scores import Responses
-from ..runs.fine_tuned import Workshop
+from ..runs.fine_tuned import FineTuning
 from ..train.backprop import measure
 from ..visualize import ActivationMaximization
 from .study import Study, describe
 
 
-def classifier_table(shop: Workshop) -> list[Path]:
+def classifier_table(tuned: FineTuning) -> None:
     """Errors of the classifier fine-tuned from the pretrained network, and from random weights."""
-    models = {"pretrained": shop.classifier("pretrained"), "random": shop.classifier("random")}
-    config, rows = shop.classifier_tuning, []
+    models = {"pretrained": tuned.classifier("pretrained"), "random": tuned.classifier("random")}
+    config, rows = tuned.classifier_tuning, []
     for start, model in models.items():
-        errors = {part: measure(model, *shop.images(part), config)[1] for part in ("train", "test")}
+        errors = {part: measure(model, *tuned.images(part), config)[1] for part in ("train", "test")}
         rows.append(
             {
                 "network": "-".join(map(str, model.sizes)),
@@ -32,20 +31,15 @@ def classifier_table(shop: Workshop) -> list[Path]:
                 "test error, %": round(errors["test"], 2),
             }
         )
-    return shop.save(
-        "tables/classifier.csv",
-        lambda path: results.write_csv(path, rows),
-        models,
-        pretraining=asdict(shop.classifier_pretraining),
-        tuning=asdict(config),
-    )
+    facts = tuned.shown(models, pretraining=asdict(tuned.classifier_pretraining), tuning=asdict(config))
+    tuned.writer.table("classifier", rows, **facts)
 
 
-def autoencoder_table(shop: Workshop, codes: tuple[int, ...] = (30, 2)) -> list[Path]:
+def autoencoder_table(tuned: FineTuning, codes: tuple[int, ...] = (30, 2)) -> None:
     """Squared errors per image of autoencoders and of principal component analysis with as many components."""
-    models = {str(n): shop.autoencoder(n) for n in codes}
-    config, rows = shop.autoencoder_tuning, []
-    images = {part: shop.images(part)[0] for part in ("train", "test")}
+    models = {str(n): tuned.autoencoder(n) for n in codes}
+    config, rows = tuned.autoencoder_tuning, []
+    images = {part: tuned.images(part)[0] for part in ("train", "test")}
     for n, model in models.items():
         by_network = {part: measure(model, x, x, config)[1] for part, x in images.items()}
         by_pca = {part: principal_components(images["train"], x, int(n))[1] for part, x in images.items()}
@@ -60,20 +54,15 @@ def autoencoder_table(shop: Workshop, codes: tuple[int, ...] = (30, 2)) -> list[
                     "squared error per test image": round(errors["test"], 2),
                 }
             )
-    return shop.save(
-        "tables/autoencoder.csv",
-        lambda path: results.write_csv(path, rows),
-        models,
-        pretraining=asdict(shop.autoencoder_pretraining),
-        tuning=asdict(config),
-    )
+    facts = tuned.shown(models, pretraining=asdict(tuned.autoencoder_pretraining), tuning=asdict(config))
+    tuned.writer.table("autoencoder", rows, **facts)
 
 
-def codes_figure(shop: Workshop) -> list[Path]:
+def codes_figure(tuned: FineTuning) -> None:
     """Test images in the plane: two principal components beside the code of a two-unit autoencoder."""
-    model = shop.autoencoder(2)
+    model = tuned.autoencoder(2)
     encoder = model.sizes[: model.layer_names.index("code") + 2]
-    (images, _), (tests, labels) = shop.images("train"), shop.images("test")
+    (images, _), (tests, labels) = tuned.images("train"), tuned.images("test")
     points = {
         "two principal components": principal_components(images, tests, 2)[0],
         "-".join(map(str, encoder)): to_numpy(model.encode(tests, "code")),
@@ -81,30 +70,24 @@ def codes_figure(shop: Workshop) -> list[Path]:
     figure = plot.scatter(
         points,
         to_numpy(labels),
-        heading=f"{shop.dataset.name}: {len(tests)} test images in the plane, by PCA and by an autoencoder",
+        heading=f"{tuned.data.name}: {len(tests)} test images in the plane, by PCA and by an autoencoder",
         key=(
             "Each dot is a test image; its colour is its class, whose number stands at the median of its dots. No "
             "label was used in training. After Hinton and Salakhutdinov (2006), figure 3."
         ),
     )
     arrays = {"labels": labels, "pca": points["two principal components"], "code": list(points.values())[1]}
-    return shop.save(
-        "figures/codes.png",
-        lambda path: plot.save(figure, path),
-        {"autoencoder-2": model},
-        arrays,
-        pretraining=asdict(shop.autoencoder_pretraining),
-        tuning=asdict(shop.autoencoder_tuning),
-    )
+    training = {"pretraining": asdict(tuned.autoencoder_pretraining), "tuning": asdict(tuned.autoencoder_tuning)}
+    tuned.writer.figure("codes", figure, arrays, **tuned.shown({"autoencoder-2": model}, **training))
 
 
-def finetuning_figure(shop: Workshop, n: int = 18, method: Any = None) -> list[Path]:
+def finetuning_figure(tuned: FineTuning, n: int = 18, method: Any = None) -> None:
     """The first `n` units of each hidden layer before and after fine-tuning, and the classes' own units."""
     method = ActivationMaximization() if method is None else method
-    before, after = shop.classifier_dbn(), shop.classifier()
+    before, after = tuned.classifier_dbn(), tuned.classifier()
     studies = {
-        "before": _study(shop, before),
-        "after": _study(shop, after),
+        "before": _study(tuned, before),
+        "after": _study(tuned, after),
     }
     panels, arrays = [], {}
     for layer in after.layer_names:
@@ -126,7 +109,7 @@ def finetuning_figure(shop: Workshop, n: int = 18, method: Any = None) -> list[P
     figure = plot.sheet(
         panels,
         heading=(
-            f"{shop.dataset.name}: the same units of {'-'.join(map(str, after.sizes))} before and after "
+            f"{tuned.data.name}: the same units of {'-'.join(map(str, after.sizes))} before and after "
             f"fine-tuning as a classifier, by {method.title}"
         ),
         key=(
@@ -135,15 +118,9 @@ def finetuning_figure(shop: Workshop, n: int = 18, method: Any = None) -> list[P
         ),
         side_by_side=False,
     )
-    return shop.save(
-        "figures/finetuning.png",
-        lambda path: plot.save(figure, path),
-        {"before": before, "after": after},
-        arrays,
-        method=asdict(method) | {"method": type(method).__name__},
-        pretraining=asdict(shop.classifier_pretraining),
-        tuning=asdict(shop.classifier_tuning),
-    )
+    settings = {"method": {**asdict(method), "method": type(method).__name__}}
+    settings |= {"pretraining": asdict(tuned.classifier_pretraining), "tuning": asdict(tuned.classifier_tuning)}
+    tuned.writer.figure("finetuning", figure, arrays, **tuned.shown({"before": before, "after": after}, **settings))
 
 
 def principal_components(images: Array, shown: Array, n: int) -> tuple[Array, float]:
@@ -156,6 +133,6 @@ def principal_components(images: Array, shown: Array, n: int) -> tuple[Array, fl
     return points, float(((y - mean - points @ axes.T) ** 2).sum(axis=1).mean())
 
 
-def _study(shop: Workshop, model: Any) -> Study:
-    responses = Responses.of(model, shop.images("test")[0])
-    return Study(model, shop.dataset.name, responses, shop.out / "figures", shop.seed, progress=shop.progress)
+def _study(tuned: FineTuning, model: Any) -> Study:
+    responses = Responses.of(model, tuned.images("test")[0])
+    return Study(model, tuned.data.name, responses, tuned.writer, tuned.seed, progress=tuned.progress)

@@ -33,6 +33,13 @@ SECTORS = 8  # of the half circle, to count orientations in
 COLUMNS, TILE = 20, 0.3
 
 
+def gabor_tables(study: Study) -> None:
+    """The figure of `gabors`, a table with a row per filter, and its summary."""
+    rows, summary = gabors(study)
+    study.save_table("gabor", rows)
+    study.save_table("gabor_summary", [summary])
+
+
 def gabors(study: Study) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Fit the first layer's filters, draw them beside their fits, best first, and return rows of two tables.
 

@@ -45,14 +45,15 @@ CURVES = {
 }
 
 
-def training_curves(study: Study, history: Sequence[EpochStats]) -> None:
+def training_curves(study: Study) -> None:
     """Every epoch's statistics, one line per layer; those that were not measured are left out.
 
     Raises
     ------
     ValueError
-        If `history` is empty.
+        If the model keeps no statistics of its training.
     """
+    history = study.history
     if not history:
         raise ValueError(f"{study.name or 'the model'} keeps no statistics of its training, layer by layer, to draw")
     layers = list(dict.fromkeys(stats.layer for stats in history))
@@ -77,21 +78,28 @@ def training_curves(study: Study, history: Sequence[EpochStats]) -> None:
     study.save("training", figure, numbers)
 
 
-def training_health(study: Study, history: Sequence[EpochStats], images: Array) -> None:
+def training_health(study: Study) -> None:
     """One figure per layer: filters as they grew, parameters, activities, curves; particles or reconstructions.
 
     Parameters
     ----------
     study : Study
-        With the snapshots of its training.
-    history : sequence of EpochStats
-    images : array (N, *input_shape)
-        Test images, for the hidden units' probabilities.
+        With the snapshots and the history of its training, and test images, for the hidden units' probabilities.
+
+    Raises
+    ------
+    ValueError
+        If the model keeps nothing of its training, or there are no test images.
     """
-    for layer in study.model.layer_names:
-        epochs = [stats for stats in history if stats.layer == layer]
-        if epochs and study.snapshots.filters(layer):
-            _layer(study, layer, epochs, images)
+    kept = [layer for layer in study.model.layer_names if study.history and study.snapshots.filters(layer)]
+    if not kept:
+        raise ValueError(
+            f"{study.name} keeps nothing of its training; dbnvis train leaves a model that does: --model "
+            f"runs/{study.dataset}/model.npz"
+        )
+    images = study.data_at_hand().test_images
+    for layer in kept:
+        _layer(study, layer, [stats for stats in study.history if stats.layer == layer], images)
 
 
 def _layer(study: Study, layer: str, epochs: Sequence[EpochStats], images: Array) -> None:

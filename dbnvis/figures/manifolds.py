@@ -16,6 +16,7 @@ from ..visualize import InvarianceManifold, UnitImages
 from .study import Study, describe
 
 DIRECTIONS = ("flattest", "steepest", "random")
+TRACED = 30  # units of every layer whose invariance is measured
 SHARE = 0.9  # of the gain: where a unit counts as no longer itself
 BOOTSTRAPS = 2000  # resamplings of a layer's units
 WIDE = InvarianceManifold(max_angle=84.0, shown=1)  # so far that few traces end before they have fallen
@@ -68,6 +69,11 @@ def _strip(pictures: UnitImages, i: int, title: str) -> Panel:
         captions=[f"{100 * trace[a] / trace[0.0]:.0f} %" for a in angles[order]],
         frames=[ORANGE if a == 0 else "" for a in angles[order]],
     )
+
+
+def invariance_table(study: Study, n: int = TRACED) -> None:
+    """The figure of `invariance`, and its table."""
+    study.save_table("invariance", invariance(study, n), units=n, share=SHARE, bootstraps=BOOTSTRAPS)
 
 
 def invariance(study: Study, n: int = 30, method: InvarianceManifold | None = None) -> list[dict[str, Any]]:

@@ -128,8 +128,8 @@ def open_study(
     seed: int,
     xp: Any,
     progress: Progress = silent,
-) -> tuple[Study, list[EpochStats]]:
-    """Load a model and make its study; also the history of its training.
+) -> Study:
+    """Load a model and make its study.
 
     Parameters
     ----------
@@ -175,11 +175,11 @@ def open_study(
         responses = Responses.of(saved.model, move(dataset.test_images, xp))
     else:
         raise ValueError(f"{model} keeps no responses to test images; give its data set (--dataset, --data-dir)")
-    study = Study(
+    return Study(
         model=saved.model,
         dataset=name,
         responses=responses,
-        out=Path(out),
+        writer=results.Writer(Path(out)),
         seed=seed,
         images=None if dataset is None else move(dataset.train_images, xp),
         name=model_name(model),
@@ -195,5 +195,5 @@ def open_study(
         snapshots=Snapshots(saved.arrays, saved.model),
         data=dataset,
         other=other,
+        history=[EpochStats(**stats) for stats in saved.info.get("history", [])],
     )
-    return study, [EpochStats(**stats) for stats in saved.info.get("history", [])]

@@ -11,7 +11,6 @@ import numpy as np
 from .. import plot
 from ..backend import make_rng, to_numpy
 from ..plot import BLUE, ORANGE, Panel
-from ..train import EpochStats
 from ..visualize import (
     VISUALIZERS,
     ActivationMaximization,
@@ -24,7 +23,6 @@ from ..visualize import (
 )
 from . import diagnosis, evidence_samples
 from .evidence_samples import accepted, by_evidence
-from .health import training_curves
 from .study import Study, describe
 
 #: Settings of the sheets of every unit.
@@ -277,23 +275,3 @@ def compare(study: Study, unit: Unit, named: Callable[[str], str] = str) -> None
         side_by_side=False,
     )
     study.save(name, figure, shown, unit=str(unit))
-
-
-def reproduction(
-    study: Study, history: Sequence[EpochStats], *, quick: bool = False
-) -> list[tuple[str, Callable[[], None]]]:
-    """The figures of `dbnvis reproduce`, in order: (what it draws, a function that draws it).
-
-    `quick` draws the first 100 units of a layer where the others draw all, and samples of fewer.
-    """
-    n = 100 if quick else None
-    return [
-        ("training curves", lambda: training_curves(study, history)),
-        ("fantasies", lambda: fantasies(study)),
-        ("every unit: linear combination", lambda: all_units(study, COMBINATION, "combination", n)),
-        ("every unit: activation maximization", lambda: all_units(study, MAXIMIZATION, "am", n)),
-        ("every unit: clamped Gibbs sampling", lambda: all_units(study, SAMPLING, "gibbs", n)),
-        ("methods side by side", lambda: methods_side_by_side(study)),
-        ("one unit from nine starts", lambda: starts(study)),
-        ("samples of single units", lambda: samples(study, n=2 if quick else 6)),
-    ]

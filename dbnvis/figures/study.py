@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,10 @@ from ..datasets.whitening import unwhiten
 from ..evaluate.scores import Responses
 from ..plot import Panel
 from ..progress import Progress, silent
+from ..results import Writer
 from ..runs.run import MODEL
 from ..runs.snapshots import Snapshots
+from ..train import EpochStats
 from ..visualize import Unit, UnitImages, as_units
 from ..visualize.filter_combination import combined_inputs
 
@@ -36,8 +37,8 @@ class Study:
         Name of the data set the model was trained on; in every heading and manifest.
     responses : Responses
         What the data set's test images do to every unit.
-    out : Path
-        Folder of the figures.
+    writer : Writer
+        Where figures and tables go.
     seed : int
     images : array (N, *input_shape), optional
         Training images, on the model's device, for the methods that need some.
@@ -55,8 +56,8 @@ class Study:
         What headings say of the images where `data` are others than the model was trained on.
     name : str
         The model's name; with its hash in headings, in manifests and in names of sheets.
-    overwrite : bool
-        Replace artefacts of another model, seed, data or settings.
+    history : list of EpochStats
+        Of the model's training, layer by layer.
 
     Raises
     ------
@@ -67,7 +68,7 @@ class Study:
     model: Any
     dataset: str
     responses: Responses
-    out: Path
+    writer: Writer
     seed: int = 0
     images: Array | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
@@ -77,9 +78,7 @@ class Study:
     data: Dataset | None = None
     other: str = ""
     name: str = ""
-    overwrite: bool = False
-    written: list[Path] = field(default_factory=list)
-    _started: float = field(default_factory=time.perf_counter)
+    history: list[EpochStats] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if self.unwhiten and not self.whitened:
@@ -210,7 +209,7 @@ class Study:
         )
 
     def save(self, name: str, figure: Any, shown: dict[str, UnitImages] | dict[str, Array], **settings: Any) -> None:
-        """Write `figure` as `<out>/<name>.png`, an unwhitened one as `<name>_unwhitened.png`, with manifest and arrays.
+        """Write `figure` as `<name>.png`, an unwhitened one as `<name>_unwhitened.png`, with manifest and arrays.
 
         `shown` is what the figure shows: pictures of units, whose settings go into the manifest, or arrays.
         """
@@ -224,36 +223,21 @@ class Study:
                 arrays |= {f"{key}.{extra}": x for extra, x in value.extras.items()}
             else:
                 arrays[key] = value
-        self._write(f"{name}.png", lambda path: plot.save(figure, path), settings, arrays)
+        self.writer.figure(name, figure, arrays, **self._facts, settings=settings)
 
     def save_table(self, name: str, rows: Sequence[dict[str, Any]], **settings: Any) -> None:
-        """Write `rows`, of equal keys, as `<out>/<name>.csv` with its manifest."""
-        self._write(f"{name}.csv", lambda path: results.write_csv(path, rows), settings)
+        """Write `rows`, of equal keys, as `<name>.csv` with its manifest."""
+        self.writer.table(name, rows, **self._facts, settings=settings)
 
-    def _write(
-        self, name: str, write: Callable[[Path], None], settings: dict[str, Any], arrays: dict[str, Array] | None = None
-    ) -> None:
-        manifest = {
-            "artefact": name,
-            "dataset": self.dataset,
-            "model": self.name,
-            "seed": self.seed,
-            "settings": settings,
-            **self.provenance,
-            "seconds": round(time.perf_counter() - self._started, 2),
-        }
-        unnamed = "model_sha256" not in self.provenance  # put together by hand: nothing to tell models apart
-        overwrite = self.overwrite or unnamed
-        self.written += results.save_artefact(
-            self.out / name, write, manifest=manifest, arrays=arrays, overwrite=overwrite
-        )
-        self._started = time.perf_counter()
+    @property
+    def _facts(self) -> dict[str, Any]:
+        """What every manifest says of the data, the model and the seed."""
+        return {"dataset": self.dataset, "model": self.name, "seed": self.seed, **self.provenance}
 
     def check(self, name: str) -> None:
-        """ValueError, before any work, if `<out>/<name>.png` is of another model, seed or data and must stay."""
-        if not self.overwrite and "model_sha256" in self.provenance:
-            known = {"dataset": self.dataset, "seed": self.seed, **self.provenance}
-            results.keep_others(self.out / f"{name}{'_unwhitened' * self.unwhiten}.png", known)
+        """ValueError, before any work, if `<name>.png` is of another model, seed or data and must stay."""
+        facts = {name: value for name, value in self._facts.items() if name != "model"}
+        self.writer.check(self.writer.picture(f"{name}{'_unwhitened' * self.unwhiten}"), **facts)
 
 
 def sheet_name(what: str, label: str, seed: int, settings: Any = None) -> str:

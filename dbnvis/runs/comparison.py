@@ -1,122 +1,104 @@
-"""Models trained by several recipes, and the table of their likelihoods."""
+"""Runs by several recipes, and the table of their likelihoods (Salakhutdinov & Murray 2008; Tieleman 2008)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 from .. import checkpoint, results
-from ..datasets import Dataset
 from ..evaluate.estimation import SWEEPS, Estimation, likelihood
 from ..evaluate.likelihood import FIXED_SEED
-from ..progress import Progress, silent
-from ..train import CDConfig, EpochStats
+from ..train import CDConfig
 from ..train.greedy import per_layer
 from .run import planned, settings
 from .stacks import train
+from .workspace import Workspace
+
+#: Hidden units of each layer, and how all or each is trained.
+Recipe = tuple[Sequence[int], CDConfig | Sequence[CDConfig]]
+
+PCD = CDConfig(epochs=200, sparsity_target=None, weight_decay=0, l1_decay=0, centered=False)
+CD = replace(PCD, epochs=100, persistent=False, final_momentum=0.9)
+CENTERED = replace(PCD, centered=True)
+#: Of the models that the table compares, by name.
+RECIPES: dict[str, Recipe] = {
+    "CD-1": ((500,), CD),
+    "CD-3": ((500,), replace(CD, k=3)),
+    "CD-25 annealed": ((500,), replace(CD, epochs=250, k_epochs=10, schedule="constant")),
+    "PCD-1": ((500,), PCD),
+    "centered PCD-1": ((500,), CENTERED),
+    "parallel tempering": ((500,), replace(CENTERED, epochs=40, temperatures=10)),
+    "centered PCD-1 long": ((500,), replace(CENTERED, epochs=1000)),
+    "DBN": ((500, 2000), (CENTERED, replace(CENTERED, epochs=100, learning_rate=0.005, start="transposed"))),
+}
 
 
-def save_likelihood(
-    path: Path,
-    rows: Sequence[dict[str, Any]],
-    data: Dataset,
-    how: Estimation,
-    overwrite: bool = False,
-    **facts: Any,
-) -> list[Path]:
-    """Write `rows` as a table, with a manifest of the data and of how the likelihoods were estimated."""
-    manifest = _manifest(path, data, how, **facts)
-    return results.save_artefact(
-        path, lambda file: results.write_csv(file, rows), manifest=manifest, overwrite=overwrite
-    )
+def likelihood_facts(how: Estimation) -> dict[str, Any]:
+    """What a manifest says of how likelihoods were estimated."""
+    settings = {**asdict(how), "sweeps_before_reverse": SWEEPS, "seed_of_convention_fixed": FIXED_SEED}
+    return {"unit": "nats; log p per image, mean over images", "settings": settings}
 
 
-def _manifest(path: Path, data: Dataset, how: Estimation, **facts: Any) -> dict[str, Any]:
-    return {
-        "artefact": path.name,
-        "unit": "nats; log p per image, mean over images",
-        "dataset": data.name,
-        "data_sha256": data.sha256,
-        **facts,
-        "settings": {**asdict(how), "sweeps_before_reverse": SWEEPS, "seed_of_convention_fixed": FIXED_SEED},
-    }
+def likelihood_table(
+    space: Workspace, recipes: Mapping[str, Recipe] = RECIPES, how: Estimation | None = None, only: Sequence[str] = ()
+) -> None:
+    """Train a model by each recipe and write the table `likelihood` of them.
 
-
-def compare_training(
-    recipes: Mapping[str, tuple[Sequence[int], CDConfig | Sequence[CDConfig]]],
-    data: Dataset,
-    how: Estimation,
-    *,
-    out: Path,
-    seed: int,
-    xp: Any,
-    only: Sequence[str] = (),
-    overwrite: bool = False,
-    on_epoch: Callable[[EpochStats, CDConfig], None] = lambda stats, config: None,
-    progress: Progress = silent,
-) -> list[Path]:
-    """Train a model by each recipe and write the table of their likelihoods.
+    Finished models are kept in `models/<recipe>/model.npz` under the writer's root, interrupted trainings go on.
 
     Parameters
     ----------
+    space : Workspace
     recipes : dict of (hidden units of each layer, CDConfig or one per layer)
         By name.
-    data : Dataset
-    how : Estimation
-    out : Path
-        Gets `models/<recipe>/model.npz`, where finished models are kept and interrupted trainings go on, and
-        `tables/likelihood.csv`.
-    seed : int
-    xp : module
-        Array library of the device.
+    how : Estimation, optional
     only : sequence of str
         Recipes to train; no table is written then.
-    overwrite : bool
-        Replace models of other settings, seed or data, and a table of others.
-    on_epoch, progress : callable
-
-    Returns
-    -------
-    list of Path
-        What was written.
 
     Raises
     ------
     ValueError
-        If `only` names another recipe.
+        If `only` names another recipe, or a model or a table of other settings, seed or data would be replaced.
     """
     for name in only:
         if name not in recipes:
             raise ValueError(f"no recipe {name!r}; the recipes are {', '.join(recipes)}")
-    configs = {name: per_layer(config, len(hidden)) for name, (hidden, config) in recipes.items()}
-    table = out / "tables" / "likelihood.csv"
-    facts = {"seed": seed, "recipes": {name: settings(hidden, config) for name, (hidden, config) in recipes.items()}}
+    how, data, writer = how or Estimation(), space.data, space.writer
+    asked = {name: settings(hidden, config) for name, (hidden, config) in recipes.items()}
+    facts = {**space.facts, **likelihood_facts(how), "recipes": asked}
     runs: dict[str, dict[str, Any]] = {
         name: {
-            "folder": out / "models" / name.replace(" ", "-"),
-            "seed": seed,
+            "folder": writer.root / "models" / name.replace(" ", "-"),
+            "seed": space.seed,
             "resume": True,
-            "overwrite": overwrite,
+            "overwrite": writer.overwrite,
         }
         for name in only or recipes
     }
     for name, run in runs.items():  # refuse now what would be refused after hours
-        planned(data, *recipes[name], **run)[0].kept(xp=xp)
-    if not (only or overwrite):
-        results.keep_others(table, _manifest(table, data, how, **facts))
-    paths = {name: train(data, *recipes[name], **run, xp=xp, on_epoch=on_epoch) for name, run in runs.items()}
+        planned(data, *recipes[name], **run)[0].kept(xp=space.xp)
+    if not only:
+        writer.check(writer.root / writer.tables / "likelihood.csv", **facts)
+    paths = {
+        name: train(data, *recipes[name], **run, xp=space.xp, on_epoch=space.on_epoch) for name, run in runs.items()
+    }
     if only:
-        return list(paths.values())
+        writer.written += paths.values()
+        return
     rows = []
     for name, path in paths.items():
-        saved = checkpoint.load(path, xp=xp)
+        saved = checkpoint.load(path, xp=space.xp)
         top = saved.model.layer_names[-1:]
-        (row,) = likelihood(saved.model, data, how, layers=top, seed=seed, progress=progress)
-        seconds = sum(epoch["seconds"] for epoch in saved.info["history"])
-        sizes = "-".join(map(str, saved.model.sizes))
-        epochs = ", ".join(str(config.epochs) for config in configs[name])
-        rows.append({"training": name, "model": sizes, "epochs": epochs, "seconds": round(seconds), **row})
-    versions = results.versions(xp.__name__)
-    return save_likelihood(table, rows, data, how, overwrite, **facts, versions=versions)
+        (row,) = likelihood(saved.model, data, how, layers=top, seed=space.seed, progress=space.progress)
+        hidden, config = recipes[name]
+        rows.append(
+            {
+                "training": name,
+                "model": "-".join(map(str, saved.model.sizes)),
+                "epochs": ", ".join(str(each.epochs) for each in per_layer(config, len(hidden))),
+                "seconds": round(sum(epoch["seconds"] for epoch in saved.info["history"])),
+                **row,
+            }
+        )
+    writer.table("likelihood", rows, **facts, versions=results.versions(space.xp.__name__))

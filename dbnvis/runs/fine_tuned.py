@@ -1,9 +1,8 @@
-"""Fine-tuned networks, from the data to tables and figures. Every network is kept and taken up where it stopped."""
+"""Runs of fine-tuned networks: pretrained layer by layer, then trained by backpropagation."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -11,15 +10,14 @@ from typing import Any, Literal
 
 from .. import checkpoint, results
 from ..backend import Array, make_rng, move
-from ..datasets import Dataset
 from ..models.dbn import DBN
 from ..models.mlp import MLP, autoencoder, classifier
 from ..models.rbm import RBM
-from ..progress import Progress, silent
-from ..train import CDConfig, EpochStats
+from ..train import CDConfig
 from ..train.backprop import BackpropConfig, BackpropState, BackpropStats, train_backprop
 from .run import Run
 from .stacks import train
+from .workspace import Workspace
 
 #: Hidden layers (Hinton, Osindero, Teh 2006; Hinton & Salakhutdinov 2006).
 CLASSIFIER_HIDDEN = (500, 500, 2000)
@@ -45,46 +43,32 @@ RECONSTRUCTIVE = BackpropConfig("pixels", epochs=80, batch_size=250)
 
 
 @dataclass
-class Workshop:
-    """Where networks are pretrained and fine-tuned on one data set.
+class FineTuning(Workspace):
+    """A workspace in which networks are pretrained and fine-tuned.
 
     Parameters
     ----------
-    dataset : Dataset
-    out : Path
-        Gets folders `models`, `tables` and `figures`.
-    seed : int
-    xp : module
-        Array library of the device.
     classifier_hidden, autoencoder_hidden : tuple of int
     classifier_pretraining, autoencoder_pretraining : CDConfig
         Of every RBM.
     classifier_tuning, autoencoder_tuning : BackpropConfig
-    progress : callable
-        Progress bar of fine-tuning.
-    on_epoch : callable
-        Called as on_epoch(stats, config) after each epoch of pretraining.
-    overwrite : bool
-        Replace networks, tables and figures of other settings, seed or data.
     """
 
-    dataset: Dataset
-    out: Path
-    seed: int
-    xp: Any
     classifier_hidden: tuple[int, ...] = CLASSIFIER_HIDDEN
     autoencoder_hidden: tuple[int, ...] = AUTOENCODER_HIDDEN
     classifier_pretraining: CDConfig = GENERATIVE
     autoencoder_pretraining: CDConfig = RECONSTRUCTING
     classifier_tuning: BackpropConfig = DISCRIMINATIVE
     autoencoder_tuning: BackpropConfig = RECONSTRUCTIVE
-    progress: Progress = silent
-    on_epoch: Callable[[EpochStats, CDConfig], None] = lambda stats, config: None
-    overwrite: bool = False
+
+    @property
+    def models(self) -> Path:
+        """Folder of the networks."""
+        return self.writer.root / "models"
 
     def images(self, part: str) -> tuple[Array, Array | None]:
         """Images and labels, if any, of the "train" or "test" part, on the device."""
-        images, labels = (getattr(self.dataset, f"{part}_{what}") for what in ("images", "labels"))
+        images, labels = (getattr(self.data, f"{part}_{what}") for what in ("images", "labels"))
         return move(images, self.xp), None if labels is None else move(labels, self.xp)
 
     def classifier_dbn(self) -> DBN:
@@ -92,13 +76,13 @@ class Workshop:
 
     def classifier(self, start: Literal["pretrained", "random"] = "pretrained") -> MLP:
         """The classifier, fine-tuned from the pretrained network or from random weights (Glorot & Bengio 2010)."""
-        rng, classes = make_rng(self.xp, self.seed, 11), self.dataset.n_classes
+        rng, classes = make_rng(self.xp, self.seed, 11), self.data.n_classes
         if start == "pretrained":
             dbn = self.classifier_dbn()
         else:
-            sizes = pairwise((self.dataset.train_images[0].size, *self.classifier_hidden))
+            sizes = pairwise((self.data.train_images[0].size, *self.classifier_hidden))
             rbms = [RBM.random(n, m, rng=rng, scale=4 * math.sqrt(2 / (n + m))) for n, m in sizes]
-            dbn = DBN(rbms, self.dataset.input_shape, input_norm=self.classifier_dbn().input_norm)
+            dbn = DBN(rbms, self.data.input_shape, input_norm=self.classifier_dbn().input_norm)
         model = classifier(dbn, classes, rng=rng)
         return self._tuned(f"classifier-{start}", model, dbn, self.classifier_tuning)
 
@@ -109,27 +93,27 @@ class Workshop:
         return self._tuned(f"autoencoder-{n_code}", model, dbn, self.autoencoder_tuning)
 
     def _pretrained(self, name: str, hidden: tuple[int, ...], config: CDConfig) -> DBN:
-        folder = self.out / "models" / f"{name}-dbn"
+        folder = self.models / f"{name}-dbn"
         path = train(
-            self.dataset,
+            self.data,
             hidden,
             config,
             folder=folder,
             seed=self.seed,
             xp=self.xp,
             resume=True,
-            overwrite=self.overwrite,
+            overwrite=self.writer.overwrite,
             on_epoch=self.on_epoch,
         )
         return checkpoint.load(path, xp=self.xp).model
 
     def _tuned(self, name: str, model: MLP, dbn: DBN, config: BackpropConfig) -> MLP:
         """`model`, unrolled from `dbn`, fine-tuned: the finished one where it is kept, or from the last epoch kept."""
-        final, part = (self.out / "models" / f"{name}{suffix}.npz" for suffix in ("", ".training"))
+        final, part = (self.models / f"{name}{suffix}.npz" for suffix in ("", ".training"))
         settings = {**asdict(config), "dbn_sha256": results.model_hash(dbn)}
-        facts = {"dataset": self.dataset.name, "data_sha256": self.dataset.sha256}
+        facts = {"dataset": self.data.name, "data_sha256": self.data.sha256}
         asked = {"model": MLP.__name__, **settings, "seed": self.seed, **facts}
-        run = Run(final, part, asked, resume=True, overwrite=self.overwrite)
+        run = Run(final, part, asked, resume=True, overwrite=self.writer.overwrite)
         with run.opened(xp=self.xp) as saved:
             if saved is not None and run.finished:
                 return saved.model
@@ -161,25 +145,15 @@ class Workshop:
 
     def history(self, name: str) -> list[BackpropStats]:
         """Every epoch of the finished network `name`."""
-        saved = checkpoint.load(self.out / "models" / f"{name}.npz", xp=self.xp)
+        saved = checkpoint.load(self.models / f"{name}.npz", xp=self.xp)
         return [BackpropStats(**stats) for stats in saved.info["tuning"]]
 
-    def save(
-        self,
-        name: str,
-        write: Callable[[Path], None],
-        models: dict[str, Any],
-        arrays: dict[str, Array] | None = None,
-        **settings: Any,
-    ) -> list[Path]:
-        """Write one artefact with its manifest, which names the `models` it shows and how they were trained."""
-        manifest = {
-            "artefact": Path(name).name,
-            "dataset": self.dataset.name,
-            "data_sha256": self.dataset.sha256,
-            "seed": self.seed,
+    def shown(self, models: dict[str, Any], **settings: Any) -> dict[str, Any]:
+        """What a manifest says of an artefact that shows `models`, and of how they were trained."""
+        hashes = {name: results.model_hash(model) for name, model in models.items()}
+        return {
+            **self.facts,
             "settings": settings,
-            "models_sha256": {key: results.model_hash(model) for key, model in models.items()},
+            "models_sha256": hashes,
             "versions": results.versions(self.xp.__name__),
         }
-        return results.save_artefact(self.out / name, write, manifest=manifest, arrays=arrays, overwrite=self.overwrite)

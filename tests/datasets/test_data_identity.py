@@ -13,8 +13,9 @@ from dbnvis.commands.training import Evaluate, Train
 from dbnvis.datasets.infinite import InfiniteDigits, Stream
 from dbnvis.figures import sheets as figures
 from dbnvis.figures.opening import OTHER, open_study, training_data
+from dbnvis.results import Writer
 from dbnvis.runs.classifiers import train_convnet
-from dbnvis.runs.fine_tuned import Workshop
+from dbnvis.runs.fine_tuned import FineTuning
 from dbnvis.train.backprop import ConvNetConfig, train_backprop
 from dbnvis.visualize import TopImages
 
@@ -64,7 +65,7 @@ def model_of(data, path=Path("m.npz"), sha256=None, **kept):
 
 
 def opened(path, data=None, **settings):
-    return open_study(path, data, out=Path("out"), seed=0, xp=np, **settings)[0]
+    return open_study(path, data, out=Path("out"), seed=0, xp=np, **settings)
 
 
 # --- which data
@@ -301,9 +302,9 @@ def test_a_classifier_needs_labels_of_two_classes(capsys, monkeypatch, labels):
     message = "needs labels" if labels is None else "two classes at least"
     with pytest.raises(ValueError, match=message):
         train_convnet(data, ConvNetConfig(), folder=Path("c"), seed=0, xp=np)
-    shop = Workshop(data, Path("w"), 0, np, classifier_pretraining=CDConfig(epochs=1))
+    tuning = FineTuning(data, Writer(Path("w")), 0, np, classifier_pretraining=CDConfig(epochs=1))
     with pytest.raises(ValueError, match=message):
-        shop.classifier()
+        tuning.classifier()
     status, said = run(capsys, "train", "--family", "convnet", "--dataset", "own", "--out", "c")
     assert status == 2 and message in said[-1]
     assert not Path("c").exists() and not Path("w").exists()

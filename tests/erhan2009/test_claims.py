@@ -19,10 +19,13 @@ from dbnvis.evaluate.scores import Responses, unit_scores
 from dbnvis.figures.study import Study
 from dbnvis.models.sdae import StackedDAE
 from dbnvis.plot import Bands, HeatMap, dashboard
+from dbnvis.results import Writer
 
 
 def study_of(model, images, out, dataset="planted"):
-    return Study(model, dataset, Responses.of(model, images), out, images=images)
+    return Study(
+        model, dataset, Responses.of(model, images), Writer(out, "figures", "tables", overwrite=True), images=images
+    )
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from dbnvis.datasets import Dataset
 from dbnvis.erhan2009 import page, page_text
 from dbnvis.erhan2009 import stages as reproduction
 from dbnvis.erhan2009.page import AGAIN, CAPTIONS, open_page
+from dbnvis.results import Writer
 from dbnvis.train import CDConfig, DenoisingConfig
 
 SIDE, SIZES, EXAMPLES = 12, (12, 11, 10), 300
@@ -47,12 +48,11 @@ def opened(out, recipes, resume=True, overwrite=False):
             dataset("mnist", "digits"),
             dataset("patches", "patches"),
             examples=EXAMPLES,
-            out=out,
+            writer=Writer(out, overwrite=overwrite),
             seed=0,
             xp=np,
             on_epoch=lambda stats, config: None,
             resume=resume,
-            overwrite=overwrite,
         )
 
 

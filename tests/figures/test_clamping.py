@@ -13,13 +13,16 @@ from dbnvis.evaluate.scores import Responses
 from dbnvis.figures.clamping import clamping
 from dbnvis.figures.sheets import sheet
 from dbnvis.figures.study import Study
+from dbnvis.results import Writer
 
 
 @pytest.fixture
 def study(tmp_path, monkeypatch):
     monkeypatch.setattr(plot.base, "DPI", 20)
     net = planted()
-    return Study(net.model, "planted", Responses.of(net.model, net.images), tmp_path, images=net.images)
+    return Study(
+        net.model, "planted", Responses.of(net.model, net.images), Writer(tmp_path, overwrite=True), images=net.images
+    )
 
 
 def stored(folder, name):
@@ -29,7 +32,7 @@ def stored(folder, name):
 
 def test_the_sheet_shows_both_readings_of_the_same_units(study):
     clamping(study, 3)
-    settings, arrays = stored(study.out, "clamping")
+    settings, arrays = stored(study.writer.root, "clamping")
     for layer in study.model.layer_names:
         assert [settings[f"{layer}.{others}"]["others"] for others in ("free", "zero")] == ["free", "zero"]
         free, zero = (arrays[f"{layer}.{others}.images"] for others in ("free", "zero"))
@@ -48,7 +51,7 @@ def test_a_sheet_of_units_alone_has_no_chains(study, monkeypatch, layer):
     method = ClampedGibbs(others="zero", shown=4)
     sheet(study, method, study.pictures(method, study.units(layer, 2)), "alone")
     assert "ancestral sampling from one unit, the others off" in headings[0] and "WARNING" not in headings[0]
-    settings, arrays = stored(study.out, "alone")
+    settings, arrays = stored(study.writer.root, "alone")
     assert settings["pictures"]["others"] == "zero" and not settings["pictures"]["diagnose"]
     assert not any("tau" in name for name in arrays)
 

@@ -13,6 +13,7 @@ from dbnvis.datasets import Dataset
 from dbnvis.evaluate.scores import Responses
 from dbnvis.figures.convnets import class_models as regularized
 from dbnvis.figures.study import Study
+from dbnvis.results import Writer
 from dbnvis.visualize import METHODS, RECIPES, VISUALIZERS
 
 
@@ -23,12 +24,14 @@ def study(tmp_path, monkeypatch):
     images, labels = rng.random((60, 12, 12), dtype="float32"), np.arange(60) % 5
     model = convnet(dtype="float32")
     data = Dataset("digits", images, labels, images, labels, "hash")
-    return Study(model, "digits", Responses.of(model, images), tmp_path, images=images, data=data)
+    return Study(
+        model, "digits", Responses.of(model, images), Writer(tmp_path, overwrite=True), images=images, data=data
+    )
 
 
 def saved(study, name):
-    manifest = json.loads((study.out / f"{name}.json").read_text())
-    with np.load(study.out / f"{name}.npz") as archive:
+    manifest = json.loads((study.writer.root / f"{name}.json").read_text())
+    with np.load(study.writer.root / f"{name}.npz") as archive:
         return manifest["settings"], dict(archive)
 
 

@@ -15,6 +15,7 @@ from dbnvis.figures.convnets import explaining as explain
 from dbnvis.figures.convnets import maps as views
 from dbnvis.figures.study import Study, describe
 from dbnvis.models.convnet import ConvNet
+from dbnvis.results import Writer
 from dbnvis.views import gradients
 from dbnvis.views.control import rank_correlation
 
@@ -50,7 +51,9 @@ def study_of(tmp_path, colours, within):
     output.W[...], output.bias[...] = fit[:-1], fit[-1]
     parts = {f"{part}_{what}": x for part in ("train", "test") for what, x in (("images", images), ("labels", labels))}
     data = SimpleNamespace(name="blobs", labels=(labels, labels), **parts)
-    return Study(model, "blobs", Responses.of(model, images), tmp_path, images=images, data=data)
+    return Study(
+        model, "blobs", Responses.of(model, images), Writer(tmp_path, overwrite=True), images=images, data=data
+    )
 
 
 @pytest.fixture
@@ -113,7 +116,7 @@ def test_maps_of_colours_are_alike_as_their_colours_are_on_average():
 @pytest.mark.parametrize("shape", [(2, 8, 8), (5, 8, 8), (64,)])
 def test_images_that_no_sheet_can_draw_are_refused_before_anything_is_computed(tmp_path, shape):
     model = SimpleNamespace(input_shape=shape, input_range=(0.0, 1.0))
-    study = Study(model, "stacks", Responses({}), tmp_path)
+    study = Study(model, "stacks", Responses({}), Writer(tmp_path, overwrite=True))
     said = rf"a picture has rows and columns, or 1 or 3 colours .* got images of shape {re.escape(str(shape))}"
     with pytest.raises(ValueError, match=said):
         study.pictures(ActivationMaximization(), [Unit("h1", 0)])

@@ -10,6 +10,7 @@ from small_crbms import strokes
 from dbnvis import checkpoint
 from dbnvis.datasets import Dataset
 from dbnvis.figures import conv_dbns
+from dbnvis.results import Writer
 from dbnvis.runs import conv_machines
 from dbnvis.train import ConvCDConfig
 
@@ -88,7 +89,9 @@ def test_a_model_of_another_recipe_or_seed_is_refused(tmp_path, change):
 
 def test_the_figure_holds_both_layers(tmp_path):
     model = opened(tmp_path / "m.npz")
-    written = conv_dbns.figure(model, dataset(), TINY, tmp_path, seed=0, xp=np)
+    writer = Writer(tmp_path)
+    conv_dbns.figure(model, dataset(), TINY, writer, seed=0, xp=np)
+    written = writer.written
     assert [path.name for path in written] == ["crbm_tiny.png", "crbm_tiny.json", "crbm_tiny.npz"]
     manifest = json.loads(written[1].read_text())
     assert manifest["recipe"]["groups"] == [3, 2] and manifest["settings"]["h2.samples"]["chains"] == 40

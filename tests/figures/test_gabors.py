@@ -10,6 +10,7 @@ from dbnvis import DBN, GaussianRBM
 from dbnvis.evaluate.scores import Responses
 from dbnvis.figures.gabors import PATCHES_RECIPE, gabors
 from dbnvis.figures.study import Study
+from dbnvis.results import Writer
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def study(tmp_path):
     )
     rbm = GaussianRBM(filters.reshape(40, 144).T.copy(), np.zeros(144), np.zeros(40), variance=0.1)
     model = DBN([rbm], (12, 12), (-np.inf, np.inf), 3.0)
-    return Study(model, "patches", Responses.of(model, np.ones((3, 12, 12))), tmp_path)
+    return Study(model, "patches", Responses.of(model, np.ones((3, 12, 12))), Writer(tmp_path, overwrite=True))
 
 
 def test_rows_and_summary(study):
@@ -45,8 +46,8 @@ def test_rows_and_summary(study):
 
 def test_the_figure_shows_filters_beside_fits_best_first(study):
     rows, _ = gabors(study)
-    png, manifest, arrays = study.written
-    assert [path.name for path in study.written] == ["gabor.png", "gabor.json", "gabor.npz"] and png.exists()
+    png, manifest, arrays = study.writer.written
+    assert [path.name for path in study.writer.written] == ["gabor.png", "gabor.json", "gabor.npz"] and png.exists()
     assert json.loads(manifest.read_text())["settings"] == {"good": 0.8}
     with np.load(arrays) as kept:
         r2 = 1 - ((kept["fits"] - kept["filters"]) ** 2).sum(axis=(1, 2)) / (kept["filters"] ** 2).sum(axis=(1, 2))
@@ -70,7 +71,7 @@ def test_filters_of_patches_are_gabors(tmp_path):
     hidden, configs = PATCHES_RECIPE
     data = datasets.load("patches", tmp_path)
     model = train(data, hidden[:1], configs[0], folder=tmp_path, seed=1, xp=np)
-    study, _ = open_study(model, data, out=tmp_path / "figures", seed=1, xp=np)
+    study = open_study(model, data, out=tmp_path / "figures", seed=1, xp=np)
     _, summary = gabors(study)
     assert summary["good fits that are band-pass, %"] > 80
     assert summary["orientations: sectors of 22.5 degrees in use, of 8"] == 8

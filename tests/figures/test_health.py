@@ -64,9 +64,11 @@ def test_tempered_training_keeps_the_coldest_particles(tmp_path):
 
 def test_one_figure_per_layer_with_its_numbers(tmp_path):
     data = tiny()
-    study, history = open_study(train(tmp_path), data, out=tmp_path, seed=0, xp=np)
-    training_health(study, history, data.test_images)
-    assert [path.name for path in study.written if path.suffix == ".png"] == [f"health_h{i}.png" for i in (1, 2, 3)]
+    study = open_study(train(tmp_path), data, out=tmp_path, seed=0, xp=np)
+    training_health(study)
+    assert [path.name for path in study.writer.written if path.suffix == ".png"] == [
+        f"health_h{i}.png" for i in (1, 2, 3)
+    ]
     arrays = np.load(tmp_path / "health_h2.npz")
     assert arrays["filters"].shape == (3 * 10, 6, 6)  # epochs 1, 2 and the last, 3
     assert arrays["particles"].shape == (20, 6, 6)
@@ -83,9 +85,11 @@ def test_autoencoders_get_a_figure_of_their_own(tmp_path, monkeypatch, real):
     monkeypatch.setattr(health, "dashboard", lambda rows, **words: drawn.append(rows) or dashboard(rows, **words))
     data = real_valued() if real else tiny()
     path = train(tmp_path, data=data, config=DenoisingConfig(epochs=3, batch_size=20))
-    study, history = open_study(path, data, out=tmp_path, seed=0, xp=np)
-    training_health(study, history, data.test_images)
-    assert [path.name for path in study.written if path.suffix == ".png"] == [f"health_h{i}.png" for i in (1, 2, 3)]
+    study = open_study(path, data, out=tmp_path, seed=0, xp=np)
+    training_health(study)
+    assert [path.name for path in study.writer.written if path.suffix == ".png"] == [
+        f"health_h{i}.png" for i in (1, 2, 3)
+    ]
     arrays = np.load(tmp_path / "health_h2.npz")
     below, dae = study.model.daes[:2]
     mean_h = expit(expit(data.test_images.reshape(60, 36) @ below.W + below.hbias) @ dae.W + dae.hbias)
@@ -102,25 +106,26 @@ def test_autoencoders_get_a_figure_of_their_own(tmp_path, monkeypatch, real):
     np.testing.assert_array_equal(panel.tiles[20:30], data.test_images[10:20])
     np.testing.assert_array_equal(panel.tiles[30:40], arrays["reconstructions"][10:])
     errors = drawn[1][1][0].lines
-    epochs = [stats for stats in history if stats.layer == "h2"]
+    epochs = [stats for stats in study.history if stats.layer == "h2"]
     assert errors["training"][1] == [stats.reconstruction_error for stats in epochs]
     assert errors["test"][1] == [stats.held_out_error for stats in epochs]
 
 
 def test_filters_are_carried_down_through_every_layer(tmp_path):
     data = tiny()
-    study, history = open_study(train(tmp_path), data, out=tmp_path, seed=0, xp=np)
-    training_health(study, history, data.test_images)
+    study = open_study(train(tmp_path), data, out=tmp_path, seed=0, xp=np)
+    training_health(study)
     expected = FilterCombination(k=None)(study.model, [f"h3:{i}" for i in range(9)]).images[:, 0]
     np.testing.assert_allclose(np.load(tmp_path / "health_h3.npz")["filters"][-9:], expected, rtol=1e-4, atol=1e-7)
 
 
 def test_a_model_without_snapshots_gives_no_figure(tmp_path):
     data = tiny()
-    study, history = open_study(train(tmp_path), data, out=tmp_path, seed=0, xp=np)
+    study = open_study(train(tmp_path), data, out=tmp_path, seed=0, xp=np)
     study.snapshots = Snapshots()
-    training_health(study, history, data.test_images)
-    assert study.written == []
+    with pytest.raises(ValueError, match="keeps nothing of its training; dbnvis train leaves a model that does"):
+        training_health(study)
+    assert study.writer.written == []
 
 
 @pytest.mark.parametrize(

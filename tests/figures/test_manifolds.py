@@ -14,6 +14,7 @@ from dbnvis.evaluate.scores import Responses
 from dbnvis.figures import diagnosis, manifolds
 from dbnvis.figures import sheets as figures
 from dbnvis.figures.study import Study
+from dbnvis.results import Writer
 
 QUICK = InvarianceManifold(max_angle=90.0, step=30.0, shown=2, starts=2)
 
@@ -21,7 +22,13 @@ QUICK = InvarianceManifold(max_angle=90.0, step=30.0, shown=2, starts=2)
 @pytest.fixture
 def study(tmp_path):
     net = planted()
-    return Study(net.model, "planted", Responses.of(net.model, net.images), tmp_path, images=net.images[:50])
+    return Study(
+        net.model,
+        "planted",
+        Responses.of(net.model, net.images),
+        Writer(tmp_path, overwrite=True),
+        images=net.images[:50],
+    )
 
 
 def test_film_strips_hold_every_unit_both_ways_and_in_order(study, monkeypatch):
@@ -33,9 +40,9 @@ def test_film_strips_hold_every_unit_both_ways_and_in_order(study, monkeypatch):
     strip = drawn[1][0]  # h2:0, flattest
     assert strip.labels == ["-90", "-60", "0", "+60", "+90"]  # of the three steps of a way, two are shown
     assert strip.captions[2] == "100 %" and "h2:0, flattest" in strip.title
-    manifest = json.loads((study.out / "manifolds_h2.json").read_text())
+    manifest = json.loads((study.writer.root / "manifolds_h2.json").read_text())
     assert manifest["settings"]["steepest"]["direction"] == "steepest"
-    with np.load(study.out / "manifolds_h2.npz") as arrays:
+    with np.load(study.writer.root / "manifolds_h2.npz") as arrays:
         np.testing.assert_array_equal(strip.tiles[2], arrays["flattest.images"][0, 0])
         np.testing.assert_array_equal(strip.tiles[0], arrays["flattest.images"][0, 1])
         percent = 100 * arrays["flattest.activation"][0] / arrays["flattest.activation"][0, 3]
@@ -45,7 +52,7 @@ def test_film_strips_hold_every_unit_both_ways_and_in_order(study, monkeypatch):
 def test_the_table_of_invariance_is_that_of_the_traces(study):
     rows = manifolds.invariance(study, n=3, method=QUICK)
     assert [row["layer"] for row in rows] == ["h1", "h2", "h3"]
-    with np.load(study.out / "invariance.npz") as arrays:
+    with np.load(study.writer.root / "invariance.npz") as arrays:
         degrees = arrays["h2.flattest.degrees"]
         assert rows[1]["flattest: degrees to 90 % of the gain"] == round(float(degrees.mean()), 1)
         np.testing.assert_allclose(arrays["h2.flattest.gain"][:, 3], 1)
@@ -140,9 +147,9 @@ def test_a_sheet_of_samples_is_diagnosed_and_its_pictures_are_left_as_they_are(s
         np.testing.assert_array_equal(panel.tiles, pictures.images[i])
         assert "starts: R" in panel.note and panel.labels is None
         assert "from partition functions" in panel.title
-    with np.load(study.out / "asked.npz") as arrays:
+    with np.load(study.writer.root / "asked.npz") as arrays:
         assert arrays["pictures.p_on"].shape == (2, 2)
-    assert json.loads((study.out / "asked.json").read_text())["settings"]["pictures"]["diagnose"] is True
+    assert json.loads((study.writer.root / "asked.json").read_text())["settings"]["pictures"]["diagnose"] is True
     study.images = None
     figures.sheet(study, method, pictures, "without_data")  # what the chains themselves tell
     assert all(panel.note.startswith("R ") and "starts" not in panel.note for panel in drawn[1][0])
@@ -155,7 +162,7 @@ def test_samples_are_of_every_layer_and_their_chains_are_warned_of(study, drawn,
     assert [panels[0].title.partition(":")[0] for panels, _ in drawn] == ["h1", "h2", "h3"]
     for panels, said in drawn:
         assert "!" in panels[0].note
-        noted = json.loads((study.out / f"samples_{panels[0].title[:2]}.json").read_text())
+        noted = json.loads((study.writer.root / f"samples_{panels[0].title[:2]}.json").read_text())
         assert noted["settings"]["pictures"]["shown"] == 2
         assert "R: potential scale reduction" in said["key"]
 
@@ -171,9 +178,9 @@ def test_where_chains_fail_tempered_ones_are_drawn_too(study, monkeypatch):
         ),
     )
     figures.samples(study, n=2, shown=2, temperatures=3)
-    names = {path.stem for path in study.written}
+    names = {path.stem for path in study.writer.written}
     assert names == {"samples_h1", "samples_h2", "samples_h3", "samples_h2_tempered"}
-    settings = json.loads((study.out / "samples_h2_tempered.json").read_text())["settings"]["pictures"]
+    settings = json.loads((study.writer.root / "samples_h2_tempered.json").read_text())["settings"]["pictures"]
     assert settings["temperatures"] == 3
 
 

@@ -19,7 +19,7 @@ from dbnvis.figures.convnets import explaining as explain
 from dbnvis.figures.convnets import maps as views
 from dbnvis.figures.study import Study
 from dbnvis.models.convnet import ConvNet
-from dbnvis.results import model_hash
+from dbnvis.results import Writer, model_hash
 
 SIDE = 16
 
@@ -63,16 +63,16 @@ def model():
 @pytest.fixture
 def study(model, tmp_path):
     data = some_data()
-    return Study(model, "digits", Responses({}), tmp_path, images=data.train_images, data=data)
+    return Study(model, "digits", Responses({}), Writer(tmp_path, overwrite=True), images=data.train_images, data=data)
 
 
 def arrays(study, name):
-    with np.load(study.out / f"{name}.npz") as archive:
+    with np.load(study.writer.root / f"{name}.npz") as archive:
         return dict(archive)
 
 
 def manifest(study, name):
-    return json.loads((study.out / f"{name}.json").read_text())
+    return json.loads((study.writer.root / f"{name}.json").read_text())
 
 
 def test_the_figure_of_activations_shows_one_image_per_class_that_is_recognized(study):
@@ -94,10 +94,10 @@ def test_figures_of_patches_weights_and_faults(study):
     views.weights_figure(study)
     np.testing.assert_array_equal(arrays(study, "weights")["conv1"], study.model.network.layers["conv1.pre"].W[:, 0])
     views.audit_tables(study)
-    with (study.out / "audit.csv").open() as file:
+    with (study.writer.root / "audit.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["layer"] for row in rows] == ["conv1", "conv2", "dense1"]
-    with (study.out / "audit_units.csv").open() as file:
+    with (study.writer.root / "audit_units.csv").open() as file:
         units = list(csv.DictReader(file))
     assert sum(int(row[kind]) for row in rows for kind in ("dead", "always on", "duplicate")) == len(
         [row for row in units if row["unit"] != "none"]
@@ -127,7 +127,7 @@ def test_figures_of_attributions(study):
     attributions.occlusion_figure(study)
     assert arrays(study, "occlusion")["class.3.0.0"].shape == (3, SIDE, SIDE)
     attributions.randomized_figure(study, n=5)
-    with (study.out / "randomized_table.csv").open() as file:
+    with (study.writer.root / "randomized_table.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [float(row["trained"]) for row in rows] == pytest.approx([1] * len(rows))
     assert len(rows) == 12 and float(rows[0]["randomized to conv1"]) < 0.9

@@ -555,7 +555,7 @@ def test_a_session_trains_resumes_and_is_opened(tmp_path):
     path = run(True)
     assert seen == [2] and path == run(True) and not (tmp_path / "training.npz").exists()
     assert 0 <= percent_wrong(path, data, xp=np) <= 100
-    study, _ = open_study(path, data, out=tmp_path, seed=0, xp=np)
+    study = open_study(path, data, out=tmp_path, seed=0, xp=np)
     pictures = study.pictures(study.fitted(FilterCombination()), [Unit("conv2", 5, (0, 1)), Unit("conv2", 5)])
     for (caption,) in study.captions(pictures):
         score, percent = caption.split()

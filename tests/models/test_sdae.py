@@ -15,7 +15,7 @@ from dbnvis import DAE, VISUALIZERS, ClampedGibbs, StackedDAE, Unit
 from dbnvis.backend import make_rng
 from dbnvis.evaluate.scores import Responses
 from dbnvis.figures.study import Study
-from dbnvis.results import model_hash
+from dbnvis.results import Writer, model_hash
 
 SIZES = (6, 5, 4)
 SETTINGS = {"am": {"starts": 4}, "combination": {"k": 3}, "connections": {"k": 3}}
@@ -159,7 +159,9 @@ def test_clamped_sampling_says_why_it_cannot(xp, start):
 
 def test_a_study_leaves_sampling_out(tmp_path):
     net, model = stacked(np)
-    study = Study(model, "planted", Responses.of(model, net.images), tmp_path, images=net.images)
+    study = Study(
+        model, "planted", Responses.of(model, net.images), Writer(tmp_path, overwrite=True), images=net.images
+    )
     assert {type(m) for m in study.applicable(cls() for cls in VISUALIZERS.values())} == {
         cls for cls in VISUALIZERS.values() if not cls.needs_sampling
     }

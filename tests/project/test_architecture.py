@@ -20,13 +20,14 @@ RANKS = {
     **dict.fromkeys(["datasets", "models"], 2),
     "evaluate": 3,
     **dict.fromkeys(["train", "visualize"], 4),
-    **dict.fromkeys(["checkpoint", "plot", "results", "views"], 5),
-    **dict.fromkeys(["runs", "sklearn", "doctor", "console"], 6),
-    "figures": 7,
-    "erhan2009": 8,
-    "catalogue": 9,
-    "commands": 10,
-    "cli": 11,
+    **dict.fromkeys(["checkpoint", "plot", "views"], 5),
+    "results": 6,
+    **dict.fromkeys(["runs", "sklearn", "doctor", "console"], 7),
+    "figures": 8,
+    "erhan2009": 9,
+    "catalogue": 10,
+    "commands": 11,
+    "cli": 12,
 }
 MATHS = {"numerics", "models", "evaluate", "train", "visualize", "views"}
 FILES = sorted(path.relative_to(ROOT) for path in ROOT.rglob("*.py"))

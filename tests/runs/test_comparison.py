@@ -14,7 +14,9 @@ from dbnvis.datasets import Dataset
 from dbnvis.evaluate.estimation import Estimation, likelihood
 from dbnvis.evaluate.likelihood import binarized
 from dbnvis.models.mlp import classifier
-from dbnvis.runs.comparison import compare_training
+from dbnvis.results import Writer
+from dbnvis.runs.comparison import likelihood_table
+from dbnvis.runs.workspace import Workspace
 
 STEPS = (20, 50, 50)
 FEW = Estimation("threshold", STEPS, chains=40)
@@ -96,14 +98,20 @@ def test_training_is_shown_beside_test():
     assert row["test, forward"] == pytest.approx(4 * p_off, abs=0.02)
 
 
+def space(data, root):
+    return Workspace(data, Writer(root, "figures", "tables"), seed=0, xp=np)
+
+
 def test_recipes_become_rows_and_finished_models_are_kept(tmp_path):
     data = tiny()
     fast = CDConfig(epochs=2, batch_size=20)
     recipes = {"one layer": ((8,), fast), "two": ((8, 6), fast)}
-    compare_training(recipes, data, FEW, out=tmp_path, seed=0, xp=np, only=["two"])
+    likelihood_table(space(data, tmp_path), recipes, FEW, only=["two"])
     assert not (tmp_path / "tables").exists()
     stamp = (tmp_path / "models" / "two" / "model.npz").stat().st_mtime_ns
-    written = compare_training(recipes, data, FEW, out=tmp_path, seed=0, xp=np)
+    again = space(data, tmp_path)
+    likelihood_table(again, recipes, FEW)
+    written = again.writer.written
     assert (tmp_path / "models" / "two" / "model.npz").stat().st_mtime_ns == stamp
     assert [path.name for path in written] == ["likelihood.csv", "likelihood.json"]
     with written[0].open() as file:
@@ -119,7 +127,7 @@ def test_recipes_become_rows_and_finished_models_are_kept(tmp_path):
 
 def test_an_unknown_recipe_is_refused(tmp_path):
     with pytest.raises(ValueError, match="no recipe 'CD1'; the recipes are CD-1"):
-        compare_training({"CD-1": ((4,), CDConfig())}, tiny(), FEW, out=tmp_path, seed=0, xp=np, only=["CD1"])
+        likelihood_table(space(tiny(), tmp_path), {"CD-1": ((4,), CDConfig())}, FEW, only=["CD1"])
 
 
 def test_images_are_binarized_as_asked():

@@ -18,9 +18,9 @@ from dbnvis.figures.opening import open_study
 from dbnvis.models.layers import Dense
 from dbnvis.models.mlp import autoencoder, classifier
 from dbnvis.plot.charts import CLASSES
-from dbnvis.results import array_hash
-from dbnvis.runs import fine_tuned as workshop
-from dbnvis.runs.fine_tuned import Workshop
+from dbnvis.results import Writer, array_hash
+from dbnvis.runs import fine_tuned
+from dbnvis.runs.fine_tuned import FineTuning
 from dbnvis.train import TrainingDiverged
 from dbnvis.train.backprop import BackpropConfig
 
@@ -37,7 +37,7 @@ def bars(seed=0):
     return Dataset("bars", images[:120], labels[:120], images[120:], labels[120:], sha256=array_hash(images, labels))
 
 
-def shop_in(folder, **changes):
+def tuning_in(folder, **changes):
     settings = {
         "classifier_hidden": (8, 7, 9),
         "autoencoder_hidden": (9, 8),
@@ -46,7 +46,7 @@ def shop_in(folder, **changes):
         "classifier_tuning": BackpropConfig(epochs=4, batch_size=20, dropout=0.1, top_epochs=1),
         "autoencoder_tuning": BackpropConfig("pixels", epochs=3, batch_size=20),
     }
-    return Workshop(bars(), Path(folder), 3, np, **(settings | changes))
+    return FineTuning(bars(), Writer(Path(folder), "figures", "tables"), 3, np, **(settings | changes))
 
 
 def rows_of(path):
@@ -67,16 +67,16 @@ def folder(tmp_path_factory):
 
 
 def test_a_finished_network_is_kept(folder, monkeypatch):
-    first = shop_in(folder).classifier()
-    monkeypatch.setattr(workshop, "train_backprop", None)  # not called again
-    monkeypatch.setattr(workshop, "train", lambda *args, folder, **keywords: folder / "model.npz")
-    assert parameters(shop_in(folder).classifier()) == parameters(first)
-    assert [stats.epoch for stats in shop_in(folder).history("classifier-pretrained")] == [1, 2, 3, 4]
+    first = tuning_in(folder).classifier()
+    monkeypatch.setattr(fine_tuned, "train_backprop", None)  # not called again
+    monkeypatch.setattr(fine_tuned, "train", lambda *args, folder, **keywords: folder / "model.npz")
+    assert parameters(tuning_in(folder).classifier()) == parameters(first)
+    assert [stats.epoch for stats in tuning_in(folder).history("classifier-pretrained")] == [1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("stop", [1, 3])
 def test_an_interrupted_fine_tuning_goes_on_to_the_same_bits(folder, tmp_path, stop):
-    whole = shop_in(folder).classifier()
+    whole = tuning_in(folder).classifier()
 
     def interrupted(iterable, description, total):
         assert description == "fine-tuning classifier-pretrained"
@@ -86,7 +86,7 @@ def test_an_interrupted_fine_tuning_goes_on_to_the_same_bits(folder, tmp_path, s
                 raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        shop_in(tmp_path, progress=interrupted).classifier()
+        tuning_in(tmp_path, progress=interrupted).classifier()
     assert sorted(path.name for path in (tmp_path / "models").glob("*.npz")) == ["classifier-pretrained.training.npz"]
     totals = []
 
@@ -94,11 +94,11 @@ def test_an_interrupted_fine_tuning_goes_on_to_the_same_bits(folder, tmp_path, s
         totals.append(total)
         return iterable
 
-    shop = shop_in(tmp_path, progress=count)
-    assert parameters(shop.classifier()) == parameters(whole)
+    tuning = tuning_in(tmp_path, progress=count)
+    assert parameters(tuning.classifier()) == parameters(whole)
     assert totals == [4 - stop]
     assert sorted(path.name for path in (tmp_path / "models").glob("*.npz")) == ["classifier-pretrained.npz"]
-    assert len(shop.history("classifier-pretrained")) == 4
+    assert len(tuning.history("classifier-pretrained")) == 4
 
 
 @pytest.mark.parametrize(
@@ -109,36 +109,36 @@ def test_an_interrupted_fine_tuning_goes_on_to_the_same_bits(folder, tmp_path, s
     ],
 )
 def test_the_network_of_another_run_is_refused(folder, changes, name):
-    shop_in(folder).classifier()
-    shop = replace(shop_in(folder), **changes)
+    tuning_in(folder).classifier()
+    tuning = replace(tuning_in(folder), **changes)
     with pytest.raises(ValueError, match=rf"{name}, this .* is .*|its seed is 3"):
-        shop.classifier()
+        tuning.classifier()
 
 
 def test_fine_tuning_starts_from_the_pretrained_network(folder):
-    shop = shop_in(folder)
+    tuning = tuning_in(folder)
     rng = np.random.default_rng(0)
-    dbn = shop.classifier_dbn()
+    dbn = tuning.classifier_dbn()
     hashes = {
         array_hash(*list(classifier(model, 6, rng=rng).network.params().values())[:-2])
-        for model in (dbn, shop_in(folder).classifier_dbn())
+        for model in (dbn, tuning_in(folder).classifier_dbn())
     }
     assert len(hashes) == 1
-    tuned = shop.classifier()
+    tuned = tuning.classifier()
     assert (tuned.network.params()["h1.pre.W"] != dbn.rbms[0].W).any()
-    np.testing.assert_array_equal(dbn.rbms[0].W, shop.classifier_dbn().rbms[0].W)
+    np.testing.assert_array_equal(dbn.rbms[0].W, tuning.classifier_dbn().rbms[0].W)
 
 
 def test_a_diverged_fine_tuning_leaves_no_model(folder, tmp_path):
     config = BackpropConfig(epochs=2, batch_size=20, optimizer="sgd", learning_rate=1e38)
     with np.errstate(all="ignore"), pytest.raises(TrainingDiverged, match="lower the learning rate"):
-        shop_in(tmp_path, classifier_tuning=config).classifier()
+        tuning_in(tmp_path, classifier_tuning=config).classifier()
     assert not (tmp_path / "models" / "classifier-pretrained.npz").exists()
 
 
 @pytest.mark.parametrize("unroll", [classifier, autoencoder])
 def test_a_checkpoint_keeps_every_bit_of_a_network(xp, folder, tmp_path, unroll):
-    dbn = shop_in(folder).classifier_dbn()
+    dbn = tuning_in(folder).classifier_dbn()
     for rbm in dbn.rbms:
         rbm.W, rbm.vbias, rbm.hbias = (move(x, xp) for x in (rbm.W, rbm.vbias, rbm.hbias))
     images = xp.asarray(bars().train_images)
@@ -163,7 +163,7 @@ def test_a_checkpoint_keeps_every_bit_of_a_network(xp, folder, tmp_path, unroll)
     ],
 )
 def test_a_damaged_checkpoint_of_a_network_is_refused(folder, tmp_path, damage, match):
-    model = classifier(shop_in(folder).classifier_dbn(), 3, rng=np.random.default_rng(0))
+    model = classifier(tuning_in(folder).classifier_dbn(), 3, rng=np.random.default_rng(0))
     damage(model.network.layers)
     checkpoint.save(tmp_path / "m.npz", model, config={}, seed=0)
     with pytest.raises(checkpoint.CheckpointError, match=match):
@@ -171,7 +171,7 @@ def test_a_damaged_checkpoint_of_a_network_is_refused(folder, tmp_path, damage, 
 
 
 def test_a_network_with_weights_that_are_no_numbers_is_neither_saved_nor_loaded(folder, tmp_path):
-    model = classifier(shop_in(folder).classifier_dbn(), 3, rng=np.random.default_rng(0))
+    model = classifier(tuning_in(folder).classifier_dbn(), 3, rng=np.random.default_rng(0))
     checkpoint.save(tmp_path / "m.npz", model, config={}, seed=0)
     with np.load(tmp_path / "m.npz") as archive:
         arrays = dict(archive)
@@ -194,8 +194,9 @@ class Strange:
 
 
 def test_the_table_of_the_classifier(folder):
-    shop = shop_in(folder)
-    paths = finetuning.classifier_table(shop)
+    tuning = tuning_in(folder)
+    finetuning.classifier_table(tuning)
+    paths = tuning.writer.written
     assert [path.relative_to(folder).as_posix() for path in paths] == [
         "tables/classifier.csv",
         "tables/classifier.json",
@@ -203,11 +204,11 @@ def test_the_table_of_the_classifier(folder):
     rows = rows_of(paths[0])
     assert [row["start"] for row in rows] == ["pretrained", "random"]
     assert {row["network"] for row in rows} == {"36-8-7-9-6"}
-    data, model = shop.dataset, shop.classifier()
+    data, model = tuning.data, tuning.classifier()
     wrong = model.encode(data.test_images, "output").argmax(axis=1) != data.test_labels
     assert float(rows[0]["test error, %"]) == pytest.approx(100 * wrong.mean(), abs=0.01)
     assert float(rows[0]["test error, %"]) == pytest.approx(
-        shop.history("classifier-pretrained")[-1].held_out_error, abs=0.01
+        tuning.history("classifier-pretrained")[-1].held_out_error, abs=0.01
     )
     manifest = json.loads(paths[1].read_text())
     assert manifest["settings"]["tuning"]["dropout"] == 0.1
@@ -218,16 +219,17 @@ def test_the_table_of_the_classifier(folder):
 
 
 def test_the_table_of_the_autoencoder(folder):
-    shop = shop_in(folder)
-    rows = rows_of(finetuning.autoencoder_table(shop, codes=(3, 2))[0])
+    tuning = tuning_in(folder)
+    finetuning.autoencoder_table(tuning, codes=(3, 2))
+    rows = rows_of(tuning.writer.written[0])
     assert [(row["method"], row["code"]) for row in rows] == [
         ("autoencoder", "3"),
         ("PCA", "3"),
         ("autoencoder", "2"),
         ("PCA", "2"),
     ]
-    tests, train = (x.reshape(len(x), -1) for x in (shop.dataset.test_images, shop.dataset.train_images))
-    output = shop.autoencoder(3).encode(tests, "output")
+    tests, train = (x.reshape(len(x), -1) for x in (tuning.data.test_images, tuning.data.train_images))
+    output = tuning.autoencoder(3).encode(tests, "output")
     error = float(rows[0]["squared error per test image"])
     assert error == pytest.approx(((output - tests) ** 2).sum(axis=1).mean(), abs=0.006)
     pca = PCA(3, svd_solver="full").fit(train.astype(float))
@@ -256,14 +258,15 @@ def test_the_codes_of_test_images(folder, monkeypatch):
     monkeypatch.setattr(
         plot, "scatter", lambda points, labels, **texts: shown.update(points) or scatter(points, labels, **texts)
     )
-    shop = shop_in(folder)
-    paths = finetuning.codes_figure(shop)
+    tuning = tuning_in(folder)
+    finetuning.codes_figure(tuning)
+    paths = tuning.writer.written
     assert [path.name for path in paths] == ["codes.png", "codes.json", "codes.npz"]
     assert all(path.stat().st_size > 0 for path in paths)
     assert list(shown) == ["two principal components", "36-9-8-2"]
     with np.load(paths[2]) as arrays:
-        np.testing.assert_array_equal(arrays["labels"], shop.dataset.test_labels)
-        np.testing.assert_array_equal(arrays["code"], shop.autoencoder(2).encode(shop.dataset.test_images, "code"))
+        np.testing.assert_array_equal(arrays["labels"], tuning.data.test_labels)
+        np.testing.assert_array_equal(arrays["code"], tuning.autoencoder(2).encode(tuning.data.test_images, "code"))
         np.testing.assert_array_equal(arrays["code"], shown["36-9-8-2"])
         np.testing.assert_array_equal(arrays["pca"], shown["two principal components"])
 
@@ -272,13 +275,14 @@ def test_the_same_units_before_and_after(folder, monkeypatch):
     panels, texts = [], {}
     sheet = plot.sheet
     monkeypatch.setattr(plot, "sheet", lambda given, **t: panels.extend(given) or texts.update(t) or sheet(given, **t))
-    shop, method = shop_in(folder), ActivationMaximization(starts=2, max_steps=20)
-    paths = finetuning.finetuning_figure(shop, n=5, method=method)
+    tuning, method = tuning_in(folder), ActivationMaximization(starts=2, max_steps=20)
+    finetuning.finetuning_figure(tuning, n=5, method=method)
+    paths = tuning.writer.written
     assert [path.name for path in paths] == ["finetuning.png", "finetuning.json", "finetuning.npz"]
     titles = [f"{layer} {when} fine-tuning" for layer in ("h1", "h2", "h3") for when in ("before", "after")]
     assert [panel.title for panel in panels] == [*titles, "output after fine-tuning"]
     assert "36-8-7-9-6" in texts["heading"]
-    before, after = shop.classifier_dbn(), shop.classifier()
+    before, after = tuning.classifier_dbn(), tuning.classifier()
     for panel, model in zip(panels, [before, after] * 3, strict=False):
         assert list(panel.labels) == [str(i) for i in range(5)]
         if panel.title.startswith("h1"):  # the optimum of a first-layer unit is its filter
@@ -310,11 +314,11 @@ def test_classes_have_colours_of_their_own():
 
 def test_the_commands_look_into_a_fine_tuned_network(folder, tmp_path):
     """`open_study` takes the kept network like any other model."""
-    shop = shop_in(folder)
-    shop.classifier()
+    tuning = tuning_in(folder)
+    tuning.classifier()
     path = folder / "models" / "classifier-pretrained.npz"
-    study, _ = open_study(path, shop.dataset, out=tmp_path, seed=0, xp=np)
+    study = open_study(path, tuning.data, out=tmp_path, seed=0, xp=np)
     figures.sheet(study, TopImages(k=2), study.pictures(TopImages(k=2), study.units("output", 3)), "top")
     manifest = json.loads((tmp_path / "top.json").read_text())
-    assert manifest["model_sha256"] == array_hash(*shop.classifier().network.params().values())
+    assert manifest["model_sha256"] == array_hash(*tuning.classifier().network.params().values())
     assert manifest["training"]["dropout"] == 0.1

@@ -26,6 +26,7 @@ from dbnvis import (
     checkpoint,
     results,
 )
+from dbnvis.commands.reproduce import drawings
 from dbnvis.datasets.whitening import unwhiten
 from dbnvis.evaluate.scores import Responses, pre_activations, rescale
 from dbnvis.figures import opening, study
@@ -35,7 +36,7 @@ from dbnvis.figures.opening import open_study
 from dbnvis.figures.study import Study, model_name
 from dbnvis.models.mlp import classifier
 from dbnvis.plot import sheet
-from dbnvis.results import array_hash, model_hash
+from dbnvis.results import Writer, array_hash, model_hash
 from dbnvis.runs import run as runs
 from dbnvis.runs import stacks as session
 from dbnvis.train import EpochStats, TrainingDiverged
@@ -56,7 +57,7 @@ def trained(tmp_path_factory):
 
 @pytest.fixture
 def tiny_study(trained, tmp_path):
-    return open_study(trained, tiny(), out=tmp_path / "figures", seed=3, xp=np)[0]
+    return open_study(trained, tiny(), out=tmp_path / "figures", seed=3, xp=np)
 
 
 def arrays_of(path):
@@ -333,13 +334,13 @@ def test_a_run_of_another_model_is_not_resumed(autoencoders, tmp_path):
 
 
 def test_a_study_of_autoencoders_has_every_figure_that_needs_no_sampling(autoencoders, tmp_path):
-    opened, history = open_study(autoencoders, tiny(), out=tmp_path, seed=3, xp=np)
+    opened = open_study(autoencoders, tiny(), out=tmp_path, seed=3, xp=np)
     assert opened.provenance["model_sha256"] == model_hash(opened.model)
-    training_curves(opened, history)
+    training_curves(opened)
     with np.load(tmp_path / "training.npz") as numbers:
         assert "free_energy_gap" not in numbers.files  # there is none
-        np.testing.assert_array_equal(numbers["held_out_error"], [stats.held_out_error for stats in history])
-    training_health(opened, history, tiny().test_images)
+        np.testing.assert_array_equal(numbers["held_out_error"], [stats.held_out_error for stats in opened.history])
+    training_health(opened)
     figures.compare(opened, Unit("h3", 1))
     shown = {name.partition(".")[0] for name in np.load(tmp_path / "compare_h3_1.npz")}
     assert shown == WITHOUT_SAMPLING
@@ -364,7 +365,7 @@ def whitened_study(tmp_path):
     rng = np.random.default_rng(0)
     dbn = DBN.random((36, 14, 10), (6, 6), rng=rng, variance=0.1, input_range=(-np.inf, np.inf))
     dbn.input_norm, images = 2.0, rng.normal(size=(50, 6, 6)).astype("float32")
-    return Study(dbn, "patches", Responses.of(dbn, images), tmp_path, images=images)
+    return Study(dbn, "patches", Responses.of(dbn, images), Writer(tmp_path, overwrite=True), images=images)
 
 
 @pytest.fixture
@@ -401,7 +402,7 @@ def test_pictures_of_a_network_on_whitened_data_are_drawn_in_either_space(whiten
         flat, scale = before.tiles.reshape(-1, 36), np.abs(after.tiles).max()
         np.testing.assert_allclose(after.tiles.reshape(-1, 36), flat @ unmix, atol=1e-5 * scale)
         assert np.abs(after.tiles - before.tiles).max() > 0.1 * scale
-    for kept in whitened_study.out.glob("*_unwhitened.npz"):
+    for kept in whitened_study.writer.root.glob("*_unwhitened.npz"):
         whitened = np.load(kept.with_name(kept.name.replace("_unwhitened", "")))
         for name, array in np.load(kept).items():
             np.testing.assert_array_equal(array, whitened[name])
@@ -418,14 +419,14 @@ def test_pictures_of_data_that_are_not_whitened_cannot_be_unwhitened(tiny_study)
 
 
 def test_a_study_knows_its_model_data_and_training(trained, tmp_path):
-    opened, history = open_study(trained, tiny(), out=tmp_path, seed=3, xp=np)
+    opened = open_study(trained, tiny(), out=tmp_path, seed=3, xp=np)
     saved = checkpoint.load(trained, xp=np)
     assert opened.provenance["model_sha256"] == model_hash(opened.model) == model_hash(saved.model)
     assert opened.provenance["data_sha256"] == tiny().sha256
     assert opened.provenance["training"] == {**saved.config, "seed": 0}
     np.testing.assert_array_equal(opened.images, tiny().train_images)
     assert (opened.dataset, opened.seed) == ("tiny", 3)
-    assert [(s.layer, s.epoch) for s in history] == [(f"h{i}", e) for i in (1, 2, 3) for e in (1, 2, 3)]
+    assert [(s.layer, s.epoch) for s in opened.history] == [(f"h{i}", e) for i in (1, 2, 3) for e in (1, 2, 3)]
 
 
 def test_a_model_of_a_version_without_later_settings_is_kept(tmp_path):
@@ -488,7 +489,7 @@ def test_methods_that_cannot_apply_are_left_out_of_a_comparison(tmp_path):
     model = classifier(DBN.random((36, 9, 8), (6, 6), rng=np.random.default_rng(0)), 3, rng=np.random.default_rng(0))
     model.input_norm = 3.0
     checkpoint.save(tmp_path / "a.npz", model, config={}, seed=0, info={"dataset": "tiny"})
-    opened, _ = open_study(tmp_path / "a.npz", tiny(), out=tmp_path, seed=0, xp=np)
+    opened = open_study(tmp_path / "a.npz", tiny(), out=tmp_path, seed=0, xp=np)
     figures.compare(opened, Unit("h2", 3))
     shown = {name.partition(".")[0] for name in np.load(tmp_path / "compare_h2_3.npz")}
     assert shown == WITHOUT_SAMPLING
@@ -511,7 +512,7 @@ def test_a_data_set_other_than_the_models_is_refused(trained, tmp_path):
 def test_where_the_data_are_not_at_hand_the_study_goes_without(tmp_path, monkeypatch):
     monkeypatch.setattr(opening.datasets, "locate", lambda name, data_dir=None: None)
     path = train(tmp_path / "run", data=tiny("mnist"))
-    opened, _ = open_study(path, out=tmp_path, seed=0, xp=np)
+    opened = open_study(path, out=tmp_path, seed=0, xp=np)
     assert opened.images is None
     assert np.isfinite(opened.pictures(METHODS[1], opened.units("h2")).images).all()
     with pytest.raises(ValueError, match="needs training images"):
@@ -576,13 +577,15 @@ def check_figure(out, name, dataset="tiny"):
 def test_a_sheet_of_units_keeps_what_it_shows(tiny_study, method):
     pictures = tiny_study.pictures(method, tiny_study.units("h2"))
     figures.units_sheet(tiny_study, method, pictures, "sheet")
-    manifest, arrays = check_figure(tiny_study.out, "sheet")
+    manifest, arrays = check_figure(tiny_study.writer.root, "sheet")
     assert manifest["settings"]["pictures"] == json.loads(json.dumps(pictures.settings))
     np.testing.assert_array_equal(arrays["pictures.images"], pictures.images)
     np.testing.assert_array_equal(arrays["pictures.scores"], pictures.scores)
     for name, x in pictures.extras.items():
         np.testing.assert_array_equal(arrays[f"pictures.{name}"], x)
-    assert tiny_study.written == [tiny_study.out / f"sheet.{suffix}" for suffix in ("png", "json", "npz")]
+    assert tiny_study.writer.written == [
+        tiny_study.writer.root / f"sheet.{suffix}" for suffix in ("png", "json", "npz")
+    ]
 
 
 def test_a_dead_unit_is_noted_on_the_sheet(tiny_study, monkeypatch):
@@ -593,7 +596,7 @@ def test_a_dead_unit_is_noted_on_the_sheet(tiny_study, monkeypatch):
     method = METHODS[0]
     figures.units_sheet(tiny_study, method, tiny_study.pictures(method, tiny_study.units("h2")), "sheet")
     assert "Notes on 1 of 10 units (4: dead" in seen["key"]
-    _, arrays = check_figure(tiny_study.out, "sheet")
+    _, arrays = check_figure(tiny_study.writer.root, "sheet")
     assert np.isnan(arrays["pictures.images"][4]).all()
 
 
@@ -601,9 +604,9 @@ def test_every_layer_gets_a_sheet_and_a_row_of_methods(tiny_study):
     figures.all_units(tiny_study, METHODS[2], "combination", n=3)
     figures.methods_side_by_side(tiny_study, n=4, methods=METHODS)
     for layer in ("h1", "h2", "h3"):
-        _, arrays = check_figure(tiny_study.out, f"combination_{layer}")
+        _, arrays = check_figure(tiny_study.writer.root, f"combination_{layer}")
         assert arrays["pictures.images"].shape == (3, 1, 6, 6)
-        manifest, arrays = check_figure(tiny_study.out, f"methods_{layer}")
+        manifest, arrays = check_figure(tiny_study.writer.root, f"methods_{layer}")
         assert manifest["settings"].keys() == {type(method).__name__ for method in METHODS}
         assert all(arrays[f"{type(method).__name__}.images"].shape[0] == 4 for method in METHODS)
 
@@ -611,33 +614,33 @@ def test_every_layer_gets_a_sheet_and_a_row_of_methods(tiny_study):
 def test_methods_that_need_images_are_left_out_where_there_are_none(tiny_study):
     tiny_study.images = None
     figures.methods_side_by_side(tiny_study, n=2, methods=METHODS)
-    manifest, _ = check_figure(tiny_study.out, "methods_h2")
+    manifest, _ = check_figure(tiny_study.writer.root, "methods_h2")
     assert "TopImages" not in manifest["settings"]
     assert len(manifest["settings"]) == 3
 
 
 def test_the_other_figures(trained, tiny_study):
     history = [EpochStats(**stats) for stats in checkpoint.load(trained, xp=np).info["history"]]
-    training_curves(tiny_study, history)
+    training_curves(tiny_study)
     figures.fantasies(tiny_study, n=5, steps=3)
     figures.starts(tiny_study, n=2, n_starts=3)
     figures.samples(tiny_study, n=2, shown=3)
-    _, arrays = check_figure(tiny_study.out, "training")
+    _, arrays = check_figure(tiny_study.writer.root, "training")
     np.testing.assert_array_equal(arrays["reconstruction_error"], [stats.reconstruction_error for stats in history])
-    manifest, arrays = check_figure(tiny_study.out, "fantasies")
+    manifest, arrays = check_figure(tiny_study.writer.root, "fantasies")
     assert arrays["tiles"].shape == (5, 6, 6)
     assert (manifest["settings"]["n"], manifest["settings"]["steps"]) == (5, 3)
-    _, arrays = check_figure(tiny_study.out, "starts")
+    _, arrays = check_figure(tiny_study.writer.root, "starts")
     assert arrays["pictures.images"].shape == (2, 3, 6, 6)
     for layer in ("h1", "h2", "h3"):
-        _, arrays = check_figure(tiny_study.out, f"samples_{layer}")
+        _, arrays = check_figure(tiny_study.writer.root, f"samples_{layer}")
         assert arrays["pictures.images"].shape == (2, 4, 6, 6)
 
 
 def test_one_unit_by_every_method_also_where_layers_are_smaller_than_the_methods_defaults(tiny_study):
     """`FilterCombination` keeps 100 filters by default; a model with fewer still gets its sheet."""
     figures.compare(tiny_study, Unit("h3", 5))
-    manifest, arrays = check_figure(tiny_study.out, "compare_h3_5")
+    manifest, arrays = check_figure(tiny_study.writer.root, "compare_h3_5")
     assert manifest["settings"]["unit"] == "h3:5"
     expected = tiny_study.pictures(TopImages(), [Unit("h3", 5)])
     np.testing.assert_array_equal(arrays["TopImages.images"], expected.images)
@@ -645,29 +648,27 @@ def test_one_unit_by_every_method_also_where_layers_are_smaller_than_the_methods
         assert f"{name}.images" in arrays
 
 
-def test_the_figures_of_a_reproduction_also_where_layers_are_small(tiny_study, trained):
-    history = [EpochStats(**stats) for stats in checkpoint.load(trained, xp=np).info["history"]]
-    for name, draw in figures.reproduction(tiny_study, history, quick=True):
-        assert name
-        draw()
+def test_the_figures_of_a_reproduction_also_where_layers_are_small(tiny_study):
+    for draw in drawings(quick=True).values():
+        draw(tiny_study)
     for name in ("training", "fantasies", "combination_h1", "am_h2", "gibbs_h3", "methods_h2", "starts", "samples_h3"):
-        check_figure(tiny_study.out, name)
+        check_figure(tiny_study.writer.root, name)
 
 
 def test_a_table_keeps_its_rows_and_its_manifest(tiny_study):
     rows = [{"layer": "h1", "units": 14, "share, %": 99.5}, {"layer": "h2", "units": 10, "share, %": 80.0}]
     tiny_study.save_table("table", rows, steps=3)
-    with (tiny_study.out / "table.csv").open(newline="") as file:
+    with (tiny_study.writer.root / "table.csv").open(newline="") as file:
         read = list(csv.DictReader(file))
     assert read == [{key: str(value) for key, value in row.items()} for row in rows]
-    manifest = json.loads((tiny_study.out / "table.json").read_text())
+    manifest = json.loads((tiny_study.writer.root / "table.json").read_text())
     assert (manifest["artefact"], manifest["settings"], manifest["seed"]) == ("table.csv", {"steps": 3}, 3)
-    assert sorted(p.name for p in tiny_study.out.iterdir()) == ["table.csv", "table.json"]
+    assert sorted(p.name for p in tiny_study.writer.root.iterdir()) == ["table.csv", "table.json"]
 
 
 def test_the_same_figures_twice_have_the_same_bytes(trained, tmp_path):
     for folder in ("a", "b"):
-        opened, _ = open_study(trained, tiny(), out=tmp_path / folder, seed=3, xp=np)
+        opened = open_study(trained, tiny(), out=tmp_path / folder, seed=3, xp=np)
         figures.all_units(opened, METHODS[0], "am")
         figures.samples(opened, n=2, shown=3)
         figures.fantasies(opened, n=4, steps=3)
@@ -761,10 +762,10 @@ def test_a_folder_is_locked_while_a_training_runs_in_it(tmp_path):
 
 
 def test_names_of_sheets_tell_models_seeds_and_settings_apart(trained, tmp_path):
-    first, _ = open_study(trained, tiny(), out=tmp_path, seed=0, xp=np)
+    first = open_study(trained, tiny(), out=tmp_path, seed=0, xp=np)
     sha = first.provenance["model_sha256"][:8]
     shutil.copy(trained, tmp_path / "other one.npz")
-    other, _ = open_study(tmp_path / "other one.npz", tiny(), out=tmp_path, seed=7, xp=np)
+    other = open_study(tmp_path / "other one.npz", tiny(), out=tmp_path, seed=7, xp=np)
     assert first.sheet_name("am_h1") == f"am_h1_{trained.parent.name}-{sha}"
     assert other.sheet_name("am_h1") == f"am_h1_other_one-{sha}_seed7"
     own = [first.sheet_name("am_h1", {"starts": starts}) for starts in (3, 4)]
@@ -778,8 +779,8 @@ def test_a_model_saved_by_hand_is_opened_with_its_data_set(tmp_path):
     dbn = DBN.random((data.train_images[0].size, 6, 4), data.input_shape, rng=np.random.default_rng(0))
     dbn.input_norm = data.mean_norm
     checkpoint.save(tmp_path / "mine.npz", dbn, config={}, seed=0)
-    study, history = open_study(tmp_path / "mine.npz", data, out=tmp_path, seed=0, xp=np)
-    assert history == [] and study.responses.by_layer["h2"].shape == (len(data.test_images), 4)
+    study = open_study(tmp_path / "mine.npz", data, out=tmp_path, seed=0, xp=np)
+    assert study.history == [] and study.responses.by_layer["h2"].shape == (len(data.test_images), 4)
     with pytest.raises(ValueError, match="keeps no responses to test images"):
         open_study(tmp_path / "mine.npz", out=tmp_path, seed=0, xp=np)
 

@@ -109,7 +109,7 @@ def test_a_script_named_by_a_relative_path_restarts(started, monkeypatch):
 
 def test_the_command_and_the_scripts_restart_before_anything_else(started, monkeypatch):
     monkeypatch.setattr(cli, "run_command", lambda *_: pytest.fail("ran first"))
-    for start in (entry.main, lambda: cli.figure_script("draws", lambda *_: None)):
+    for start in (entry.main, lambda: cli.figures_script("draws", {})):
         with pytest.raises(Restarted):
             start()
 

@@ -22,6 +22,7 @@ from dbnvis.figures.study import Study
 from dbnvis.models.convnet import ConvNet
 from dbnvis.models.layers import Dense, Flatten, Network, Softmax
 from dbnvis.models.mlp import MLP
+from dbnvis.results import Writer
 from dbnvis.visualize.evidence_sampling import Target
 
 LEVEL, Z = 1e-3, 4.5
@@ -338,9 +339,9 @@ def test_the_sheets_prior_is_the_shipped_dbn_of_the_same_data(monkeypatch, tmp_p
     monkeypatch.setattr(evidence_samples, "CLASSES", quick)
     monkeypatch.setattr(evidence_samples, "UNITS", quick)
     images = rng.random((30, 8, 8), dtype="float32")
-    study = Study(net, "mnist", Responses.of(net, images), tmp_path, images=images)
+    study = Study(net, "mnist", Responses.of(net, images), Writer(tmp_path, overwrite=True), images=images)
     evidence_samples.evidence_samples(study, n=2)
-    names = [path.name for path in study.written]
+    names = [path.name for path in study.writer.written]
     assert names == [f"evidence_{what}.{end}" for what in ("classes", "units") for end in ("png", "json", "npz")]
     manifest = json.loads((tmp_path / "evidence_units.json").read_text())
     assert manifest["settings"]["dense1"]["prior"] == "64-6-5"
@@ -365,7 +366,7 @@ def test_on_a_sheet_of_all_methods_evidence_is_sharper_below_the_classes(monkeyp
     legends, draw = [], figures.plot.sheet
     monkeypatch.setattr(figures.plot, "sheet", lambda *args, **k: legends.append(k["key"]) or draw(*args, **k))
     images = rng.random((30, 8, 8), dtype="float32")
-    study = Study(net, "mnist", Responses.of(net, images), tmp_path, images=images)
+    study = Study(net, "mnist", Responses.of(net, images), Writer(tmp_path, overwrite=True), images=images)
     figures.compare(study, Unit.parse(unit))
     (path,) = tmp_path.glob("*.json")
     assert json.loads(path.read_text())["settings"]["EvidenceSampling"]["beta"] == beta

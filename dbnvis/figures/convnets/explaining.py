@@ -34,6 +34,11 @@ def read_test_image(study: Study, number: int) -> tuple[Array, list[str]]:
     return to_numpy(images[number]), [f"test image {number} of {name}{label}"]
 
 
+def explain_test_image(study: Study, number: int = 17) -> None:
+    """`explain` of a test image, with the name of its number."""
+    explain(study, *read_test_image(study, number), f"explain_test{number}")
+
+
 def explain(
     study: Study,
     image: Array,

@@ -1,9 +1,0 @@
-"""The test images' patches that excite every channel most, each beside its deconvolution (Zeiler & Fergus 2014)."""
-
-import sys
-
-from dbnvis.cli import figure_script
-from dbnvis.figures.convnets import maps as views
-
-if __name__ == "__main__":
-    sys.exit(figure_script(__doc__, lambda study, _: views.patches_figures(study), "convnet", "convnet"))

@@ -1,0 +1,19 @@
+"""Hinton & Salakhutdinov (2006): pretrained networks, fine-tuned by backpropagation.
+
+The networks are trained first, which takes about half an hour each, and kept.
+"""
+
+import sys
+
+from dbnvis.cli import figures_script
+
+FIGURES = {
+    "autoencoder": "squared error of deep autoencoders and of principal components",
+    "codes": "test images in two dimensions, by an autoencoder and by principal components",
+    "classifier": "test error of a classifier, pretrained and from random weights",
+    "features": "what unsupervised features are worth to a logistic regression",
+    "finetuning": "what fine-tuning changes in the units",
+}
+
+if __name__ == "__main__":
+    sys.exit(figures_script(__doc__, FIGURES))

@@ -1,0 +1,18 @@
+"""Hinton (2010): "A practical guide to training restricted Boltzmann machines": is a training healthy?
+
+Of a model of your own: --model runs/mnist/model.npz.
+"""
+
+import sys
+
+from dbnvis.cli import figures_script
+
+FIGURES = {
+    "training": "every epoch's statistics, a line for each layer",
+    "health": "filters as they grew, parameters, activities and chains; only a model of `dbnvis train` keeps them",
+    "likelihood": "Tieleman (2008): how the training decides the likelihood; takes an hour",
+    "infinite": "Loosli, Canu & Bottou (2007): the deformed digits of `dbnvis train --examples`",
+}
+
+if __name__ == "__main__":
+    sys.exit(figures_script(__doc__, FIGURES))
