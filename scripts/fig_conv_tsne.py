@@ -3,13 +3,13 @@
 import sys
 
 from dbnvis.cli import figure_script
-from dbnvis.figures.convnets import maps as views
+from dbnvis.figures.convnets import tsne
 from dbnvis.figures.study import Study
 
 
 def draw(study: Study, _: object) -> None:
-    views.tsne_figures(study)
-    views.tsne_units_figure(study)
+    tsne.tsne_figures(study)
+    tsne.tsne_units_figure(study)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import sys
 
 from dbnvis.cli import figure_script
-from dbnvis.figures.convnets import maps as views
+from dbnvis.figures.convnets import channels
 
 if __name__ == "__main__":
-    sys.exit(figure_script(__doc__, lambda study, _: views.weights_figure(study), "convnet", "convnet"))
+    sys.exit(figure_script(__doc__, lambda study, _: channels.weights_figure(study), "convnet", "convnet"))

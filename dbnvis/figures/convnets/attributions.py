@@ -13,7 +13,7 @@ from ...backend import Array, make_rng, to_numpy
 from ...plot import Panel
 from ...visualize import Unit
 from ..study import Study
-from .maps import held_out, one_per_class, response_and_change, shown
+from .inputs import held_out, one_per_class, shown
 
 OCCLUSIONS = tuple(views.Occlusion(patch, fill=fill) for patch, fill in ((3, 0.0), (5, 0.0), (9, 0.0), (5, 0.5)))
 RANDOMIZED = 50  # images that the control is measured on
@@ -89,6 +89,14 @@ def occlusion_figure(study: Study, settings: Sequence[views.Occlusion] = OCCLUSI
         side_by_side=False,
     )
     study.save("occlusion", figure, arrays, settings=[asdict(each) for each in settings])
+
+
+def response_and_change(whole: float, drop: Array) -> str:
+    """Caption of an occlusion map: the response to the whole image and, signed, what covering changes the most.
+
+    drop (rows, columns) is how much the response falls at each place.
+    """
+    return f"{whole:.1f} {0 - drop.flat[np.abs(drop).argmax()]:+.1f}"
 
 
 def randomized_figure(study: Study, n: int = RANDOMIZED) -> None:

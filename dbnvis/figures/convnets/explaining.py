@@ -13,7 +13,9 @@ from ...backend import Array, move, to_numpy
 from ...plot import Panel
 from ...visualize import Unit
 from ..study import Study
-from .maps import held_out, layer_panels, patch_tiles, response_and_change, shown
+from .attributions import response_and_change
+from .inputs import held_out, patch_tiles, shown
+from .maps import layer_panels
 
 REFERENCE = 1000  # test images whose responses a unit's are compared with
 NEAREST, TOP = 3, 5  # units of each layer, top patches of each

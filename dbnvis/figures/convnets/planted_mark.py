@@ -22,7 +22,7 @@ from ...models.convnet import ConvNet
 from ...plot import Panel
 from ...visualize import ActivationMaximization, Unit
 from .debugging import TRAINING, Lesson
-from .maps import shown
+from .inputs import shown
 
 MARK = slice(2, 6)  # rows and columns of the mark: a chequered square near the upper left corner
 SHOWN, MEASURED = 3, 50  # images drawn, and measured
