@@ -15,11 +15,11 @@ class Figures(Options):
     def run(self) -> None:
         data = self.load()
         out, xp = self.out / data.name / "convnet", device_module(self.device)
-        lesson = debugging.Lesson(data, out, self.seed, xp, overwrite=self.overwrite)
-        for learn in (planted_mark, debugging.learning_rates, debugging.noisy_filters):
-            for row in learn(lesson):
+        experiment = debugging.Experiment(data, out, self.seed, xp, overwrite=self.overwrite)
+        for draw in (planted_mark, debugging.learning_rates, debugging.noisy_filters):
+            for row in draw(experiment):
                 print("; ".join(f"{name} {value}" for name, value in row.items()))
-        print(*lesson.written, sep="\n")
+        print(*experiment.written, sep="\n")
 
 
 if __name__ == "__main__":

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from .. import plot, results
-from ..backend import make_rng, move
+from ..backend import Array, make_rng, move
 from ..datasets import Dataset
+from ..evaluate.chains import MIXED
 from ..models.conv_dbn import ConvDBN
 from ..models.conv_rbm import ConvRBM
 from ..plot import Panel
@@ -45,12 +46,12 @@ def figure(
     signed = recipe.variance is not None
     mixing = samples.extras["mixing"]
     h1, h2, single = filters.images[:, 0][seen["h1"]], parts.images[:, 0][seen["h2"]], samples.images[:SAMPLED, 1:]
-    numbers = [str(unit.index) for unit in units["h2"]]
+    h1_numbers, numbers = ([str(unit.index) for unit in units[layer]] for layer in ("h1", "h2"))
     of_unit = [label for unit in units["h2"][: len(single)] for label in (str(unit.index), *[""] * (CHAINS - 1))]
     position = middle(model, "h2")
     panels = [
         [
-            Panel(h1, True, COLUMNS, f"h1: {len(h1)} filters, {h1.shape[1]} x {h1.shape[2]}"),
+            Panel(h1, True, COLUMNS, f"h1: {len(h1)} filters, {h1.shape[1]} x {h1.shape[2]}", labels=h1_numbers),
             Panel(h2, True, COLUMNS, f"h2: linear combination, {h2.shape[1]} x {h2.shape[2]}", labels=numbers),
         ],
         [
@@ -61,14 +62,17 @@ def figure(
     drawn = plot.grid(
         panels,
         heading=f"{data.name}: a convolutional DBN, {describe(model)}",
+        caption=(
+            "Filters of the first layer are strokes or edges; those of the second combine them into parts. The mean of "
+            "samples shows what a second-layer unit stands for, single chains how much it leaves open."
+        ),
         key=(
-            "Pooling 2 x 2. Groups with large weights first. "
-            f"Pictures of h2 are of its units in row {position[0]}, column {position[1]} of the map, on "
-            f"images of {model.input_shape[0]} x {model.input_shape[1]} pixels. "
-            "Linear combination: the filters of h1 at all places in the blocks below, each times its weight. Samples: "
-            f"{sampling.chains} chains of {sampling.burn_in + sampling.draws * sampling.thin} sweeps from training "
-            "images, one detection unit fixed to 1, the directed pass down; a unit's number stands above the first of "
-            f"its {CHAINS} single chains; R is {mixing.max():.2f} at most. After Lee, Grosse, Ranganath & Ng 2009."
+            f"Groups with large weights first, their numbers above; pooling 2 x 2. Pictures of h2: units in row "
+            f"{position[0]}, column {position[1]} of the map, on images of {model.input_shape[0]} x "
+            f"{model.input_shape[1]} pixels. Linear combination: the filters of h1 below a unit, each times its weight. "
+            f"Samples: {sampling.chains} chains of {sampling.burn_in + sampling.draws * sampling.thin} sweeps from "
+            f"training images, one detection unit fixed to 1, the directed pass down; {CHAINS} chains of a unit each. "
+            f"R is at most {mixing.max():.2f}{_of_mixing(mixing)}. After Lee, Grosse, Ranganath & Ng 2009."
         ),
         tile=TILE,
     )
@@ -87,6 +91,12 @@ def figure(
     return results.save_artefact(
         path, lambda file: plot.save(drawn, file), manifest=manifest, arrays=arrays, overwrite=overwrite
     )
+
+
+def _of_mixing(mixing: Array) -> str:
+    """How many units' chains have not mixed, in words."""
+    stuck = int((~(mixing <= MIXED)).sum())  # NaN too
+    return f"; of {stuck} of {len(mixing)} units it is above {MIXED}: those chains have not mixed" if stuck else ""
 
 
 def middle(model: ConvDBN, layer: str) -> tuple[int, int]:

@@ -23,10 +23,11 @@ STRENGTHS: dict[str, Sequence[Any]] = {
     "jitter": (0, 1, 2, 3, 4, 6),
     "penalty": (0, 0.003, 0.01, 0.03, 0.1, 0.3),
 }
+ACROSS = 3  # regularizers beside each other
 SHOWN = (2, 3, 5, 8)  # of the top layer's units, in the rows
 NEAREST = 10  # training images of each class that a picture is read by
 READ = (
-    f"Read as its class: pictures, of all starts, to which the {NEAREST} nearest training images of the class are "
+    f"Classified correctly: pictures, of all starts, to which the {NEAREST} nearest training images of the class are "
     "nearer than those of every other class (mean cosine)."
 )
 REGULARIZERS = (*STRENGTHS, "blur_every")
@@ -49,17 +50,21 @@ def regularizers_figure(study: Study, shown: Sequence[int] = SHOWN) -> None:
         scores = [each[i][0] for i in rows for each in captions]
         panels.append(study.panel(tiles, False, len(strengths), _words(name), labels=labels, captions=scores))
     figure = plot.grid(
-        [panels[i : i + 2] for i in range(0, len(panels), 2)],
-        heading=f"{study.heading}: regularizers alone, of growing strength ({', '.join(map(str, units))})",
+        [panels[i : i + ACROSS] for i in range(0, len(panels), ACROSS)],
+        heading=f"{study.heading}: each regularizer alone, of growing strength ({', '.join(map(str, units))})",
+        caption=(
+            "A unit per row; from left to right one regularizer grows. Without any, activation maximization fills the "
+            "picture with strokes. Look for the strength at which a digit is left, and nothing else."
+        ),
         key=(
-            f"Above a column: the strength, 0 none. A row: a unit, maximized in {ALONE.steps} steps of length "
+            f"Above a column: the strength, 0 none. Each unit is maximized in {ALONE.steps} steps of length "
             f"{ALONE.length:g} from noise, pixels kept in their range; the picture measured highest. Decay: share of a "
             f"pixel lost after each step; blur: standard deviation in pixels, every {ALONE.blur_every} steps; "
             "percentiles: share of the pixels that are set to zero, those of least size or least |pixel x gradient| "
             "(Yosinski et al. 2015); jitter: random moves by up to so many pixels; penalty: times the squared norm "
             f"(Simonyan et al. 2014). {study.legend}"
         ),
-        tile=0.62,
+        tile=0.52,
     )
     study.save("regularizers", figure, arrays)
 
@@ -74,21 +79,27 @@ def class_models_figure(study: Study, recipes: dict[str, RegularizedOptimization
             pictures.images[:, 0],
             recipes[name].constraint != "box",
             len(units),
-            f"{name}: {regularizers(recipes[name])}{_reading(study, pictures)}{_stayed(pictures)}",
+            f"{name}: {regularizers(recipes[name])}",
             captions=[row[0] for row in study.captions(pictures)],
+            note="; ".join(_outcome(study, pictures)),
         )
         for name, pictures in found.items()
     ]
     figure = plot.grid(
         [panels[i : i + 2] for i in range(0, len(panels), 2)],
         heading=f"{study.heading}: units of layer {units[0].layer} under recipes of regularized optimization",
+        caption=(
+            "Pictures that maximize each class score, a recipe per row of tiles. Published settings for photographs "
+            "(left) leave digits near black; settings made for digits (right) show each class. Without a regularizer: "
+            "strokes everywhere."
+        ),
         key=(
             "Yosinski-1 to 4: as published by Yosinski et al. (2015), for photographs of 227 x 227 pixels; digits-1 to "
             "4: the same ideas with settings for digits of 28 x 28, and jitter; plain: no regularizer, pixels kept in "
             "their range; simonyan: the penalty of Simonyan et al. (2014), pixels free. Each picture is the best of "
             f"the recipe's starts. {READ} {study.legend}"
         ),
-        tile=0.62,
+        tile=0.55,
     )
     study.save("class_models", figure, found)
 
@@ -103,19 +114,17 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _reading(study: Study, pictures: UnitImages) -> str:
-    """How many pictures are read as their class, where training images with labels are at hand."""
-    if study.data is None or study.data.train_labels is None or study.images is None:
-        return ""
-    read = read_as(pictures.images, study.images, study.data.train_labels)
-    own = [unit.index for unit in pictures.units]
-    return f"; read as its class {int((read == array_module(read).asarray(own)[:, None]).sum())} of {read.size}"
-
-
-def _stayed(pictures: UnitImages) -> str:
-    """How many units have a picture that never left its noise."""
+def _outcome(study: Study, pictures: UnitImages) -> list[str]:
+    """How many pictures look like their class, where labelled training images are at hand, and how many are noise."""
+    outcome = []
+    if study.images is not None and study.data is not None and study.data.train_labels is not None:
+        classes = read_as(pictures.images, study.images, study.data.train_labels)
+        targets = array_module(classes).asarray([unit.index for unit in pictures.units])
+        outcome.append(f"classified correctly in {int((classes == targets[:, None]).sum())} of {classes.size}")
     stayed = sum(STAYED in note for note in pictures.notes)
-    return f"; {stayed} never left their noise" if stayed else ""
+    if stayed:
+        outcome.append(f"{stayed} of {len(pictures.units)} units never left their noise")
+    return outcome
 
 
 def read_as(pictures: Array, images: Array, labels: Array, k: int = NEAREST) -> Array:

@@ -1,6 +1,9 @@
-"""The test images that figures show, and images, maps and patches as tiles."""
+"""The test images that figures show; images, maps and patches as tiles, and how many tiles stand in a row."""
 
 from __future__ import annotations
+
+import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -55,3 +58,12 @@ def patch_tiles(patches: Array) -> tuple[Array, Array]:
     tiles = shown(patches)
     absent = np.isnan(tiles)
     return np.where(absent, 0, tiles), absent if absent.ndim == 3 else absent.all(axis=1)
+
+
+def equally_high(counts: Sequence[int], most: int = 8) -> list[int]:
+    """Columns of panels of so many tiles that stand beside each other, so that all have the rows of the fullest.
+
+    The fullest has `most` columns at the most.
+    """
+    rows = max(math.ceil(n / most) for n in counts)
+    return [math.ceil(n / rows) for n in counts]

@@ -8,19 +8,39 @@ from ... import plot, views
 from ...backend import Array, to_numpy
 from ...plot import Panel
 from ..study import Study
-from .inputs import as_tile, one_per_class, shown
+from .inputs import as_tile, equally_high, one_per_class, shown
+
+TILE = 0.5  # inches of a map
+MOST = 4  # rows of tiles: the height of an image, and of the block of a dense layer, at the most
 
 
-def layer_panels(study: Study, image: Array, addresses: Sequence[str]) -> tuple[list[Panel], dict[str, Array]]:
-    """A panel per address with the maps of image (*input_shape), scaled together; and the maps."""
-    found = {address: to_numpy(x) for address, x in views.maps(study.model, image, addresses).items()}
+def layer_panels(
+    study: Study, image: Array, addresses: Sequence[str], tile: float
+) -> tuple[list[Panel], dict[str, Array]]:
+    """A panel per address with the maps of image (*input_shape), scaled together; and the maps.
+
+    All panels are about as high: those of few maps have fewer columns, and the block of a dense layer is large.
+    """
+    activations = {address: to_numpy(x) for address, x in views.maps(study.model, image, addresses).items()}
+    spatial = {address: len(x) for address, x in activations.items() if x.ndim == 3}
+    columns = dict(zip(spatial, equally_high([*spatial.values()]), strict=True)) if spatial else {}
+    rows = min(MOST, max((-(-n // columns[address]) for address, n in spatial.items()), default=1))
     panels = []
-    for address, x in found.items():
+    for address, x in activations.items():
         scaled = x / max(float(x.max()), 1e-12)
-        tiles = scaled if x.ndim == 3 else as_tile(scaled)[None]
-        title = f"{address}: {len(x)} {'maps' if x.ndim == 3 else 'units'}, at the most {x.max():.1f}"
-        panels.append(Panel(tiles, False, 8, title, what="of the largest", within=(0.0, 1.0)))
-    return panels, found
+        how = {"what": "share of the layer's largest activation", "within": (0.0, 1.0)}
+        if address in spatial:
+            title = f"{address}: {len(x)} maps, largest {x.max():.1f}"
+            panels.append(Panel(scaled, False, columns[address], title, **how))
+        else:
+            title = f"{address}: {len(x)} units, largest {x.max():.1f}"
+            panels.append(Panel(as_tile(scaled)[None], False, 1, title, side=height_of(rows, tile), **how))
+    return panels, activations
+
+
+def height_of(rows: int, tile: float) -> float:
+    """Inches of rows of square tiles without captions, from the first one's top to the last one's bottom."""
+    return rows * (tile + 0.06) - 0.06
 
 
 def activations_figure(study: Study, n: int = 3) -> None:
@@ -29,16 +49,20 @@ def activations_figure(study: Study, n: int = 3) -> None:
     addresses = [name for name in study.model.layer_names if name != "output"]
     rows, arrays = [], {"images": images[:n]}
     for image, label in zip(images[:n], labels, strict=False):
-        panels, found = layer_panels(study, image, addresses)
-        rows.append([study.panel(shown(image[None]), False, 1, f"a {label}"), *panels])
-        arrays |= {f"{label}.{address}": x for address, x in found.items()}
+        panels, activations = layer_panels(study, image, addresses, TILE)
+        rows.append([study.panel(shown(image[None]), False, 1, f"a {label}", side=height_of(MOST, TILE)), *panels])
+        arrays |= {f"{label}.{address}": x for address, x in activations.items()}
     figure = plot.grid(
         rows,
         heading=f"{study.heading}: what every layer does with an image",
-        key=(
-            "A tile per channel: its activation at every position, black 0, white the largest of the layer and image, "
-            "which stands above. Dense units are shown as one block, row by row."
+        caption=(
+            "An image per row, and the activations of all layers. Early maps trace strokes of one direction; later "
+            "ones are coarse and mostly black: few channels respond, and to larger parts of the digit."
         ),
-        tile=0.45,
+        key=(
+            "A tile per channel: its activation at every position, black 0, white the largest of the layer for this "
+            "image. Dense units are one block, row by row."
+        ),
+        tile=TILE,
     )
     study.save("activations", figure, arrays)

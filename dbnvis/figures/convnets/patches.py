@@ -11,7 +11,6 @@ from ..study import Study
 from .inputs import held_out, patch_tiles
 
 PAIRS = 4  # channels in a row
-BEYOND = "Light blue: beyond the image's border."
 
 
 def patches_figures(study: Study, k: int = 9, n: int = 32) -> None:
@@ -23,15 +22,22 @@ def patches_figures(study: Study, k: int = 9, n: int = 32) -> None:
         top = views.top_patches(model, images, study.units(layer, n), k, peaks[layer])
         pairs = [patch_panels(study, top, i) for i in range(len(top.units))]
         rows = [[*chain(*pairs[i : i + PAIRS])] for i in range(0, len(pairs), PAIRS)]
+        key = [
+            f"Patches: of {len(images)} test images the {k} with the channel's largest activation, best first, cut to "
+            "the receptive field at that maximum. Number above: the largest pre-activation; dead: none is positive. "
+            "Deconvolution: Zeiler and Fergus (2014), both signs. Check: isolated patches give the same activation "
+            f"within {abs(top.rechecked - top.scores).max():.1g}."
+        ]
+        if any(panel.absent is not None and panel.absent.any() for row in rows for panel in row):
+            key.append("Light blue: beyond the image's border.")
         figure = plot.grid(
             rows,
             heading=f"{study.heading}: top {k} patches of {len(pairs)} channels of layer {layer}, and deconvolutions",
-            key=(
-                f"Left, best first, the receptive field of the unit at the channel's maximum in each of the {k} of "
-                f"{len(images)} test images whose maximum is highest (above: the best pre-activation); right the same "
-                f"fields, that unit's deconvolution (Zeiler and Fergus 2014), both signs. {BEYOND} Run again alone, "
-                f"the patches excite their units within {abs(top.rechecked - top.scores).max():.1g} of that."
+            caption=(
+                "Left of each pair: the image patches that activate a channel most. Right: the pixels in them that "
+                "did it. The more alike the patches of a channel, the clearer what it detects."
             ),
+            key=" ".join(key),
             tile=0.3,
         )
         arrays = {name: getattr(top, name) for name in ("rows", "scores", "patches", "deconvolutions", "rechecked")}
@@ -41,8 +47,8 @@ def patches_figures(study: Study, k: int = 9, n: int = 32) -> None:
 def patch_panels(study: Study, top: TopPatches, i: int, columns: int = 3) -> list[Panel]:
     """Patches of unit `i` and beside them their deconvolutions."""
     best, panels = float(top.scores[i, 0]), []
-    titles = f"{top.units[i]}  {'dead' if best <= 0 else f'{best:.1f}'}", ""
-    for x, symmetric, title in ((top.patches, False, titles[0]), (top.deconvolutions, True, " ")):
+    title = f"{top.units[i]}  {'dead' if best <= 0 else f'{best:.1f}'}"
+    for x, symmetric, above in ((top.patches, False, title), (top.deconvolutions, True, "deconvolution")):
         tiles, absent = patch_tiles(x[i])
-        panels.append(study.panel(tiles, symmetric, columns, title, absent=absent, outlined=True))
+        panels.append(study.panel(tiles, symmetric, columns, above, absent=absent, outlined=True))
     return panels

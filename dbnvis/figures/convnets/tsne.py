@@ -11,6 +11,7 @@ from ..study import Study
 from .inputs import held_out, labelled, lightness
 
 POINTS, PERPLEXITY = 1500, 30.0  # images in two dimensions
+LAYERS = (plot.BLUE, plot.ORANGE, plot.GREEN, plot.BLACK, "#CC79A7", "#56B4E9")  # colours
 
 
 def tsne_figures(study: Study, n: int = POINTS, perplexity: float | None = None) -> None:
@@ -28,11 +29,14 @@ def tsne_figures(study: Study, n: int = POINTS, perplexity: float | None = None)
     figure = plot.places(
         panels,
         [str(c) for c in range(int(labels.max()) + 1)],
-        heading=f"{study.heading}: {len(images)} test images in the plane, by the code of each layer",
+        heading=f"{study.heading}: {len(images)} test images in two dimensions (t-SNE), by the code of each layer",
+        caption=(
+            "Images with similar codes lie close together. From layer to layer the classes come apart: compare how "
+            "much they mix in the pixels (input) and in the last hidden layer."
+        ),
         key=(
-            f"Each image stands where t-SNE puts its code (van der Maaten and Hinton 2008; perplexity {perplexity:g}); "
-            "the colour is its class, whose number stands at the median. Neighbours mean something, distances between "
-            "groups and axes do not."
+            f"t-SNE: van der Maaten and Hinton (2008), perplexity {perplexity:g}. Colour: the class. Neighbours mean "
+            "something; distances between groups, sizes of groups and the axes do not."
         ),
     )
     study.save("tsne_images", figure, arrays, **settings)
@@ -51,15 +55,18 @@ def tsne_units_figure(study: Study, n: int = POINTS, perplexity: float | None = 
     tiles = np.stack([lightness(study, images[model.xp.asarray(rows)]).mean(axis=0) for rows in best])
     own = np.array([layers.index(layer) for layer, _ in units])
     figure = plot.places(
-        [Places(f"{len(units)} channels and units", xy, tiles, own, size=0.035)],
+        [Places(f"{len(units)} channels and units", xy, tiles, own, size=0.045)],
         layers,
-        heading=f"{study.heading}: channels and units in the plane, by their responses",
-        key=(
-            f"Each is drawn as the mean of the 9 test images that excite it most, in the colour of its layer, where "
-            f"t-SNE puts its peak pre-activations at {len(images)} test images (standardized; perplexity "
-            f"{perplexity:g}): neighbours respond to the same images. Left out: {left_out} that no image excites, or "
-            "all alike."
+        heading=f"{study.heading}: units by their responses, in two dimensions (t-SNE)",
+        caption=(
+            "Every channel or unit is drawn as the mean of the 9 test images that activate it most. Neighbours respond "
+            "to the same images: in the last layer they gather by class, in the first they do not."
         ),
+        key=(
+            f"Colour: the layer. t-SNE of the peak pre-activations at {len(images)} test images, standardized; "
+            f"perplexity {perplexity:g}. Left out: {left_out} that no image activates, or all alike."
+        ),
+        colors=LAYERS,
     )
     arrays = {"xy": xy, "layer": own, "index": np.array([index for _, index in units]), "tiles": tiles}
     study.save("tsne_units", figure, arrays, images=n, perplexity=perplexity, left_out=left_out)
