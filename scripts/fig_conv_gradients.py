@@ -1,4 +1,4 @@
-"""Which pixels class scores and channels answer to: gradient, saliency, gradient x input, guided, deconvnet."""
+"""Which pixels class scores and channels are sensitive to: gradient, saliency, gradient x input, guided, deconvnet."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""What covering a patch of an image does to its class's score and to the channel that responds most."""
+"""Effect of hiding a patch of an image on its class's score and on the most active channel."""
 
 import sys
 

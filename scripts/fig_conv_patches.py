@@ -1,4 +1,4 @@
-"""The test images' patches that excite every channel most, each beside its deconvolution (Zeiler & Fergus 2014)."""
+"""The test images' patches that activate every channel most, each beside its deconvolution (Zeiler & Fergus 2014)."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Test images in the plane by the code of every layer, and units by their responses, by t-SNE."""
+"""Test images in two dimensions by the code of every layer, and units by their responses, by t-SNE."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Images drawn with class scores and units of the convnet fixed to 1: images of a DBN, weighted by evidence."""
+"""Samples of a DBN weighted by the response of class scores and units of the convnet."""
 
 import sys
 

@@ -69,7 +69,7 @@ def figure(
         key=(
             f"Groups with large weights first, their numbers above; pooling 2 x 2. Pictures of h2: units in row "
             f"{position[0]}, column {position[1]} of the map, on images of {model.input_shape[0]} x "
-            f"{model.input_shape[1]} pixels. Linear combination: the filters of h1 below a unit, each times its weight. "
+            f"{model.input_shape[1]} pixels. Linear combination: the filters of h1 below a unit times their weights. "
             f"Samples: {sampling.chains} chains of {sampling.burn_in + sampling.draws * sampling.thin} sweeps from "
             f"training images, one detection unit fixed to 1, the directed pass down; {CHAINS} chains of a unit each. "
             f"R is at most {mixing.max():.2f}{_of_mixing(mixing)}. After Lee, Grosse, Ranganath & Ng 2009."

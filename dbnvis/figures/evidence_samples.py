@@ -78,8 +78,8 @@ def sheet(study: Study, method: EvidenceSampling, units: dict[str, list[Unit]], 
     """A row for each of `units`, by layer: what is drawn, and what its chains are worth."""
     prior = "this DBN" if method.prior is study.model else "the shipped DBN"
     panels, shown = [], {}
-    for layer, own in units.items():
-        shown[layer] = pictures = study.pictures(method, own)
+    for layer, of_layer in units.items():
+        shown[layer] = pictures = study.pictures(method, of_layer)
         panels += [_row(study, pictures, captions, i) for i, captions in enumerate(study.captions(pictures))]
     figure = plot.sheet(
         panels,
@@ -89,8 +89,9 @@ def sheet(study: Study, method: EvidenceSampling, units: dict[str, list[Unit]], 
             "What the samples of a row have in common is what the unit detects."
         ),
         key=(
-            "Then single chains. Images are drawn from p(x) sigmoid(beta a(x)): p(x) is the DBN's, a(x) the unit's "
-            "pre-activation, of a class its log-odds, so that the response sigmoid(a) is its softmax probability. "
+            "First tile: the mean of all chains and draws; then single chains. Drawn from p(x) sigmoid(beta a(x)): "
+            "p(x) is the DBN's, a(x) the unit's pre-activation, of a class its log-odds, so that the response "
+            "sigmoid(a) is its softmax probability. "
             f"Accepted: share of the proposals of {method.sweeps} Gibbs sweeps (Metropolis-Hastings). Response: mean "
             f"sigmoid(beta a). R: potential scale reduction of the DBN's top layer, above {MIXED} (!) chains have not "
             "mixed. Tau: integrated autocorrelation time in proposals. Draws: effective number of independent ones. "

@@ -15,6 +15,8 @@ from dbnvis.figures.convnets import class_models as regularized
 from dbnvis.figures.study import Study
 from dbnvis.visualize import METHODS, RECIPES, VISUALIZERS
 
+pytestmark = pytest.mark.usefixtures("captioned")
+
 
 @pytest.fixture
 def study(tmp_path, monkeypatch):

@@ -12,6 +12,8 @@ from dbnvis.figures.convnets import debugging, planted_mark
 from dbnvis.figures.convnets.debugging import Experiment, high_frequencies, learning_rates, noisy_filters
 from dbnvis.figures.convnets.planted_mark import MARK, mark_share, marked
 
+pytestmark = pytest.mark.usefixtures("captioned")
+
 SHAPE = (20, 20)
 
 

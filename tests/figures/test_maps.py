@@ -20,6 +20,8 @@ from dbnvis.figures.study import Study
 from dbnvis.models.convnet import ConvNet
 from dbnvis.results import model_hash
 
+pytestmark = pytest.mark.usefixtures("captioned")
+
 SIDE = 16
 
 

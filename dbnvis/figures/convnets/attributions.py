@@ -126,7 +126,7 @@ def occlusion_figure(study: Study, settings: Sequence[views.Occlusion] = OCCLUSI
 
 
 def response_and_change(whole: float, drop: Array) -> str:
-    """Caption of an occlusion map: the response to the whole image and, signed, what covering changes the most.
+    """Caption of an occlusion map: the response to the whole image and, signed, what hiding changes the most.
 
     drop (rows, columns) is how much the response falls at each place.
     """
@@ -150,9 +150,9 @@ def randomized_figure(study: Study, n: int = RANDOMIZED) -> None:
     rows, table = {measure: {} for measure in views.MEASURES}, []  # type: ignore[var-annotated]
     for name in names:
         for measure, like in views.MEASURES.items():
-            found = np.stack([_by_colour(like, stages["trained"][name], maps[name]) for maps in stages.values()])
-            rows[measure][name] = found.mean(axis=1), *np.percentile(found, [25, 75], axis=1)
-            table.append({"view": name, "measure": measure} | _named(stages, found.mean(axis=1)))
+            likeness = np.stack([_by_colour(like, stages["trained"][name], maps[name]) for maps in stages.values()])
+            rows[measure][name] = likeness.mean(axis=1), *np.percentile(likeness, [25, 75], axis=1)
+            table.append({"view": name, "measure": measure} | _named(stages, likeness.mean(axis=1)))
     charts = [
         plot.Bands(measure, NOTES[measure], "weights randomized from output down to", list(stages), curves, {})
         for measure, curves in rows.items()
@@ -174,7 +174,7 @@ def randomized_figure(study: Study, n: int = RANDOMIZED) -> None:
         ),
         heights=(2.0, 2.2),
     )
-    arrays = {f"{stage}.{name}": x for stage, found in stages.items() for name, x in found.items()}
+    arrays = {f"{stage}.{name}": x for stage, views_of in stages.items() for name, x in views_of.items()}
     study.save("randomized", figure, arrays, images=n, views=names)
     study.save_table("randomized_table", table, images=n)
 

@@ -41,11 +41,11 @@ def regularizers_figure(study: Study, shown: Sequence[int] = SHOWN) -> None:
     panels: list[Panel] = []
     arrays: dict[str, UnitImages] = {}
     for name, strengths in study.progress(list(STRENGTHS.items()), "regularizers", len(STRENGTHS)):
-        found = [study.pictures(replace(ALONE, **{name: strength}), units) for strength in strengths]
-        arrays |= {f"{name}.{strength}": x for strength, x in zip(strengths, found, strict=True)}
-        captions = [study.captions(pictures) for pictures in found]
+        grown = [study.pictures(replace(ALONE, **{name: strength}), units) for strength in strengths]
+        arrays |= {f"{name}.{strength}": x for strength, x in zip(strengths, grown, strict=True)}
+        captions = [study.captions(pictures) for pictures in grown]
         rows = range(len(units))
-        tiles = array_module(found[0].images).stack([pictures.images[i, 0] for i in rows for pictures in found])
+        tiles = array_module(grown[0].images).stack([pictures.images[i, 0] for i in rows for pictures in grown])
         labels = [f"{strength:g}" if i == 0 else "" for i in rows for strength in strengths]
         scores = [each[i][0] for i in rows for each in captions]
         panels.append(study.panel(tiles, False, len(strengths), _words(name), labels=labels, captions=scores))
@@ -73,7 +73,9 @@ def class_models_figure(study: Study, recipes: dict[str, RegularizedOptimization
     """The best picture of every unit of the top layer under every recipe."""
     units = study.units(study.model.layer_names[-1], MOST)
     names = sorted(recipes, key=lambda name: name.rpartition("-")[2])  # those of one number side by side
-    found = {name: study.pictures(recipes[name], units) for name in study.progress(names, "class models", len(names))}
+    by_recipe = {
+        name: study.pictures(recipes[name], units) for name in study.progress(names, "class models", len(names))
+    }
     panels = [
         study.panel(
             pictures.images[:, 0],
@@ -83,15 +85,15 @@ def class_models_figure(study: Study, recipes: dict[str, RegularizedOptimization
             captions=[row[0] for row in study.captions(pictures)],
             note="; ".join(_outcome(study, pictures)),
         )
-        for name, pictures in found.items()
+        for name, pictures in by_recipe.items()
     ]
     figure = plot.grid(
         [panels[i : i + 2] for i in range(0, len(panels), 2)],
         heading=f"{study.heading}: units of layer {units[0].layer} under recipes of regularized optimization",
         caption=(
             "Pictures that maximize each class score, a recipe per row of tiles. Published settings for photographs "
-            "(left) leave digits near black; settings made for digits (right) show each class. Without a regularizer: "
-            "strokes everywhere."
+            "(left) mostly leave noise or black; settings made for digits (right) show each class. Without a "
+            "regularizer: strokes everywhere."
         ),
         key=(
             "Yosinski-1 to 4: as published by Yosinski et al. (2015), for photographs of 227 x 227 pixels; digits-1 to "
@@ -101,7 +103,7 @@ def class_models_figure(study: Study, recipes: dict[str, RegularizedOptimization
         ),
         tile=0.55,
     )
-    study.save("class_models", figure, found)
+    study.save("class_models", figure, by_recipe)
 
 
 def regularizers(recipe: RegularizedOptimization) -> str:
@@ -145,6 +147,6 @@ def read_as(pictures: Array, images: Array, labels: Array, k: int = NEAREST) -> 
     x, y = (a / xp.maximum(xp.sqrt((a * a).sum(axis=1, keepdims=True)), 1e-12) for a in (x, y))
     classes = sorted({*labels.tolist()})
     near = [xp.sort(x @ y[xp.asarray(labels == c)].T, axis=1)[:, -k:].mean(axis=1) for c in classes]
-    found = array_module(labels).asarray(classes)[to_numpy(xp.stack(near).argmax(axis=0))]
-    found[to_numpy(xp.isnan(x).any(axis=1))] = -1
-    return found.reshape(pictures.shape[:2])
+    nearest = array_module(labels).asarray(classes)[to_numpy(xp.stack(near).argmax(axis=0))]
+    nearest[to_numpy(xp.isnan(x).any(axis=1))] = -1
+    return nearest.reshape(pictures.shape[:2])

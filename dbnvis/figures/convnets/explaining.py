@@ -93,8 +93,8 @@ def explain(
     rows.append([*panels])
     nearest: dict[str, Array] = {}
     if study.data is not None:
-        found, nearest = _nearest(study, x, hidden)
-        rows += map(list[plot.Part], found)
+        beside, nearest = _nearest(study, x, hidden)
+        rows += map(list[plot.Part], beside)
     figure = plot.grid(
         rows,
         heading=f"{study.heading}: {'; '.join(steps)}; through all views",
@@ -136,13 +136,13 @@ def _strongest(model: Any, image: Array, layer: str) -> Unit:
 def _occlusions(
     occlusion: views.Occlusion, model: Any, image: Array, units: Sequence[Unit], spatial: Sequence[str]
 ) -> Panel:
-    found = [occlusion(model, image, units), *(occlusion.top_channel(model, image, layer) for layer in spatial)]
-    drops = np.concatenate([to_numpy(each.drops) for each in found])
-    whole = np.concatenate([to_numpy(each.whole) for each in found])
-    names = [*map(str, units), *(f"total {each.units[0]}" for each in found[1:])]
+    maps = [occlusion(model, image, units), *(occlusion.top_channel(model, image, layer) for layer in spatial)]
+    drops = np.concatenate([to_numpy(each.drops) for each in maps])
+    whole = np.concatenate([to_numpy(each.whole) for each in maps])
+    names = [*map(str, units), *(f"total {each.units[0]}" for each in maps[1:])]
     captions = [response_and_change(a, d) for a, d in zip(whole, drops, strict=True)]
     step = "" if occlusion.stride == 1 else f" at every {occlusion.stride} pixels"
-    how = f"{occlusion.patch} x {occlusion.patch} pixels by {occlusion.fill:g}{step}"
+    how = f"{occlusion.patch} x {occlusion.patch} pixels (set to {occlusion.fill:g}){step}"
     title = f"effect of hiding {how}: the response, its largest change"
     return Panel(drops, True, ACROSS, title, names, captions, side=HIDDEN)
 
@@ -162,12 +162,12 @@ def _nearest(study: Study, image: Array, layers: Sequence[str]) -> tuple[list[li
     rows: list[list[Panel]] = []
     arrays: dict[str, Array] = {}
     for layer in layers:
-        values, own = to_numpy(peaks[layer][0]), to_numpy(here[layer][0])[0]
+        values, response = to_numpy(peaks[layer][0]), to_numpy(here[layer][0])[0]
         spread = values.std(axis=0)
-        standard = np.where(spread > 0, (own - values.mean(axis=0)) / np.where(spread > 0, spread, 1), -np.inf)
+        standard = np.where(spread > 0, (response - values.mean(axis=0)) / np.where(spread > 0, spread, 1), -np.inf)
         best = np.argsort(-standard, kind="stable")
         # A silent unit is not active, however rarely it is less silent, nor one that is less active than usual.
-        best = best[(own[best] > 0) & (standard[best] > 0)][:NEAREST]
+        best = best[(response[best] > 0) & (standard[best] > 0)][:NEAREST]
         arrays |= {f"{layer}.standard": standard, f"{layer}.nearest": best}
         if not len(best):
             continue
@@ -177,8 +177,10 @@ def _nearest(study: Study, image: Array, layers: Sequence[str]) -> tuple[list[li
         for i, unit in enumerate(views.located(model, image, units)):
             patch = views.crop(image[None], model.receptive_field(layer, unit.position))
             tiles, absent = patch_tiles(np.concatenate([to_numpy(patch), to_numpy(top.patches[i])]))
-            share = 100 * (values[:, unit.index] < own[unit.index]).mean()
-            title = f"{unit}: {own[unit.index]:.1f} ({standard[unit.index]:+.1f} s.d.), above {share:.0f} % of images"
+            share = 100 * (values[:, unit.index] < response[unit.index]).mean()
+            title = (
+                f"{unit}: {response[unit.index]:.1f} ({standard[unit.index]:+.1f} s.d.), above {share:.0f} % of images"
+            )
             frames = [plot.BLUE, *[""] * (len(tiles) - 1)]
             how = {"frames": frames, "absent": absent, "outlined": True, "side": PATCH}
             panels.append(study.panel(tiles, False, len(tiles), title, **how))

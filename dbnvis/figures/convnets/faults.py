@@ -14,9 +14,9 @@ def audit_tables(study: Study) -> None:
     """A row per layer with its statistics over the test images, and a row per unit that learned nothing."""
     images, _ = held_out(study)
     layers = [name for name in study.model.layer_names if name != "output"]
-    found = views.statistics(study.model, images, layers)
+    statistics = views.statistics(study.model, images, layers)
     rows, faults = [], []
-    for layer, each in found.items():
+    for layer, each in statistics.items():
         flagged = views.audit(study.model, layer, each)
         kinds = [fault.kind for fault in flagged]
         low, middle, high = np.percentile(to_numpy(each.on), [0, 50, 100])

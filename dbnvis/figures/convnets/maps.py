@@ -27,14 +27,13 @@ def layer_panels(
     rows = min(MOST, max((-(-n // columns[address]) for address, n in spatial.items()), default=1))
     panels = []
     for address, x in activations.items():
-        scaled = x / max(float(x.max()), 1e-12)
-        how = {"what": "share of the layer's largest activation", "within": (0.0, 1.0)}
+        scaled, largest, what = x / max(float(x.max()), 1e-12), f"largest {x.max():.1f}", "share of the layer's largest"
         if address in spatial:
-            title = f"{address}: {len(x)} maps, largest {x.max():.1f}"
-            panels.append(Panel(scaled, False, columns[address], title, **how))
+            title = f"{address}: {len(x)} maps, {largest}"
+            panels.append(Panel(scaled, False, columns[address], title, what=what, within=(0.0, 1.0)))
         else:
-            title = f"{address}: {len(x)} units, largest {x.max():.1f}"
-            panels.append(Panel(as_tile(scaled)[None], False, 1, title, side=height_of(rows, tile), **how))
+            title, block, side = f"{address}: {len(x)} units, {largest}", as_tile(scaled)[None], height_of(rows, tile)
+            panels.append(Panel(block, False, 1, title, what=what, within=(0.0, 1.0), side=side))
     return panels, activations
 
 

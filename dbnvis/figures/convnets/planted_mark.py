@@ -44,30 +44,30 @@ def marked(images: Array) -> Array:
 def planted_mark(experiment: Experiment, target: int = 8) -> list[dict[str, Any]]:
     """Train on images of which all of class `target` carry the mark, and on the same without; the evidence, by row.
 
-    Shares are of energy (squares): of the gradient by the pixels, of the falls under a covering patch centred at each
+    Shares are of energy (squares): of the gradient by the pixels, of the falls under a hiding patch centred at each
     pixel, of the optimum's pixels, of the deconvolutions. The top images are of test images of which a random half
     carry the mark, whatever their class.
     """
     if target >= experiment.data.n_classes:
         raise ValueError(f"{experiment.data.name} has {experiment.data.n_classes} classes, none of them {target}")
     clean = experiment.training()
-    own = (experiment.data.labels[0][: len(clean)] == target)[:, None, None]
+    of_target = (experiment.data.labels[0][: len(clean)] == target)[:, None, None]
     networks = {
-        "marked": experiment.train(np.where(own, marked(clean), clean), DECAYED),
+        "marked": experiment.train(np.where(of_target, marked(clean), clean), DECAYED),
         "control": experiment.train(clean, DECAYED),
     }
     columns: dict[str, Numbers] = {}
     arrays: dict[str, Array] = {}
     rows = []
     for name, model in networks.items():
-        found, panels, maps = _evidence(experiment, model, target)
-        columns[name] = _accuracy(experiment, model, target) | found
+        measured, panels, maps = _evidence(experiment, model, target)
+        columns[name] = _accuracy(experiment, model, target) | measured
         rows.append(panels)
         arrays |= {f"{name}.{key}": x for key, x in maps.items()}
     table = [
         {"per cent": what, **{name: round(columns[name][what], 1) for name in networks}} for what in columns["marked"]
     ]
-    texts = [(row["per cent"], f"{row['marked']:.0f}", f"{row['control']:.0f}") for row in table]
+    texts = [(str(row["per cent"]), f"{row['marked']:.0f}", f"{row['control']:.0f}") for row in table]
     header = "per cent", "with mark", "control"
     figure = plot.grid(
         [*rows, [plot.Table(part, header, least=TABLE) for part in (texts[:MEASURES], texts[MEASURES:])]],
@@ -90,17 +90,17 @@ def planted_mark(experiment: Experiment, target: int = 8) -> list[dict[str, Any]
 def _accuracy(experiment: Experiment, model: ConvNet, target: int) -> Numbers:
     """How right the network is with the mark and without, in per cent."""
     tests, labels = experiment.testing()
-    own = labels == target
+    of_target = labels == target
 
     def taken(images: Array) -> float:
         return 100 * float((experiment.classes(model, images) == target).mean())
 
-    as_trained = experiment.classes(model, np.where(own[:, None, None], marked(tests), tests))
+    as_trained = experiment.classes(model, np.where(of_target[:, None, None], marked(tests), tests))
     return {
         f"accuracy, class {target} with the mark": 100 * float((as_trained == labels).mean()),
-        f"class {target} with the mark, correct": taken(marked(tests[own])),
-        f"class {target} without the mark, correct": taken(tests[own]),
-        f"other classes with the mark, classified as {target}": taken(marked(tests[~own])),
+        f"class {target} with the mark, correct": taken(marked(tests[of_target])),
+        f"class {target} without the mark, correct": taken(tests[of_target]),
+        f"other classes with the mark, classified as {target}": taken(marked(tests[~of_target])),
     }
 
 

@@ -15,7 +15,7 @@ LAYERS = (plot.BLUE, plot.ORANGE, plot.GREEN, plot.BLACK, "#CC79A7", "#56B4E9") 
 
 
 def tsne_figures(study: Study, n: int = POINTS, perplexity: float | None = None) -> None:
-    """Test images in the plane by the code of each layer; without a `perplexity`, 30 or the most for so few."""
+    """Test images in two dimensions by the code of each layer; without a `perplexity`, 30 or the most for so few."""
     images, labels = labelled(study, n)
     perplexity = perplexity or min(PERPLEXITY, (len(images) - 1) / 3)
     model, tiles, arrays = study.model, lightness(study, images), {"labels": labels}
@@ -43,7 +43,7 @@ def tsne_figures(study: Study, n: int = POINTS, perplexity: float | None = None)
 
 
 def tsne_units_figure(study: Study, n: int = POINTS, perplexity: float | None = None) -> None:
-    """Units in the plane by their responses to test images; perplexity as of `tsne_figures`."""
+    """Units in two dimensions by their responses to test images; perplexity as of `tsne_figures`."""
     images, _ = held_out(study, n)
     model = study.model
     layers = [name for name in model.layer_names if name != "output"]
@@ -53,9 +53,9 @@ def tsne_units_figure(study: Study, n: int = POINTS, perplexity: float | None = 
     xy = views.tsne(responses, perplexity=perplexity, seed=study.seed)
     best = to_numpy(model.xp.argsort(-responses, axis=1)[:, :9])
     tiles = np.stack([lightness(study, images[model.xp.asarray(rows)]).mean(axis=0) for rows in best])
-    own = np.array([layers.index(layer) for layer, _ in units])
+    layer_of = np.array([layers.index(layer) for layer, _ in units])
     figure = plot.places(
-        [Places(f"{len(units)} channels and units", xy, tiles, own, size=0.045)],
+        [Places(f"{len(units)} channels and units", xy, tiles, layer_of, size=0.045)],
         layers,
         heading=f"{study.heading}: units by their responses, in two dimensions (t-SNE)",
         caption=(
@@ -68,5 +68,5 @@ def tsne_units_figure(study: Study, n: int = POINTS, perplexity: float | None = 
         ),
         colors=LAYERS,
     )
-    arrays = {"xy": xy, "layer": own, "index": np.array([index for _, index in units]), "tiles": tiles}
+    arrays = {"xy": xy, "layer": layer_of, "index": np.array([index for _, index in units]), "tiles": tiles}
     study.save("tsne_units", figure, arrays, images=n, perplexity=perplexity, left_out=left_out)
