@@ -79,7 +79,7 @@ def _row(view: str, tiles: Array) -> Panel:
     """Maps of a view in a row; saliency has no sign."""
     if view == "saliency":
         tiles = tiles / np.maximum(tiles.max(axis=(1, 2), keepdims=True), 1e-12)
-    return Panel(tiles, view != "saliency", len(tiles), view, what="share of the tile's largest")
+    return Panel(tiles, view != "saliency", len(tiles), view, what="of the largest")
 
 
 def occlusion_figure(study: Study, settings: Sequence[views.Occlusion] = OCCLUSIONS) -> None:

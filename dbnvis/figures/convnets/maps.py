@@ -27,7 +27,7 @@ def layer_panels(
     rows = min(MOST, max((-(-n // columns[address]) for address, n in spatial.items()), default=1))
     panels = []
     for address, x in activations.items():
-        scaled, largest, what = x / max(float(x.max()), 1e-12), f"largest {x.max():.1f}", "share of the layer's largest"
+        scaled, largest, what = x / max(float(x.max()), 1e-12), f"largest {x.max():.1f}", "of the largest"
         if address in spatial:
             title = f"{address}: {len(x)} maps, {largest}"
             panels.append(Panel(scaled, False, columns[address], title, what=what, within=(0.0, 1.0)))

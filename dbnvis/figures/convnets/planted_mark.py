@@ -129,7 +129,7 @@ def _evidence(experiment: Experiment, model: ConvNet, target: int) -> tuple[Numb
         tiles = maps[name][: SHOWN * columns]
         if name == "saliency":
             tiles = tiles / np.maximum(tiles.max(axis=(1, 2), keepdims=True), 1e-12)
-        what = "share of the tile's largest" if name == "saliency" else "pixel value"
+        what = "of the largest" if name == "saliency" else "pixel value"
         return Panel(tiles, name != "saliency", columns, name, what=what)
 
     panels = [
