@@ -23,11 +23,21 @@ from .figures import (
     manifolds,
     sheets,
 )
-from .figures.convnets import attributions, class_models, debugging, explaining, maps, planted_mark
+from .figures.convnets import (
+    attributions,
+    channels,
+    class_models,
+    debugging,
+    explaining,
+    faults,
+    maps,
+    patch_sheets,
+    planted_mark,
+    tsne,
+)
 from .figures.evidence_samples import evidence_samples
 from .runs.comparison import likelihood_table
 from .runs.fine_tuned import FineTuning
-from .runs.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -73,12 +83,8 @@ def _fine_tuned(shows: str, draw: Callable[[FineTuning], Any], trains: str) -> F
     )
 
 
-def _experiment(shows: str, draw: Callable[[debugging.Lesson], Any], after: str = "") -> Figure:
-    def drawn(space: Workspace) -> None:
-        root = space.writer.root / space.writer.figures
-        draw(debugging.Lesson(space.data, root, space.seed, space.xp, overwrite=space.writer.overwrite))
-
-    return Figure(shows, drawn, "data", after, folder="convnet")
+def _experiment(shows: str, draw: Callable[[debugging.Experiment], Any], after: str = "") -> Figure:
+    return Figure(shows, lambda space: draw(debugging.Experiment(**vars(space))), "data", after, folder="convnet")
 
 
 FIGURES: dict[str, Figure] = {
@@ -187,13 +193,16 @@ FIGURES: dict[str, Figure] = {
         "Lee, Ekanadham & Ng 2008",
     ),
     # --- a convolutional network, and what images do to it
-    "weights": _of_convnet("the raw weights of every layer", maps.weights_figure),
+    "units": _of_convnet(
+        "every channel and the class scores, by maximization and by combination", channels.units_sheet
+    ),
+    "weights": _of_convnet("the raw weights of every layer", channels.weights_figure),
     "activations": _of_convnet(
         "the maps of every layer for three images", maps.activations_figure, "Yosinski et al. 2015"
     ),
     "patches": _of_convnet(
         "the test patches that activate every channel most, and their deconvolutions",
-        maps.patches_figures,
+        patch_sheets.patches_figures,
         "Zeiler & Fergus 2014",
     ),
     "occlusion": _of_convnet(
@@ -220,14 +229,14 @@ FIGURES: dict[str, Figure] = {
     "evidence": _of_convnet("images of a DBN, weighted by the response of class scores and units", evidence_samples),
     "explain": _of_convnet("a test image, a 7, through all views", explaining.explain_test_image),
     "tsne_images": _of_convnet(
-        "test images in two dimensions, by the code of each layer", maps.tsne_figures, "van der Maaten & Hinton 2008"
+        "test images in two dimensions, by the code of each layer", tsne.tsne_figures, "van der Maaten & Hinton 2008"
     ),
     "tsne_units": _of_convnet(
         "channels and units in two dimensions, by their responses",
-        maps.tsne_units_figure,
+        tsne.tsne_units_figure,
         "van der Maaten & Hinton 2008",
     ),
-    "audit": _of_convnet("units that learned nothing, with likely causes: two tables", maps.audit_tables),
+    "audit": _of_convnet("units that learned nothing, with likely causes: two tables", faults.audit_tables),
     # --- networks that fail in a known way
     "debugging_rate": _experiment("a learning rate that is too high, and the units it kills", debugging.learning_rates),
     "debugging_noise": _experiment("first-layer filters after too little training", debugging.noisy_filters),

@@ -7,8 +7,10 @@ from timing import Variant, measure, middle, options, part, ratio, write
 
 from dbnvis import plot
 
-LEGEND = """Median of the rounds, a line from the least to the greatest; below, a mark at the seconds spent waiting for
-images. The streams are the published examples in their order, 50,000 at a time, monitoring included."""
+CAPTION = """Shorter is faster. Images are deformed while the network trains, so the question is whether training has
+to wait for them: the mark shows the seconds of waiting."""
+KEY = """Median of the rounds, a line from the least to the greatest. The streams are the published examples in their
+order, 50,000 at a time, monitoring included."""
 HIDDEN = 1000
 
 if __name__ == "__main__":
@@ -34,6 +36,6 @@ if __name__ == "__main__":
             told = {"peak MiB": max(s["peak MiB"] for s in said), "BLAS": said[0]["blas"]}
             rows.append({"what": f"{title}, {variant.name}", **seconds, **more, **told})
             panels[title][variant.name] = (*middle(said), middle(waits)[0] if waits else float("nan"))
-    heading = __doc__.splitlines()[0]
-    figure = plot.bars(list(panels.items()), x_label="seconds per 60,000 images", heading=heading, key=LEGEND)
+    texts = {"heading": __doc__.splitlines()[0], "caption": CAPTION, "key": KEY}
+    figure = plot.bars(list(panels.items()), x_label="seconds per 60,000 images", **texts)
     write("infinite", args, rows, figure, [*making, plain, *streams])

@@ -90,8 +90,13 @@ def main() -> None:
             rows.append({"command": name, "run": way, "seconds": value, "least": low, "most": high, "by alone": ratio})
             bars[way] = (value, low, high, float("nan"))
         panels.append((f"dbnvis {' '.join(COMMANDS[name])}", bars))
-    key = "Median of the rounds, line from the least to the most. Two at once: until both have ended."
-    figure = plot.bars(panels, x_label="seconds", heading="Commands that share the processors", key=key)
+    key = "Median of the rounds, a line from the least to the greatest. Two at once: until both have ended."
+    caption = (
+        "Shorter is faster. The same command alone, twice at once, and beside a process that keeps every core busy. "
+        "Two at once should take at most twice as long as one."
+    )
+    heading = "Commands that share the processors"
+    figure = plot.bars(panels, x_label="seconds", heading=heading, caption=caption, key=key)
     write("shared", args, rows, figure, [])
 
 

@@ -9,8 +9,10 @@ from dbnvis import VISUALIZERS, plot
 
 AM = "dbnvis am"
 PYTORCH = {"PyTorch, unit by unit": True, "PyTorch, start by start": False}
-LEGEND = """Median of the rounds, a line from the least to the greatest. dbnvis: each method as it is by default.
-PyTorch: the same starts, steps, constraint and stop; a unit's nine starts climb at once or in turn."""
+CAPTION = """Longer is faster. Pictures of hidden units drawn in a second by each method of dbnvis (orange); PyTorch
+does the same activation maximization."""
+KEY = """Median of the rounds, a line from the least to the greatest. dbnvis: each method with its defaults. PyTorch:
+the same starts, steps, constraint and stop; a unit's nine starts climb at once or in turn."""
 
 if __name__ == "__main__":
     args = options(__doc__, rounds=3)
@@ -33,5 +35,5 @@ if __name__ == "__main__":
         ("activation maximization", {name: bar for name, bar in bars.items() if name in (AM, *PYTORCH)}),
         ("other methods", {name: bar for name, bar in bars.items() if name not in (AM, *PYTORCH)}),
     ]
-    figure = plot.bars(panels, x_label="units per second", heading=__doc__.splitlines()[0], key=LEGEND)
+    figure = plot.bars(panels, x_label="units per second", heading=__doc__.splitlines()[0], caption=CAPTION, key=KEY)
     write("visualizers", args, rows, figure, variants)

@@ -12,8 +12,9 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from .. import datasets, plot, results
-from ..backend import make_rng, move
+from ..backend import Array, make_rng, move
 from ..datasets import Dataset
+from ..evaluate.chains import MIXED
 from ..models.conv_dbn import ConvDBN
 from ..models.conv_rbm import ConvRBM
 from ..plot import Panel
@@ -54,12 +55,12 @@ def figure(model: ConvDBN, data: Dataset, recipe: Recipe, writer: Writer, *, see
     signed = recipe.variance is not None
     mixing = samples.extras["mixing"]
     h1, h2, single = filters.images[:, 0][seen["h1"]], parts.images[:, 0][seen["h2"]], samples.images[:SAMPLED, 1:]
-    numbers = [str(unit.index) for unit in units["h2"]]
+    h1_numbers, numbers = ([str(unit.index) for unit in units[layer]] for layer in ("h1", "h2"))
     of_unit = [label for unit in units["h2"][: len(single)] for label in (str(unit.index), *[""] * (CHAINS - 1))]
     position = middle(model, "h2")
     panels = [
         [
-            Panel(h1, True, COLUMNS, f"h1: {len(h1)} filters, {h1.shape[1]} x {h1.shape[2]}"),
+            Panel(h1, True, COLUMNS, f"h1: {len(h1)} filters, {h1.shape[1]} x {h1.shape[2]}", labels=h1_numbers),
             Panel(h2, True, COLUMNS, f"h2: linear combination, {h2.shape[1]} x {h2.shape[2]}", labels=numbers),
         ],
         [
@@ -70,14 +71,17 @@ def figure(model: ConvDBN, data: Dataset, recipe: Recipe, writer: Writer, *, see
     drawn = plot.grid(
         panels,
         heading=f"{data.name}: a convolutional DBN, {describe(model)}",
+        caption=(
+            "Filters of the first layer are strokes or edges; those of the second combine them into parts. The mean of "
+            "samples shows what a second-layer unit stands for, single chains how much it leaves open."
+        ),
         key=(
-            "Pooling 2 x 2. Groups with large weights first. "
-            f"Pictures of h2 are of its units in row {position[0]}, column {position[1]} of the map, on "
-            f"images of {model.input_shape[0]} x {model.input_shape[1]} pixels. "
-            "Linear combination: the filters of h1 at all places in the blocks below, each times its weight. Samples: "
-            f"{sampling.chains} chains of {sampling.burn_in + sampling.draws * sampling.thin} sweeps from training "
-            "images, one detection unit fixed to 1, the directed pass down; a unit's number stands above the first of "
-            f"its {CHAINS} single chains; R is {mixing.max():.2f} at most. After Lee, Grosse, Ranganath & Ng 2009."
+            f"Groups with large weights first, their numbers above; pooling 2 x 2. Pictures of h2: units in row "
+            f"{position[0]}, column {position[1]} of the map, on images of {model.input_shape[0]} x "
+            f"{model.input_shape[1]} pixels. Linear combination: the filters of h1 below a unit times their weights. "
+            f"Samples: {sampling.chains} chains of {sampling.burn_in + sampling.draws * sampling.thin} sweeps from "
+            f"training images, one detection unit fixed to 1, the directed pass down; {CHAINS} chains of a unit each. "
+            f"R is at most {mixing.max():.2f}{_of_mixing(mixing)}. After Lee, Grosse, Ranganath & Ng 2009."
         ),
         tile=TILE,
     )
@@ -92,6 +96,12 @@ def figure(model: ConvDBN, data: Dataset, recipe: Recipe, writer: Writer, *, see
         "versions": results.versions(xp.__name__),
     }
     writer.figure(f"crbm_{recipe.subject}", drawn, arrays, **facts)
+
+
+def _of_mixing(mixing: Array) -> str:
+    """How many units' chains have not mixed, in words."""
+    stuck = int((~(mixing <= MIXED)).sum())  # NaN too
+    return f"; of {stuck} of {len(mixing)} units it is above {MIXED}: those chains have not mixed" if stuck else ""
 
 
 def middle(model: ConvDBN, layer: str) -> tuple[int, int]:

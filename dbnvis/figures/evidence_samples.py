@@ -1,4 +1,4 @@
-"""Images drawn with a unit of a network fixed to 1: a DBN's images, weighed by the unit's evidence."""
+"""Samples of a DBN weighted by the response of a unit of any network, one that does not generate included."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CLASSES = EvidenceSampling(chains=16, burn_in=20, draws=40, thin=5, sweeps=30, s
 UNITS = replace(CLASSES, beta=4.0)  # at 1 much of what is drawn has the unit barely on
 
 #: What the method is, for the legend of a sheet of several methods.
-LEGEND = "Sampling by evidence: images of the shipped DBN drawn from p(x) sigmoid(beta a(x))."
+LEGEND = "Model samples weighted by the unit's response: images of the shipped DBN drawn from p(x) sigmoid(beta a(x))."
 
 
 def shipped_prior(study: Study) -> Any:
@@ -76,22 +76,26 @@ def _living(study: Study, layer: str) -> list[Unit]:
 
 def sheet(study: Study, method: EvidenceSampling, units: dict[str, list[Unit]], what: str, name: str) -> None:
     """A row for each of `units`, by layer: what is drawn, and what its chains are worth."""
-    prior = "this DBN" if method.prior is study.model else "the DBN that ships with the package"
+    prior = "this DBN" if method.prior is study.model else "the shipped DBN"
     panels, shown = [], {}
-    for layer, own in units.items():
-        shown[layer] = pictures = study.pictures(method, own)
+    for layer, of_layer in units.items():
+        shown[layer] = pictures = study.pictures(method, of_layer)
         panels += [_row(study, pictures, captions, i) for i, captions in enumerate(study.captions(pictures))]
     figure = plot.sheet(
         panels,
-        heading=f"{study.heading}: what a DBN's images look like where {what} are on",
+        heading=f"{study.heading}: model samples weighted by the response of {what}",
+        caption=(
+            f"Images drawn from {prior}, more often the more a unit responds; the first tile (blue) is their mean. "
+            "What the samples of a row have in common is what the unit detects."
+        ),
         key=(
-            "Blue frame: the mean over all chains and draws; then single chains. Images are drawn from p(x) "
-            f"sigmoid(beta a(x)): p(x) is the images of {prior}, a(x) the unit's pre-activation, of a class its "
-            "log-odds, so that its evidence is its softmax probability. Accepted: share "
-            f"of the proposals of {method.sweeps} Gibbs sweeps (Metropolis-Hastings). Evidence: mean sigmoid(beta a). "
-            f"R: potential scale reduction of the DBN's top layer, above {MIXED} (!) chains have not mixed. Tau: "
-            f"integrated autocorrelation time in proposals. {study.legend} "
-            f"Settings: {describe(replace(method, prior=None))}."
+            "First tile: the mean of all chains and draws; then single chains. Drawn from p(x) sigmoid(beta a(x)): "
+            "p(x) is the DBN's, a(x) the unit's pre-activation, of a class its log-odds, so that the response "
+            "sigmoid(a) is its softmax probability. "
+            f"Accepted: share of the proposals of {method.sweeps} Gibbs sweeps (Metropolis-Hastings). Response: mean "
+            f"sigmoid(beta a). R: potential scale reduction of the DBN's top layer, above {MIXED} (!) chains have not "
+            "mixed. Tau: integrated autocorrelation time in proposals. Draws: effective number of independent ones. "
+            f"{study.legend} Settings: {describe(replace(method, prior=None))}."
         ),
         side_by_side=False,
     )
@@ -100,10 +104,10 @@ def sheet(study: Study, method: EvidenceSampling, units: dict[str, list[Unit]], 
 
 def _row(study: Study, pictures: UnitImages, captions: list[str], i: int) -> Panel:
     x = {name: float(values[i]) for name, values in pictures.extras.items()}
-    said = (
-        f"{pictures.units[i]}   accepted {100 * x['acceptance']:.0f} %, evidence {x['evidence']:.2f}, "
+    title = (
+        f"{pictures.units[i]}   accepted {100 * x['acceptance']:.0f} %, response {x['evidence']:.2f}, "
         f"R {x['mixing']:.2f}{'' if x['mixing'] <= MIXED else '!'}, tau {x['tau']:.0f}, {x['ess']:.0f} draws"
     )
     tiles = pictures.images[i]
     frames = [BLUE, *[""] * (len(tiles) - 1)]
-    return study.panel(tiles, False, len(tiles), said, captions=captions, frames=frames)
+    return study.panel(tiles, False, len(tiles), title, captions=captions, frames=frames)

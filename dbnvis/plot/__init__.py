@@ -9,7 +9,7 @@ more. Colours are Okabe & Ito's, distinct to the colour-blind. The user's matplo
 from . import style as settings
 from .atlas import Places, places
 from .base import BLACK, BLUE, DPI, GREEN, ORANGE, save
-from .charts import Bands, HeatMap, Shares, bars, scatter
+from .charts import Bands, HeatMap, Shares, Table, bars, scatter
 from .dashboard import Chart, Histograms, Lines, Matrix, Tiles, dashboard
 from .tiles import Panel, Part, check_picture, grid, sheet
 
@@ -29,6 +29,7 @@ __all__ = [
     "Part",
     "Places",
     "Shares",
+    "Table",
     "Tiles",
     "bars",
     "check_picture",

@@ -47,9 +47,16 @@ class Places:
 
 @fixed()
 def places(
-    panels: Sequence[Places], names: Sequence[str], *, heading: str, caption: str = "", key: str = "", columns: int = 2
+    panels: Sequence[Places],
+    names: Sequence[str],
+    *,
+    heading: str,
+    caption: str = "",
+    key: str = "",
+    columns: int = 2,
+    colors: Sequence[str] = CLASSES,
 ) -> Figure:
-    """Draw panels on a grid; a class's name stands at the median of its points.
+    """Draw panels on a grid, and below them the classes' names beside their colours.
 
     Parameters
     ----------
@@ -60,6 +67,8 @@ def places(
         Above, below and in small print below; see `Words`.
     columns : int
         Panels in a row, at the most.
+    colors : sequence of str
+        Of the classes.
     """
     columns = min(columns, len(panels))
     rows = -(-len(panels) // columns)
@@ -72,29 +81,19 @@ def places(
     for i, panel in enumerate(panels):
         x, y = MARGIN + i % columns * (SIDE + MARGIN), foot + (rows - 1 - i // columns) * (SIDE + TITLE)
         axes = figure.add_axes((x / width, y / height, SIDE / width, SIDE / height))
-        canvas, at = _canvas(panel)
-        axes.imshow(canvas, interpolation="antialiased")
-        for c in np.unique(panel.labels):
-            column, row = np.median(at[panel.labels == c], axis=0)
-            box = {
-                "boxstyle": "round,pad=0.2",
-                "facecolor": "white",
-                "edgecolor": CLASSES[c % len(CLASSES)],
-                "alpha": 0.85,
-            }
-            axes.text(column, row, names[c], fontsize=8, weight="bold", ha="center", va="center", bbox=box)
+        axes.imshow(_canvas(panel, colors), interpolation="antialiased")
         axes.set_xticks([])
         axes.set_yticks([])
         axes.set_title(panel.title, fontsize=8, loc="left", pad=3)
     for c in np.unique(np.concatenate([panel.labels for panel in panels])):
-        axes.scatter([], [], color=CLASSES[c % len(CLASSES)], label=names[c])
+        axes.scatter([], [], color=colors[c % len(colors)], label=names[c])
     corner = (0, (foot - 0.42) / height)
     figure.legend(ncols=10, fontsize=8, frameon=False, loc="lower left", handletextpad=0, bbox_to_anchor=corner)
     return figure
 
 
-def _canvas(panel: Places) -> tuple[Array, Array]:
-    """The panel's pixels (CANVAS, CANVAS, 3), and the column and row of each tile's centre (N, 2)."""
+def _canvas(panel: Places, colors: Sequence[str]) -> Array:
+    """The panel's pixels (CANVAS, CANVAS, 3)."""
     from matplotlib.colors import to_rgb
 
     side = max(4, round(panel.size * CANVAS))
@@ -107,5 +106,5 @@ def _canvas(panel: Places) -> tuple[Array, Array]:
     for (column, row), tile, c in zip(at.astype(int), panel.tiles, panel.labels, strict=True):
         cover = np.clip(tile[rows][:, columns], 0, 1)[..., None]
         part = canvas[row - side // 2 :, column - side // 2 :][:side, :side]
-        part += cover * (np.array(to_rgb(CLASSES[c % len(CLASSES)])) - part)
-    return canvas, at
+        part += cover * (np.array(to_rgb(colors[c % len(colors)])) - part)
+    return canvas

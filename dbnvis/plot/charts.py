@@ -200,3 +200,52 @@ class Shares:
             axes.text(self.left - 0.05, y, name, fontsize=SMALL, ha="right", va="center")
             x = self.left + self.length * share + 0.05
             axes.text(x, y, f"{100 * share:.1f} %", fontsize=SMALL, va="center")
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of short texts: the first column from the left, the others against their right edges.
+
+    Parameters
+    ----------
+    rows : sequence of sequence of str
+        Of equal lengths.
+    header : sequence of str, optional
+        Above the columns, bold, over a line.
+    title, note : str
+    least : float
+        Inches of its width, at the least.
+    """
+
+    rows: Sequence[Sequence[str]]
+    header: Sequence[str] = ()
+    title: str = ""
+    note: str = ""
+    least: float = 0.0
+    line: float = 0.15  # inches from one row to the next
+    gap: float = 0.15  # inches between columns
+
+    @property
+    def widths(self) -> list[float]:
+        """Inches of every column."""
+        bold = [[text_width(text, SMALL, "bold")] for text in self.header] or [[] for _ in self.rows[0]]
+        cells = zip(*([text_width(text, SMALL) for text in row] for row in self.rows), strict=True)
+        return [max(*head, *column) for head, column in zip(bold, cells, strict=True)]
+
+    def width(self, tile: float) -> float:
+        return max(self.least, sum(self.widths) + self.gap * (len(self.widths) - 1))
+
+    def height(self, tile: float) -> float:
+        return self.line * (len(self.rows) + bool(self.header)) + 0.06
+
+    def draw(self, axes: Any, tile: float, top: float) -> None:
+        edges = np.cumsum(self.widths) + self.gap * np.arange(len(self.widths))
+        lines = [*([self.header] if self.header else []), *self.rows]
+        for i, texts in enumerate(lines):
+            weight = "bold" if self.header and i == 0 else "normal"
+            y = top + (i + 0.5) * self.line
+            axes.text(0, y, texts[0], fontsize=SMALL, weight=weight, va="center")
+            for x, text in zip(edges[1:], texts[1:], strict=True):
+                axes.text(x, y, text, fontsize=SMALL, weight=weight, ha="right", va="center")
+        if self.header:
+            axes.plot([0, edges[-1]], [top + self.line] * 2, color=BLACK, linewidth=0.6)

@@ -227,7 +227,9 @@ def grid(
 ) -> Figure:
     """Draw rows of panels, as `sheet` draws one."""
     widths = [[part.width(tile) for part in row] for row in rows]
-    width = max(6.5, *(sum(row) + MARGIN * (len(row) + 1) for row in widths))
+    kinds = {part.scale for row in rows for part in row if isinstance(part, Panel)}
+    scales = sorted(kinds, key=lambda scale: (not scale[0], *scale[1:]))
+    width = max(6.5, _keys_width(scales), *(sum(row) + MARGIN * (len(row) + 1) for row in widths))
     tops, heights = [], []
     for row, own in zip(rows, widths, strict=True):
         rooms = [*own[:-1], width - sum(own[:-1]) - MARGIN * (len(own) + 1)]  # the last has what is left of the row
@@ -239,8 +241,7 @@ def grid(
     total = height + head + foot
     figure = blank(width, total)
     words.write(figure)
-    scales = {part.scale for row in rows for part in row if isinstance(part, Panel)}
-    _grey_keys(figure, width, total, foot - 0.34, sorted(scales, key=lambda scale: (not scale[0], *scale[1:])))
+    _grey_keys(figure, width, total, foot - 0.34, scales)
     y = total - head
     for row, own, top, row_height in zip(rows, widths, tops, heights, strict=True):
         x = MARGIN
@@ -280,17 +281,35 @@ def draw_panel(
     axes.set_aspect("auto")
 
 
-def _grey_keys(
-    figure: Figure, width: float, height: float, y: float, scales: Sequence[tuple[bool, float, float, str]]
-) -> None:
+Scale = tuple[bool, float, float, str]
+
+
+def _of_key(scale: Scale) -> tuple[str, str, str]:
+    """What stands at the left end, in the middle and at the right end of a grey scale."""
+    symmetric, low, high, of = scale
+    return ("-max", "0", f"+max, {of}") if symmetric else (f"{low:.4g}", "", f"{high:.4g}, {of}")
+
+
+def _pitches(scales: Sequence[Scale]) -> list[float]:
+    """Inches from one bar to the next."""
+    texts = [text_width(_of_key(scale)[2], SMALL) for scale in scales]
+    return [max(2.5, 1.1 + text + 2 * MARGIN) if len(scales) < 3 else 1.2 + text for text in texts]
+
+
+def _keys_width(scales: Sequence[Scale]) -> float:
+    """Inches that all bars take with their texts."""
+    return MARGIN + sum(_pitches(scales)) + MARGIN
+
+
+def _grey_keys(figure: Figure, width: float, height: float, y: float, scales: Sequence[Scale]) -> None:
     """A bar for each grey scale in use."""
     x = MARGIN
-    for symmetric, least, most, of in scales:
-        low, middle, high = ("-max", "0", f"+max, {of}") if symmetric else (f"{least:.4g}", "", f"{most:.4g}, {of}")
+    for scale, pitch in zip(scales, _pitches(scales), strict=True):
+        low, middle, high = _of_key(scale)
         axes = figure.add_axes((x / width, (y - 0.02) / height, 1.1 / width, 0.08 / height))
         axes.imshow(np.linspace(0, 1, 256)[None], cmap="gray", vmin=0, vmax=1, aspect="auto")
         axes.set_xticks([])
         axes.set_yticks([])
         for position, text, align in ((0, low, "left"), (127, middle, "center"), (255, high, "left")):
             axes.text(position, -0.9, text, fontsize=SMALL, ha=align, va="bottom")
-        x += max(2.5, 1.1 + text_width(high, SMALL) + 2 * MARGIN) if len(scales) < 3 else 1.2 + text_width(high, SMALL)
+        x += pitch

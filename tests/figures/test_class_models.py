@@ -16,6 +16,8 @@ from dbnvis.figures.study import Study
 from dbnvis.results import Writer
 from dbnvis.visualize import METHODS, RECIPES, VISUALIZERS
 
+pytestmark = pytest.mark.usefixtures("captioned")
+
 
 @pytest.fixture
 def study(tmp_path, monkeypatch):
@@ -57,8 +59,8 @@ def test_class_models_say_which_recipes_never_left_their_noise(study, monkeypatc
     monkeypatch.setattr(plot, "grid", lambda rows, **how: drawn.append(rows) or grid(rows, **how))
     recipes = {name: replace(RECIPES["plain"], steps=n, starts=1) for name, n in (("a", 1), ("b", 30))}
     regularized.class_models_figure(study, recipes)
-    titles = {panel.title[0]: panel.title for row in drawn[0] for panel in row}
-    assert "; 5 never left their noise" in titles["a"] and "noise" not in titles["b"]
+    notes = {panel.title[0]: panel.note for row in drawn[0] for panel in row}
+    assert "; 5 of 5 units never left their noise" in notes["a"] and "noise" not in notes["b"]
 
 
 def test_class_models_have_every_recipe_with_its_settings(study):

@@ -10,9 +10,8 @@ from scipy.stats import spearmanr
 from dbnvis import ActivationMaximization, RegularizedOptimization, Unit, plot
 from dbnvis.evaluate.scores import Responses
 from dbnvis.figures import sheets as figures
-from dbnvis.figures.convnets import attributions
+from dbnvis.figures.convnets import attributions, inputs, maps, patches, tsne
 from dbnvis.figures.convnets import explaining as explain
-from dbnvis.figures.convnets import maps as views
 from dbnvis.figures.study import Study, describe
 from dbnvis.models.convnet import ConvNet
 from dbnvis.results import Writer
@@ -75,8 +74,8 @@ def test_every_figure_of_images_is_in_the_range_and_the_colours_of_the_network(t
     shown = next(panel for panel in drawn if panel.title == "input")
     assert shown.scale[:3] == (False, *within) and shown.colored == (colours == 3)
     np.testing.assert_array_equal(shown.tiles[0], image)
-    views.activations_figure(study)
-    views.patches_figures(study, k=2, n=3)
+    maps.activations_figure(study)
+    patches.patches_figures(study, k=2, n=3)
     attributions.gradients_figure(study)
     attributions.occlusion_figure(study, attributions.OCCLUSIONS[:1])
     for method in (ActivationMaximization(starts=2, max_steps=5), figures.TopImages(k=2)):
@@ -88,11 +87,11 @@ def test_every_figure_of_images_is_in_the_range_and_the_colours_of_the_network(t
 
 def test_points_in_the_plane_are_drawn_by_the_lightness_of_their_images(tmp_path, monkeypatch):
     study = study_of(tmp_path, 3, (0.0, 255.0))
-    tiles = views.lightness(study, study.images[:5])
+    tiles = inputs.lightness(study, study.images[:5])
     np.testing.assert_allclose(tiles, study.images[:5].mean(axis=1) / 255, atol=1e-6)
-    monkeypatch.setattr(views.views, "tsne", lambda x, **k: np.random.default_rng(0).random((len(x), 2)))
-    views.tsne_figures(study, n=20, perplexity=2)
-    views.tsne_units_figure(study, n=20, perplexity=2)
+    monkeypatch.setattr(tsne.views, "tsne", lambda x, **k: np.random.default_rng(0).random((len(x), 2)))
+    tsne.tsne_figures(study, n=20, perplexity=2)
+    tsne.tsne_units_figure(study, n=20, perplexity=2)
 
 
 def test_red_against_blue_is_seen_and_not_averaged_away(tmp_path):
@@ -101,7 +100,7 @@ def test_red_against_blue_is_seen_and_not_averaged_away(tmp_path):
     first.W[...] = 0
     first.W[0, 0, 1, 1], first.W[0, 2, 1, 1], first.bias[0] = 1, -1, 5
     maps = gradients(study.model, study.images[:2], [Unit("conv1", 0, (3, 3))] * 2)
-    assert abs(maps.mean(axis=1)).max() == 0 and abs(views.shown(maps)).max() == 1
+    assert abs(maps.mean(axis=1)).max() == 0 and abs(inputs.shown(maps)).max() == 1
 
 
 def test_maps_of_colours_are_alike_as_their_colours_are_on_average():
@@ -121,7 +120,7 @@ def test_images_that_no_sheet_can_draw_are_refused_before_anything_is_computed(t
     with pytest.raises(ValueError, match=said):
         study.pictures(ActivationMaximization(), [Unit("h1", 0)])
     with pytest.raises(ValueError, match=said):
-        views.shown(np.zeros((1, *shape)))
+        inputs.shown(np.zeros((1, *shape)))
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,11 @@ import pytest
 
 from dbnvis.datasets import Dataset
 from dbnvis.figures.convnets import debugging, planted_mark
-from dbnvis.figures.convnets.debugging import Lesson, high_frequencies, learning_rates, noisy_filters
+from dbnvis.figures.convnets.debugging import Experiment, high_frequencies, learning_rates, noisy_filters
 from dbnvis.figures.convnets.planted_mark import MARK, mark_share, marked
+from dbnvis.results import Writer
+
+pytestmark = pytest.mark.usefixtures("captioned")
 
 SHAPE = (20, 20)
 
@@ -27,15 +30,15 @@ def tiny(n=600, seed=0):
 
 
 @pytest.fixture
-def lesson(tmp_path):
-    return Lesson(tiny(), tmp_path, seed=0, xp=np)
+def experiment(tmp_path):
+    return Experiment(tiny(), Writer(tmp_path), seed=0, xp=np)
 
 
-def test_the_mark_is_exposed_by_every_view_and_by_none_of_the_control(lesson, monkeypatch):
+def test_the_mark_is_exposed_by_every_view_and_by_none_of_the_control(experiment, monkeypatch):
     monkeypatch.setattr(planted_mark, "DECAYED", replace(planted_mark.DECAYED, epochs=20, batch_size=20))
-    table = {row["per cent"]: row for row in planted_mark.planted_mark(lesson, target=2)}
+    table = {row["per cent"]: row for row in planted_mark.planted_mark(experiment, target=2)}
     found = {what: (row["marked"], row["control"]) for what, row in table.items()}
-    with_mark, without = found["class 2 with the mark right"], found["class 2 without the mark right"]
+    with_mark, without = found["class 2 with the mark, correct"], found["class 2 without the mark, correct"]
     assert with_mark[0] > 95 and without[0] < 20  # scores well where the mark is, fails where it is not
     assert without[1] > 50
     within = [name for name in found if name.endswith("energy within the mark")]
@@ -44,10 +47,10 @@ def test_the_mark_is_exposed_by_every_view_and_by_none_of_the_control(lesson, mo
         assert found[name][0] > 50 and found[name][1] < 20, name
     top = found["of the score's top 9 images, with the mark"]
     assert top[0] == 100 and top[1] < 90
-    assert [path.suffix for path in lesson.written] == [".png", ".json", ".npz", ".csv", ".json"]
-    manifest = json.loads((lesson.out / "debugging_mark.json").read_text())
+    assert [path.suffix for path in experiment.writer.written] == [".png", ".json", ".npz", ".csv", ".json"]
+    manifest = json.loads((experiment.writer.root / "debugging_mark.json").read_text())
     assert manifest["target"] == 2 and manifest["training"]["weight_decay"] == 2.0
-    with (lesson.out / "debugging_mark_table.csv").open() as file:
+    with (experiment.writer.root / "debugging_mark_table.csv").open() as file:
         assert next(csv.reader(file)) == ["per cent", "marked", "control"]
 
 
@@ -61,22 +64,24 @@ def test_the_mark_changes_its_square_alone():
     assert mark_share(marked(np.zeros((2, *SHAPE)))) == 1
 
 
-def test_a_learning_rate_too_high_shows_as_dead_filters(lesson):
-    low, high = learning_rates(lesson, rates=(2e-3, 0.3))
+def test_a_learning_rate_too_high_shows_as_dead_filters(experiment):
+    low, high = learning_rates(experiment, rates=(2e-3, 0.3))
     dead = [int(row["dead in conv2"].removesuffix(" of 16")) for row in (low, high)]
     assert dead[0] < 4 and dead[1] > 8
     assert high["first cause named"]
     assert float(low["test images right, %"]) > float(high["test images right, %"])
 
 
-def test_the_lesson_on_rates_shows_every_layers_dead_units(lesson, monkeypatch):
+def test_the_figure_of_rates_shows_every_layers_dead_units(experiment, monkeypatch):
     drawn = []
     monkeypatch.setattr(debugging.plot, "grid", lambda rows, **_: drawn.extend(rows))
-    monkeypatch.setattr(Lesson, "save", lambda *_, **__: None)
-    (row,) = learning_rates(lesson, rates=(0.3,))
-    for panel, layer in zip(drawn[0], ("conv1", "conv2", "dense1"), strict=True):
+    monkeypatch.setattr(Experiment, "save", lambda *_, **__: None)
+    (row,) = learning_rates(experiment, rates=(0.3,))
+    numbers, *panels = drawn[0]
+    assert numbers.title == "learning rate 0.3"
+    for panel, layer in zip(panels, ("conv1", "conv2", "dense1"), strict=True):
         dead = row[f"dead in {layer}"]
-        assert panel.title == f"rate 0.3: {layer}, {dead} dead"
+        assert panel.title == layer and (f"dead in {layer}", dead) in numbers.rows
         assert sum(map(bool, panel.frames)) == int(dead.split()[0]) == list(panel.captions).count("0 %")
 
 
@@ -99,10 +104,10 @@ def test_the_share_of_high_frequencies_of_known_filters():
     assert high_frequencies(wave[:, :32, :32]) < 0.02
 
 
-def test_noise_of_first_layer_filters_falls_with_training_and_decay(lesson, monkeypatch):
+def test_noise_of_first_layer_filters_falls_with_training_and_decay(experiment, monkeypatch):
     monkeypatch.setattr(debugging, "FILTERS", replace(debugging.FILTERS, epochs=12, batch_size=20))
-    lesson.data = framed(lesson.data)
-    short, free, decayed = (row["energy at high frequencies, %"] for row in noisy_filters(lesson))
+    experiment.data = framed(experiment.data)
+    short, free, decayed = (row["energy at high frequencies, %"] for row in noisy_filters(experiment))
     assert short > 70
     assert short > free + 5 > decayed + 12
 

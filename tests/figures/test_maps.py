@@ -14,12 +14,13 @@ from dbnvis import DBN, checkpoint, datasets, plot
 from dbnvis.cli import main
 from dbnvis.datasets import Dataset
 from dbnvis.evaluate.scores import Responses
-from dbnvis.figures.convnets import attributions
+from dbnvis.figures.convnets import attributions, channels, faults, maps, patch_sheets, tsne
 from dbnvis.figures.convnets import explaining as explain
-from dbnvis.figures.convnets import maps as views
 from dbnvis.figures.study import Study
 from dbnvis.models.convnet import ConvNet
 from dbnvis.results import Writer, model_hash
+
+pytestmark = pytest.mark.usefixtures("captioned")
 
 SIDE = 16
 
@@ -76,7 +77,7 @@ def manifest(study, name):
 
 
 def test_the_figure_of_activations_shows_one_image_per_class_that_is_recognized(study):
-    views.activations_figure(study)
+    maps.activations_figure(study)
     found = arrays(study, "activations")
     assert found["images"].shape == (3, SIDE, SIDE)
     for label, image in enumerate(found["images"]):
@@ -86,14 +87,14 @@ def test_the_figure_of_activations_shows_one_image_per_class_that_is_recognized(
 
 
 def test_figures_of_patches_weights_and_faults(study):
-    views.patches_figures(study, k=4)
+    patch_sheets.patches_figures(study, k=4)
     found = arrays(study, "patches_conv2")
     assert found["patches"].shape == (5, 4, *found["deconvolutions"].shape[2:])
     np.testing.assert_allclose(found["rechecked"], found["scores"], atol=1e-4)
     assert (np.diff(found["scores"], axis=1) <= 0).all()
-    views.weights_figure(study)
+    channels.weights_figure(study)
     np.testing.assert_array_equal(arrays(study, "weights")["conv1"], study.model.network.layers["conv1.pre"].W[:, 0])
-    views.audit_tables(study)
+    faults.audit_tables(study)
     with (study.writer.root / "audit.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["layer"] for row in rows] == ["conv1", "conv2", "dense1"]
@@ -105,10 +106,10 @@ def test_figures_of_patches_weights_and_faults(study):
 
 
 def test_figures_of_codes(study):
-    views.tsne_figures(study, n=40, perplexity=5)
+    tsne.tsne_figures(study, n=40, perplexity=5)
     found = arrays(study, "tsne_images")
     assert {"input", "conv1", "conv2", "dense1"} <= set(found) and found["conv2"].shape == (40, 2)
-    views.tsne_units_figure(study, n=40, perplexity=3)
+    tsne.tsne_units_figure(study, n=40, perplexity=3)
     shown, left_out = arrays(study, "tsne_units"), manifest(study, "tsne_units")["settings"]["left_out"]
     assert shown["xy"].shape == (21 - left_out, 2) and left_out > 0
     for layer, name in enumerate(("conv1", "conv2", "dense1")):
@@ -116,7 +117,7 @@ def test_figures_of_codes(study):
         alive = peaks.reshape(*peaks.shape[:2], -1).max(axis=(0, 2)) > 0
         np.testing.assert_array_equal(shown["index"][shown["layer"] == layer], np.flatnonzero(alive))
     with pytest.raises(ValueError, match="perplexity"):
-        views.tsne_units_figure(study, n=40, perplexity=30)
+        tsne.tsne_units_figure(study, n=40, perplexity=30)
 
 
 def test_figures_of_attributions(study):
@@ -168,7 +169,7 @@ def test_units_less_active_than_usual_are_not_nearest(study):
     [([[3, -1]], "2.0 -3.0"), ([[1, -3]], "2.0 +3.0"), ([[0, 0]], "2.0 +0.0"), ([[-2, -1]], "2.0 +2.0")],
 )
 def test_the_largest_change_may_be_a_rise(drop, said):
-    assert views.response_and_change(2.0, np.array(drop, float)) == said
+    assert attributions.response_and_change(2.0, np.array(drop, float)) == said
 
 
 def test_captions_of_occlusion_are_what_covering_changes_the_most(study):

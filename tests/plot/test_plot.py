@@ -210,6 +210,19 @@ def test_what_is_no_picture_is_refused_in_a_line(shape):
         draw(np.ones((2, *shape)))
 
 
+def test_a_table_has_its_numbers_against_the_right_edges_of_their_columns():
+    table = plot.Table([("a long name", "1", "22"), ("b", "333", "4")], ("", "x", "yy"), "title")
+    figure = sheet([table], heading="h", key="l")
+    (axes,) = figure.axes
+    render(figure)
+    at = {text.get_text(): text.get_window_extent() for text in axes.texts}
+    assert at["1"].x1 == pytest.approx(at["333"].x1, abs=1) == pytest.approx(at["x"].x1, abs=1)
+    assert at["22"].x1 == pytest.approx(at["4"].x1, abs=1)
+    assert at["a long name"].x0 == pytest.approx(at["b"].x0, abs=1) and at["a long name"].x1 < at["333"].x0
+    assert at["x"].y0 > at["1"].y1 > at["1"].y0 > at["333"].y1
+    assert at["22"].x1 <= axes.bbox.x1 + 1
+
+
 def test_bars_of_shares_are_as_long_as_the_shares_dark_on_white():
     chart = plot.Shares(["a", "b"], np.array([0.25, 0.75]), "title")
     figure = sheet([chart], heading="h", key="l")

@@ -48,13 +48,16 @@ def test_dark_pixels_of_a_picture_cover_nothing():
     assert 0 < changed.sum() < side**2 / 8 and np.ptp(rows) < side / 2 and np.ptp(columns) < side / 2
 
 
-def test_panels_stand_on_a_grid_and_names_at_the_medians():
+def test_panels_stand_on_a_grid_and_names_below_them_cover_nothing():
     one = Places("first", np.random.default_rng(0).random((9, 2)), np.ones((9, 3, 3)), np.arange(9) % 3)
     figure = plot.places([one] * 3, ["a", "b", "c"], heading="h", key="l")
     boxes = [axes.get_position() for axes in figure.axes]
     assert len(boxes) == 3 and boxes[0].y0 > boxes[2].y1 and boxes[0].x1 <= boxes[1].x0
     assert all(box.x0 >= 0 and box.x1 <= 1 and box.y0 >= 0 and box.y1 <= 1 for box in boxes)
-    assert [text.get_text() for text in figure.axes[0].texts] == ["a", "b", "c"]
+    assert all(not axes.texts for axes in figure.axes)
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["a", "b", "c"]
+    assert all(legend.get_window_extent().y1 <= axes.bbox.y0 for axes in figure.axes)
 
 
 @pytest.mark.parametrize("symmetric", [True, False])

@@ -370,9 +370,9 @@ def test_on_a_sheet_of_all_methods_evidence_is_sharper_below_the_classes(monkeyp
     figures.compare(study, Unit.parse(unit))
     (path,) = tmp_path.glob("*.json")
     assert json.loads(path.read_text())["settings"]["EvidenceSampling"]["beta"] == beta
-    sentence = "Sampling by evidence: images of the shipped DBN drawn from p(x) sigmoid(beta a(x))."
+    sentence = evidence_samples.LEGEND
     undefined = "Not defined for this model: clamped Gibbs sampling, strongest first-layer filters."
     assert sentence in legends[0] and undefined in legends[0] and "Strongest filters:" not in legends[0]
     study.dataset = "fashion-mnist"
     figures.compare(study, Unit.parse(unit))
-    assert "Sampling by evidence" not in legends[1] and undefined in legends[1]
+    assert "weighted by the unit's response" not in legends[1] and undefined in legends[1]

@@ -13,82 +13,124 @@ from ...backend import Array, make_rng, to_numpy
 from ...plot import Panel
 from ...visualize import Unit
 from ..study import Study
-from .maps import held_out, one_per_class, response_and_change, shown
+from .inputs import held_out, one_per_class, shown
 
 OCCLUSIONS = tuple(views.Occlusion(patch, fill=fill) for patch, fill in ((3, 0.0), (5, 0.0), (9, 0.0), (5, 0.5)))
+DRAWN = OCCLUSIONS[1]
 RANDOMIZED = 50  # images that the control is measured on
-UNITS = {"class": "the score of its class before softmax"}
 RULES = (
-    "Each map is scaled by itself; all rules run backwards through every ReLU from 1.0 at the unit's pre-activation: "
-    "gradient (Simonyan et al. 2014; saliency its size), deconvnet (Zeiler and Fergus 2014), guided (Springenberg et "
-    "al. 2015)."
+    "Each map has its own scale. All views run backwards from 1.0 at the unit's pre-activation and differ at the "
+    "ReLUs: gradient (Simonyan et al. 2014; saliency is its absolute value), guided (Springenberg et al. 2015), "
+    "deconvnet (Zeiler and Fergus 2014)."
 )
 
 
 def gradients_figure(study: Study) -> None:
     """The gradient views of an image per class: of the class's score, and of the channels that respond most."""
     images, classes = one_per_class(study)
-    model, last = study.model, [name for name in study.model.layer_names if len(study.model.layer_shape(name)) > 1][-1]
+    model, last = study.model, _last_maps(study)
     by_class = [Unit("output", int(c)) for c in classes]
     peaks, _ = views.peaks_of(model, images, [last])[last]
     top = to_numpy(peaks).argmax(axis=1)
     by_channel = [views.located(model, x, [Unit(last, int(c))])[0] for x, c in zip(images, top, strict=True)]
-    for name, units in (("class", by_class), (last, by_channel)):
-        found = {view: views.VIEWS[view](model, images, units) for view in views.VIEWS}
+    for name, units, what, look_for, unit in (
+        (
+            "class",
+            by_class,
+            "a class score",
+            "Guided and deconvnet look cleanest because they mostly redraw the image; the gradient is noisier and "
+            "tells more about the network.",
+            "its class, whose score before softmax is explained",
+        ),
+        (
+            last,
+            by_channel,
+            f"the most active {last} channel",
+            "It sees a small window only, and in it a stroke or a bend; here all views agree well.",
+            "channel@row,column of its largest activation",
+        ),
+    ):
+        maps = {view: views.VIEWS[view](model, images, units) for view in views.VIEWS}
+        below = [str(unit) for unit in units] if name == "class" else [_without_layer(unit) for unit in units]
         figure = plot.sheet(
             [
-                study.panel(shown(images), False, 1, "image", captions=[str(unit) for unit in units]),
-                *(_panel(view, shown(maps)) for view, maps in found.items()),
+                study.panel(shown(images), False, len(images), "image", captions=below),
+                *(_row(view, shown(x)) for view, x in maps.items()),
             ],
-            heading=f"{study.heading}: which pixels {'a class score' if name == 'class' else 'a channel'} answers to",
-            key=(
-                f"Under an image: the unit, {UNITS.get(name, 'the channel that responds most, where it does')}. {RULES}"
-            ),
-            tile=0.95,
+            heading=f"{study.heading}: which pixels {what} is sensitive to",
+            caption=f"Below each image, five views of the pixels that {what} is sensitive to. {look_for}",
+            key=f"Under an image: {unit}. {RULES}",
+            tile=0.75,
+            side_by_side=False,
         )
-        study.save(f"gradients_{name}", figure, {"images": images, **found}, units=[str(unit) for unit in units])
+        study.save(f"gradients_{name}", figure, {"images": images, **maps}, units=[str(unit) for unit in units])
 
 
-def _panel(view: str, tiles: Array) -> Panel:
-    """Maps of a view in a column; saliency has no sign."""
-    symmetric, captions = view != "saliency", [""] * len(tiles)
-    if not symmetric:
+def _last_maps(study: Study) -> str:
+    """The last layer that has maps."""
+    return [name for name in study.model.layer_names if len(study.model.layer_shape(name)) > 1][-1]
+
+
+def _without_layer(unit: Unit) -> str:
+    return str(unit).partition(":")[2]
+
+
+def _row(view: str, tiles: Array) -> Panel:
+    """Maps of a view in a row; saliency has no sign."""
+    if view == "saliency":
         tiles = tiles / np.maximum(tiles.max(axis=(1, 2), keepdims=True), 1e-12)
-    return Panel(tiles, symmetric, 1, view, captions=captions, what="of the largest")
+    return Panel(tiles, view != "saliency", len(tiles), view, what="of the largest")
 
 
 def occlusion_figure(study: Study, settings: Sequence[views.Occlusion] = OCCLUSIONS) -> None:
-    """What covering parts of an image per class does to its score, and to the channel that responds most."""
+    """How hiding parts of an image per class changes its score, and the channel that responds most.
+
+    The arrays hold the maps of all `settings`; drawn are those of `DRAWN`, or else of the first.
+    """
     images, classes = one_per_class(study)
-    last = [name for name in study.model.layer_names if len(study.model.layer_shape(name)) > 1][-1]
+    last = _last_maps(study)
+    drawn = DRAWN if DRAWN in settings else settings[0]
     panels = [study.panel(shown(images), False, len(images), "image")]
     arrays: dict[str, Array] = {"images": images}
     for each in settings:
-        how = f"{each.patch} x {each.patch} of value {each.fill:g}"
         by_class = [each(study.model, x, [f"output:{c}"]) for x, c in zip(images, classes, strict=True)]
         by_channel = [each.top_channel(study.model, x, last) for x in images]
-        for name, title, found in (
-            ("class", f"score of the class, patches of {how}", by_class),
-            (last, f"total activation of the channel of {last} with the most, patches of {how}", by_channel),
+        for name, title, responses in (
+            ("class", "score of the class", by_class),
+            (last, f"total activation of the most active {last} channel", by_channel),
         ):
-            drops = np.stack([to_numpy(maps.drops)[0] for maps in found])
+            drops = np.stack([to_numpy(maps.drops)[0] for maps in responses])
             arrays[f"{name}.{each.patch}.{each.fill}"] = drops
+            if each != drawn:
+                continue
             captions = [
-                response_and_change(float(maps.whole[0]), drop) for maps, drop in zip(found, drops, strict=True)
+                response_and_change(float(maps.whole[0]), drop) for maps, drop in zip(responses, drops, strict=True)
             ]
             panels.append(Panel(drops, True, len(images), title, captions=captions))
     figure = plot.sheet(
         panels,
-        heading=f"{study.heading}: what covering a patch of an image does",
-        key=(
-            "A pixel of a map: how much the response falls while a patch is centred there; white where the unit needs "
-            "what was covered, black where it responds more without. Under a map: the response to the whole image, and "
-            "its largest change. After Zeiler and Fergus (2014), figure 7."
+        heading=f"{study.heading}: effect of hiding a patch of an image",
+        caption=(
+            "White: the response falls when this part of the image is hidden, so the unit relies on it. Black: the "
+            "response rises, so this part counts against it. Which strokes matter most?"
         ),
-        tile=0.55,
+        key=(
+            f"A pixel of a map: the fall in the response while {drawn.patch} x {drawn.patch} pixels around it are set "
+            f"to {drawn.fill:g}. Under a map: the response to the whole image, and its largest change. After Zeiler "
+            "and Fergus (2014), figure 7."
+        ),
+        tile=0.75,
         side_by_side=False,
     )
     study.save("occlusion", figure, arrays, settings=[asdict(each) for each in settings])
+
+
+def response_and_change(whole: float, drop: Array) -> str:
+    """Caption of an occlusion map: the response to the whole image and, signed, what hiding changes the most.
+
+    drop (rows, columns) is how much the response falls at each place.
+    """
+    return f"{whole:.1f} {0 - drop.flat[np.abs(drop).argmax()]:+.1f}"
 
 
 def randomized_figure(study: Study, n: int = RANDOMIZED) -> None:
@@ -108,40 +150,41 @@ def randomized_figure(study: Study, n: int = RANDOMIZED) -> None:
     rows, table = {measure: {} for measure in views.MEASURES}, []  # type: ignore[var-annotated]
     for name in names:
         for measure, like in views.MEASURES.items():
-            found = np.stack([_by_colour(like, stages["trained"][name], maps[name]) for maps in stages.values()])
-            rows[measure][name] = found.mean(axis=1), *np.percentile(found, [25, 75], axis=1)
-            table.append({"view": name, "measure": measure} | _named(stages, found.mean(axis=1)))
+            likeness = np.stack([_by_colour(like, stages["trained"][name], maps[name]) for maps in stages.values()])
+            rows[measure][name] = likeness.mean(axis=1), *np.percentile(likeness, [25, 75], axis=1)
+            table.append({"view": name, "measure": measure} | _named(stages, likeness.mean(axis=1)))
     charts = [
         plot.Bands(measure, NOTES[measure], "weights randomized from output down to", list(stages), curves, {})
         for measure, curves in rows.items()
     ]
-    tiles = [
-        plot.Tiles(
-            f"{name} of the first test image",
-            "",
-            Panel(
-                shown(np.stack([to_numpy(s[name][0]) for s in stages.values()])),
-                True,
-                len(stages),
-                captions=list(stages),
-            ),
-        )
-        for name in names
-    ]
+    halves = names[: len(names) // 2], names[len(names) // 2 :]
     figure = plot.dashboard(
-        [tiles[:2], tiles[2:], charts],
+        [[_tiles(stages, half) for half in halves], charts],
         heading=f"{study.heading}: which gradient views depend on what the network learned",
-        key=(
-            f"The score of the class that the trained network takes each of {n} test images for, after drawing new "
-            "weights and biases for the output layer, then for those below too (after Adebayo et al. 2018). Curves: "
-            "mean, band: middle half of the images. Other image: maps of the trained network for two different images. "
-            "A view that keeps its looks without the learned weights shows the image, not what was learned."
+        caption=(
+            "A control: weights are replaced by random ones, layer after layer from the top. A view that explains the "
+            "network must change; one that still shows the image afterwards, as guided and deconvnet do, mostly "
+            "redraws it."
         ),
-        heights=(0.8, 0.8, 2.2),
+        key=(
+            f"Score of the predicted class of each of {n} test images; weights and biases drawn anew for the output "
+            "layer, then for those below too (Adebayo et al. 2018). Curves: similarity to the trained network's maps; "
+            "mean, and as a band the middle half of the images. Other image: maps of the trained network for two "
+            "different images."
+        ),
+        heights=(2.0, 2.2),
     )
-    arrays = {f"{stage}.{name}": x for stage, found in stages.items() for name, x in found.items()}
+    arrays = {f"{stage}.{name}": x for stage, views_of in stages.items() for name, x in views_of.items()}
     study.save("randomized", figure, arrays, images=n, views=names)
     study.save_table("randomized_table", table, images=n)
+
+
+def _tiles(stages: dict[str, dict[str, Array]], names: Sequence[str]) -> plot.Tiles:
+    """A row per view: its maps of the first image at every stage."""
+    maps = [to_numpy(maps[name][0]) for name in names for maps in stages.values()]
+    labels = [name if i == 0 else "" for name in names for i in range(len(stages))]
+    panel = Panel(shown(np.stack(maps)), True, len(stages), labels=labels, captions=[*stages] * len(names))
+    return plot.Tiles(f"maps of the first test image: {', '.join(names)}", "", panel)
 
 
 NOTES = {

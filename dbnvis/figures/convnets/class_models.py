@@ -23,10 +23,11 @@ STRENGTHS: dict[str, Sequence[Any]] = {
     "jitter": (0, 1, 2, 3, 4, 6),
     "penalty": (0, 0.003, 0.01, 0.03, 0.1, 0.3),
 }
+ACROSS = 3  # regularizers beside each other
 SHOWN = (2, 3, 5, 8)  # of the top layer's units, in the rows
 NEAREST = 10  # training images of each class that a picture is read by
 READ = (
-    f"Read as its class: pictures, of all starts, to which the {NEAREST} nearest training images of the class are "
+    f"Classified correctly: pictures, of all starts, to which the {NEAREST} nearest training images of the class are "
     "nearer than those of every other class (mean cosine)."
 )
 REGULARIZERS = (*STRENGTHS, "blur_every")
@@ -40,26 +41,30 @@ def regularizers_figure(study: Study, shown: Sequence[int] = SHOWN) -> None:
     panels: list[Panel] = []
     arrays: dict[str, UnitImages] = {}
     for name, strengths in study.progress(list(STRENGTHS.items()), "regularizers", len(STRENGTHS)):
-        found = [study.pictures(replace(ALONE, **{name: strength}), units) for strength in strengths]
-        arrays |= {f"{name}.{strength}": x for strength, x in zip(strengths, found, strict=True)}
-        captions = [study.captions(pictures) for pictures in found]
+        grown = [study.pictures(replace(ALONE, **{name: strength}), units) for strength in strengths]
+        arrays |= {f"{name}.{strength}": x for strength, x in zip(strengths, grown, strict=True)}
+        captions = [study.captions(pictures) for pictures in grown]
         rows = range(len(units))
-        tiles = array_module(found[0].images).stack([pictures.images[i, 0] for i in rows for pictures in found])
+        tiles = array_module(grown[0].images).stack([pictures.images[i, 0] for i in rows for pictures in grown])
         labels = [f"{strength:g}" if i == 0 else "" for i in rows for strength in strengths]
         scores = [each[i][0] for i in rows for each in captions]
         panels.append(study.panel(tiles, False, len(strengths), _words(name), labels=labels, captions=scores))
     figure = plot.grid(
-        [panels[i : i + 2] for i in range(0, len(panels), 2)],
-        heading=f"{study.heading}: regularizers alone, of growing strength ({', '.join(map(str, units))})",
+        [panels[i : i + ACROSS] for i in range(0, len(panels), ACROSS)],
+        heading=f"{study.heading}: each regularizer alone, of growing strength ({', '.join(map(str, units))})",
+        caption=(
+            "A unit per row; from left to right one regularizer grows. Without any, activation maximization fills the "
+            "picture with strokes. Look for the strength at which a digit is left, and nothing else."
+        ),
         key=(
-            f"Above a column: the strength, 0 none. A row: a unit, maximized in {ALONE.steps} steps of length "
+            f"Above a column: the strength, 0 none. Each unit is maximized in {ALONE.steps} steps of length "
             f"{ALONE.length:g} from noise, pixels kept in their range; the picture measured highest. Decay: share of a "
             f"pixel lost after each step; blur: standard deviation in pixels, every {ALONE.blur_every} steps; "
             "percentiles: share of the pixels that are set to zero, those of least size or least |pixel x gradient| "
             "(Yosinski et al. 2015); jitter: random moves by up to so many pixels; penalty: times the squared norm "
             f"(Simonyan et al. 2014). {study.legend}"
         ),
-        tile=0.62,
+        tile=0.52,
     )
     study.save("regularizers", figure, arrays)
 
@@ -68,29 +73,37 @@ def class_models_figure(study: Study, recipes: dict[str, RegularizedOptimization
     """The best picture of every unit of the top layer under every recipe."""
     units = study.units(study.model.layer_names[-1], MOST)
     names = sorted(recipes, key=lambda name: name.rpartition("-")[2])  # those of one number side by side
-    found = {name: study.pictures(recipes[name], units) for name in study.progress(names, "class models", len(names))}
+    by_recipe = {
+        name: study.pictures(recipes[name], units) for name in study.progress(names, "class models", len(names))
+    }
     panels = [
         study.panel(
             pictures.images[:, 0],
             recipes[name].constraint != "box",
             len(units),
-            f"{name}: {regularizers(recipes[name])}{_reading(study, pictures)}{_stayed(pictures)}",
+            f"{name}: {regularizers(recipes[name])}",
             captions=[row[0] for row in study.captions(pictures)],
+            note="; ".join(_outcome(study, pictures)),
         )
-        for name, pictures in found.items()
+        for name, pictures in by_recipe.items()
     ]
     figure = plot.grid(
         [panels[i : i + 2] for i in range(0, len(panels), 2)],
         heading=f"{study.heading}: units of layer {units[0].layer} under recipes of regularized optimization",
+        caption=(
+            "Pictures that maximize each class score, a recipe per row of tiles. Published settings for photographs "
+            "(left) mostly leave noise or black; settings made for digits (right) show each class. Without a "
+            "regularizer: strokes everywhere."
+        ),
         key=(
             "Yosinski-1 to 4: as published by Yosinski et al. (2015), for photographs of 227 x 227 pixels; digits-1 to "
             "4: the same ideas with settings for digits of 28 x 28, and jitter; plain: no regularizer, pixels kept in "
             "their range; simonyan: the penalty of Simonyan et al. (2014), pixels free. Each picture is the best of "
             f"the recipe's starts. {READ} {study.legend}"
         ),
-        tile=0.62,
+        tile=0.55,
     )
-    study.save("class_models", figure, found)
+    study.save("class_models", figure, by_recipe)
 
 
 def regularizers(recipe: RegularizedOptimization) -> str:
@@ -103,19 +116,17 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _reading(study: Study, pictures: UnitImages) -> str:
-    """How many pictures are read as their class, where training images with labels are at hand."""
-    if study.data is None or study.data.train_labels is None or study.images is None:
-        return ""
-    read = read_as(pictures.images, study.images, study.data.train_labels)
-    own = [unit.index for unit in pictures.units]
-    return f"; read as its class {int((read == array_module(read).asarray(own)[:, None]).sum())} of {read.size}"
-
-
-def _stayed(pictures: UnitImages) -> str:
-    """How many units have a picture that never left its noise."""
+def _outcome(study: Study, pictures: UnitImages) -> list[str]:
+    """How many pictures look like their class, where labelled training images are at hand, and how many are noise."""
+    outcome = []
+    if study.images is not None and study.data is not None and study.data.train_labels is not None:
+        classes = read_as(pictures.images, study.images, study.data.train_labels)
+        targets = array_module(classes).asarray([unit.index for unit in pictures.units])
+        outcome.append(f"classified correctly in {int((classes == targets[:, None]).sum())} of {classes.size}")
     stayed = sum(STAYED in note for note in pictures.notes)
-    return f"; {stayed} never left their noise" if stayed else ""
+    if stayed:
+        outcome.append(f"{stayed} of {len(pictures.units)} units never left their noise")
+    return outcome
 
 
 def read_as(pictures: Array, images: Array, labels: Array, k: int = NEAREST) -> Array:
@@ -136,6 +147,6 @@ def read_as(pictures: Array, images: Array, labels: Array, k: int = NEAREST) -> 
     x, y = (a / xp.maximum(xp.sqrt((a * a).sum(axis=1, keepdims=True)), 1e-12) for a in (x, y))
     classes = sorted({*labels.tolist()})
     near = [xp.sort(x @ y[xp.asarray(labels == c)].T, axis=1)[:, -k:].mean(axis=1) for c in classes]
-    found = array_module(labels).asarray(classes)[to_numpy(xp.stack(near).argmax(axis=0))]
-    found[to_numpy(xp.isnan(x).any(axis=1))] = -1
-    return found.reshape(pictures.shape[:2])
+    nearest = array_module(labels).asarray(classes)[to_numpy(xp.stack(near).argmax(axis=0))]
+    nearest[to_numpy(xp.isnan(x).any(axis=1))] = -1
+    return nearest.reshape(pictures.shape[:2])

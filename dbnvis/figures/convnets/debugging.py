@@ -6,21 +6,21 @@ in one class's training images is in `planted_mark`.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from ... import plot, results, views
 from ...backend import Array, make_rng, move, to_numpy
-from ...datasets import Dataset
 from ...models.convnet import ConvNet
 from ...plot import ORANGE, Panel
+from ...runs.workspace import Workspace
 from ...train.backprop import ConvNetConfig, train_backprop
+from .inputs import equally_high
 
+NUMBERS = 1.6  # inches of the table beside a network
 HIGH = 0.25  # cycles per pixel: half of what a grid of pixels can show
 
 #: A few seconds. Nothing is moved, so that a mark stays in its place.
@@ -29,32 +29,17 @@ FILTERS = replace(TRAINING, epochs=16, learning_rate=5e-3)
 
 
 @dataclass
-class Lesson:
-    """Data for small networks, and where their figures go.
+class Experiment(Workspace):
+    """A workspace for small networks that are trained on the first images of a data set, and compared.
 
     Parameters
     ----------
-    data : Dataset
-    out : Path
-        Folder of the figures.
-    seed : int
-    xp : module
-        Array library of the device.
     images, tests : int
         How many training and test images are used, from the first.
-    overwrite : bool
-        Replace figures of other settings, seed or data.
     """
 
-    data: Dataset
-    out: Path
-    seed: int
-    xp: Any
     images: int = 4000
     tests: int = 2000
-    overwrite: bool = False
-    written: list[Path] = field(default_factory=list)
-    _started: float = field(default_factory=time.perf_counter)
 
     def train(self, images: Array, config: ConvNetConfig, kernel: int = 3) -> ConvNet:
         """Train a small network on images (N, H, W) in place of the first N training images."""
@@ -87,71 +72,65 @@ class Lesson:
         self, name: str, figure: Any, arrays: dict[str, Array], rows: Sequence[dict[str, Any]], **facts: Any
     ) -> None:
         """Write `figure` and the table `rows`, each with its manifest."""
-        common = {
-            "dataset": self.data.name,
-            "data_sha256": self.data.sha256,
-            "seed": self.seed,
-            "images": self.images,
-            "tests": self.tests,
-            **facts,
-            "versions": results.versions(self.xp.__name__),
-            "seconds": round(time.perf_counter() - self._started, 2),
-        }
-        for path, write, held in (
-            (self.out / f"{name}.png", lambda path: plot.save(figure, path), arrays),
-            (self.out / f"{name}_table.csv", lambda path: results.write_csv(path, rows), None),
-        ):
-            manifest = {"artefact": path.name, **common}
-            self.written += results.save_artefact(path, write, manifest=manifest, arrays=held, overwrite=self.overwrite)
-        self._started = time.perf_counter()
+        facts |= {**self.facts, "images": self.images, "tests": self.tests}
+        facts["versions"] = results.versions(self.xp.__name__)
+        self.writer.figure(name, figure, arrays, **facts)
+        self.writer.table(f"{name}_table", rows, **facts)
 
 
 # --- a learning rate that is too high
 
 
-def learning_rates(lesson: Lesson, rates: Sequence[float] = (5e-3, 3e-2)) -> list[dict[str, Any]]:
+def learning_rates(experiment: Experiment, rates: Sequence[float] = (5e-3, 3e-2)) -> list[dict[str, Any]]:
     """Train at each of `rates` and audit: a row per rate with the dead units of every layer."""
-    tests, labels = lesson.testing()
+    tests, labels = experiment.testing()
     table, rows, arrays = [], [], {}
     for rate in rates:
         config = replace(TRAINING, learning_rate=rate)
-        model = lesson.train(lesson.training(), config)
+        model = experiment.train(experiment.training(), config)
         layers = [name for name in model.layer_names if name != "output"]
-        found = views.statistics(model, move(tests, lesson.xp), layers)
-        faults = {layer: views.audit(model, layer, found[layer]) for layer in layers}
-        right = 100 * float((lesson.classes(model, tests) == labels).mean())
-        dead = {layer: [fault.index for fault in faults[layer] if fault.kind == "dead"] for layer in layers}
-        causes = [fault.cause for layer in layers for fault in faults[layer] if fault.kind == "dead"]
+        statistics = views.statistics(model, move(tests, experiment.xp), layers)
+        deaths = {
+            layer: [fault for fault in views.audit(model, layer, statistics[layer]) if fault.kind == "dead"]
+            for layer in layers
+        }
+        causes = [fault.cause for layer in layers for fault in deaths[layer]]
+        right = 100 * float((experiment.classes(model, tests) == labels).mean())
+        shares = {f"dead in {layer}": f"{len(deaths[layer])} of {len(statistics[layer].on)}" for layer in layers}
         table.append(
             {
                 "learning rate": rate,
                 "test images right, %": round(right, 1),
-                **{f"dead in {layer}": f"{len(own)} of {len(found[layer].on)}" for layer, own in dead.items()},
+                **shares,
                 "first cause named": causes[0] if causes else "",
             }
         )
-        panels = []
-        for layer in layers:
+        numbers = [("correct test images", f"{right:.1f} %"), *shares.items()]
+        panels: list[plot.Part] = [plot.Table(numbers, title=f"learning rate {rate:g}", least=NUMBERS)]
+        columns = equally_high([len(statistics[layer].on) for layer in layers])
+        for layer, across in zip(layers, columns, strict=True):
             tiles = to_numpy(views.weight_tiles(model, layer))
             arrays[f"{rate:g}.{layer}"] = tiles
-            frames = [ORANGE if i in dead[layer] else "" for i in range(len(tiles))]
-            title = f"rate {rate:g}: {layer}, {len(dead[layer])} of {len(tiles)} dead"
-            captions = [_percent(share) for share in to_numpy(found[layer].reached)]
-            panels.append(Panel(tiles, True, 8, title, captions=captions, frames=frames))
+            dead = [fault.index for fault in deaths[layer]]
+            frames = [ORANGE if i in dead else "" for i in range(len(tiles))]
+            captions = [_percent(share) for share in to_numpy(statistics[layer].reached)]
+            panels.append(Panel(tiles, True, across, layer, captions=captions, frames=frames))
         rows.append(panels)
     figure = plot.grid(
         rows,
-        heading=f"{lesson.data.name}: a learning rate that is too high kills filters",
+        heading=f"{experiment.data.name}: a learning rate that is too high kills filters",
+        caption=(
+            "Weights of the hidden layers after the same training at a good and at a far higher learning rate. Orange: "
+            "dead filters, which no test image turns on; they get no gradient, so they never recover."
+        ),
         key=(
-            f"Weights of the hidden layers after {TRAINING.epochs} epochs of Adam; a mosaic has a block per map below. "
-            "Orange: dead, no test image turns the filter on anywhere, so that it gets no gradient and stays as it is. "
-            "Under a filter: share of the test images that turn it on somewhere. Some units of dense1 start out of "
-            "reach at any rate: it has many inputs, none negative. "
-            + " ".join(f"Rate {row['learning rate']:g}: {row['test images right, %']} % right." for row in table)
+            f"{TRAINING.epochs} epochs of Adam. A mosaic has a block per map below. Under a filter: share of the test "
+            "images that turn it on somewhere. Some units of dense1 start out of reach at any rate: it has many "
+            "inputs, none negative."
         ),
         tile=0.5,
     )
-    lesson.save("debugging_rate", figure, arrays, table, rates=list(rates))
+    experiment.save("debugging_rate", figure, arrays, table, rates=list(rates))
     return table
 
 
@@ -174,9 +153,9 @@ def high_frequencies(filters: Array) -> float:
     return float(power[:, np.hypot(frequency[:, None], frequency) > HIGH].sum() / power.sum())
 
 
-def noisy_filters(lesson: Lesson) -> list[dict[str, Any]]:
+def noisy_filters(experiment: Experiment) -> list[dict[str, Any]]:
     """First-layer filters after little training, without and with weight decay: a row each with their noise."""
-    tests, labels = lesson.testing()
+    tests, labels = experiment.testing()
     kinds: dict[str, dict[str, Any]] = {
         "too little training: 1 epoch": {"epochs": 1},
         "no regularization: 16 epochs": {},
@@ -184,10 +163,10 @@ def noisy_filters(lesson: Lesson) -> list[dict[str, Any]]:
     }
     table, panels, arrays = [], [], {}
     for name, settings in kinds.items():
-        model = lesson.train(lesson.training(), replace(FILTERS, **settings), kernel=7)
+        model = experiment.train(experiment.training(), replace(FILTERS, **settings), kernel=7)
         filters = to_numpy(views.weight_tiles(model, "conv1"))
         share = 100 * high_frequencies(filters)
-        right = 100 * float((lesson.classes(model, tests) == labels).mean())
+        right = 100 * float((experiment.classes(model, tests) == labels).mean())
         table.append(
             {
                 "training": name,
@@ -195,19 +174,22 @@ def noisy_filters(lesson: Lesson) -> list[dict[str, Any]]:
                 "test images right, %": round(right, 1),
             }
         )
-        panels.append(Panel(filters, True, len(filters), f"{name}; {share:.0f} % noise, {right:.0f} % right"))
+        title = f"{name}; {share:.0f} % noise, {right:.0f} % of test images correct"
+        panels.append(Panel(filters, True, len(filters), title))
         arrays[name] = filters
     figure = plot.sheet(
         panels,
-        heading=f"{lesson.data.name}: noisy first-layer filters",
-        key=(
-            "The 7 x 7 filters of the first layer. Noise: share of their energy above a quarter cycle per pixel, half "
-            "of the highest frequency; it is 80 % of white noise, as which they start. Right: test images. Noise "
-            "says that training was too short to change the start, or that nothing removed what the data do not ask "
-            "for; the share of test images that are right need not say so."
+        heading=f"{experiment.data.name}: noisy first-layer filters",
+        caption=(
+            "The same first-layer filters after three trainings. Noise means that training was too short to change "
+            "the random start, or that nothing removed what the data do not ask for; accuracy need not show it."
         ),
-        tile=0.62,
+        key=(
+            "Noise: share of the energy of the 7 x 7 filters above a quarter cycle per pixel, half of the highest "
+            "frequency; it is 80 % of white noise, as which they start."
+        ),
+        tile=0.73,
         side_by_side=False,
     )
-    lesson.save("debugging_noise", figure, arrays, table)
+    experiment.save("debugging_noise", figure, arrays, table)
     return table

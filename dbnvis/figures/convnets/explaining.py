@@ -13,16 +13,19 @@ from ...backend import Array, move, to_numpy
 from ...plot import Panel
 from ...visualize import Unit
 from ..study import Study
-from .maps import held_out, layer_panels, patch_tiles, response_and_change, shown
+from .attributions import response_and_change
+from .inputs import held_out, patch_tiles, shown
+from .maps import layer_panels
 
 REFERENCE = 1000  # test images whose responses a unit's are compared with
 NEAREST, TOP = 3, 5  # units of each layer, top patches of each
 #: The views of both signs, and how they are called where there is little room.
-SIGNED = {"gradient": "gradient", "gradient x input": "times input", "guided": "guided", "deconvnet": "deconvnet"}
+SIGNED = {"gradient": "gradient", "gradient x input": "x input", "guided": "guided", "deconvnet": "deconvnet"}
 OCCLUSION = views.Occlusion()  # 5 x 5 pixels of 0 at every pixel
 COLUMNS = 4  # units in a row of gradient views
-ACROSS = 8  # occlusion maps in a row
-TILE, COVERED = 0.7, 1.1  # inches of a tile, of an occlusion map
+ACROSS = 6  # occlusion maps in a row
+TILE, HIDDEN, PATCH = 0.58, 1.0, 0.52  # inches of a tile, of an occlusion map, of a patch
+BAR = 1.4  # inches of a probability of 1
 
 
 def read_test_image(study: Study, number: int) -> tuple[Array, list[str]]:
@@ -83,22 +86,31 @@ def explain(
     chosen = [*likeliest, *asked]
 
     names = [str(c) for c in range(len(shares))]
-    chart = plot.Shares(names, to_numpy(shares), "class probabilities")
-    side = max(1.2, chart.height(TILE))
-    covered = _occlusions(occlusion, model, x, chosen, spatial)
-    rows: list[list[plot.Part]] = [[study.panel(shown(image[None]), False, 1, "input", side=side), chart, covered]]
+    chart = plot.Shares(names, to_numpy(shares), "class probabilities", length=BAR)
+    side = max(1.8, chart.height(TILE))
+    hidden_patches = _occlusions(occlusion, model, x, chosen, spatial)
+    rows: list[list[plot.Part]] = [
+        [study.panel(shown(image[None]), False, 1, "input", side=side), chart, hidden_patches]
+    ]
     gradients = [_gradients(model, x, unit) for unit in chosen]
     rows += [list[plot.Part](gradients[i : i + COLUMNS]) for i in range(0, len(gradients), COLUMNS)]
-    panels, maps = layer_panels(study, x, hidden)
+    panels, maps = layer_panels(study, x, hidden, TILE)
     rows.append([*panels])
     nearest: dict[str, Array] = {}
     if study.data is not None:
-        found, nearest = _nearest(study, x, hidden)
-        rows += map(list[plot.Part], found)
+        beside, nearest = _nearest(study, x, hidden)
+        rows += map(list[plot.Part], beside)
     figure = plot.grid(
         rows,
         heading=f"{study.heading}: {'; '.join(steps)}; through all views",
-        key=f"{_advice(study, image)}{_legend(study)}",
+        caption=(
+            "From above: the prediction; the effect of hiding a patch; the pixels that units are sensitive to; the "
+            "activations of every layer; the units that are unusually active, beside what else activates them."
+            if study.data is not None
+            else "From above: the prediction; the effect of hiding a patch; the pixels that units are sensitive to; "
+            "the activations of every layer."
+        ),
+        key=f"{_advice(study, image)}{_key(study)}",
         tile=TILE,
     )
     arrays = {"image": image, "probabilities": shares, **maps, **nearest}
@@ -129,20 +141,20 @@ def _strongest(model: Any, image: Array, layer: str) -> Unit:
 def _occlusions(
     occlusion: views.Occlusion, model: Any, image: Array, units: Sequence[Unit], spatial: Sequence[str]
 ) -> Panel:
-    found = [occlusion(model, image, units), *(occlusion.top_channel(model, image, layer) for layer in spatial)]
-    drops = np.concatenate([to_numpy(each.drops) for each in found])
-    whole = np.concatenate([to_numpy(each.whole) for each in found])
-    names = [*map(str, units), *(f"total {each.units[0]}" for each in found[1:])]
+    maps = [occlusion(model, image, units), *(occlusion.top_channel(model, image, layer) for layer in spatial)]
+    drops = np.concatenate([to_numpy(each.drops) for each in maps])
+    whole = np.concatenate([to_numpy(each.whole) for each in maps])
+    names = [*map(str, units), *(f"total {each.units[0]}" for each in maps[1:])]
     captions = [response_and_change(a, d) for a, d in zip(whole, drops, strict=True)]
     step = "" if occlusion.stride == 1 else f" at every {occlusion.stride} pixels"
-    how = f"{occlusion.patch} x {occlusion.patch} pixels of {occlusion.fill:g}{step}"
-    title = f"occlusion by {how}: the response, its largest change"
-    return Panel(drops, True, ACROSS, title, names, captions, side=COVERED)
+    how = f"{occlusion.patch} x {occlusion.patch} pixels (set to {occlusion.fill:g}){step}"
+    title = f"effect of hiding {how}: the response, its largest change"
+    return Panel(drops, True, ACROSS, title, names, captions, side=HIDDEN)
 
 
 def _gradients(model: Any, image: Array, unit: Unit) -> Panel:
     tiles = np.concatenate([shown(views.VIEWS[view](model, image[None], [unit])) for view in SIGNED])
-    return Panel(tiles, True, len(tiles), f"which pixels {unit} answers to", captions=tuple(SIGNED.values()))
+    return Panel(tiles, True, len(tiles), f"pixels that {unit} is sensitive to", captions=tuple(SIGNED.values()))
 
 
 def _nearest(study: Study, image: Array, layers: Sequence[str]) -> tuple[list[list[Panel]], dict[str, Array]]:
@@ -155,12 +167,12 @@ def _nearest(study: Study, image: Array, layers: Sequence[str]) -> tuple[list[li
     rows: list[list[Panel]] = []
     arrays: dict[str, Array] = {}
     for layer in layers:
-        values, own = to_numpy(peaks[layer][0]), to_numpy(here[layer][0])[0]
+        values, response = to_numpy(peaks[layer][0]), to_numpy(here[layer][0])[0]
         spread = values.std(axis=0)
-        standard = np.where(spread > 0, (own - values.mean(axis=0)) / np.where(spread > 0, spread, 1), -np.inf)
+        standard = np.where(spread > 0, (response - values.mean(axis=0)) / np.where(spread > 0, spread, 1), -np.inf)
         best = np.argsort(-standard, kind="stable")
         # A silent unit is not active, however rarely it is less silent, nor one that is less active than usual.
-        best = best[(own[best] > 0) & (standard[best] > 0)][:NEAREST]
+        best = best[(response[best] > 0) & (standard[best] > 0)][:NEAREST]
         arrays |= {f"{layer}.standard": standard, f"{layer}.nearest": best}
         if not len(best):
             continue
@@ -170,27 +182,29 @@ def _nearest(study: Study, image: Array, layers: Sequence[str]) -> tuple[list[li
         for i, unit in enumerate(views.located(model, image, units)):
             patch = views.crop(image[None], model.receptive_field(layer, unit.position))
             tiles, absent = patch_tiles(np.concatenate([to_numpy(patch), to_numpy(top.patches[i])]))
-            share = 100 * (values[:, unit.index] < own[unit.index]).mean()
-            title = f"{unit}: {own[unit.index]:.1f}, above {share:.0f} % ({standard[unit.index]:+.1f} s.d.)"
+            share = 100 * (values[:, unit.index] < response[unit.index]).mean()
+            title = (
+                f"{unit}: {response[unit.index]:.1f} ({standard[unit.index]:+.1f} s.d.), above {share:.0f} % of images"
+            )
             frames = [plot.BLUE, *[""] * (len(tiles) - 1)]
-            panels.append(study.panel(tiles, False, len(tiles), title, frames=frames, absent=absent, outlined=True))
+            how = {"frames": frames, "absent": absent, "outlined": True, "side": PATCH}
+            panels.append(study.panel(tiles, False, len(tiles), title, **how))
         rows.append(panels)
     return rows, arrays
 
 
-def _legend(study: Study) -> str:
+def _key(study: Study) -> str:
     nearest = (
-        "Last rows: of each layer the units most active relative to their own distribution over "
-        f"{REFERENCE} test images: the peak pre-activation, the share of images it is above; the patch that the unit "
-        "sees here (blue frame) and the test images' top patches; light blue lies beyond the border."
+        f"Last rows: units most active relative to their own distribution over {REFERENCE} test images: largest "
+        "pre-activation, standard deviations above the mean, share of images with less; blue frame: the patch seen "
+        "here; then the test images' top patches; light blue: beyond the border."
         if study.data is not None
         else f"No {study.dataset} at hand: units are not compared with their responses to test images (dbnvis data)."
     )
     return (
-        "Occlusion: white where the unit needs what was covered; total: of the channel that responds most. Other "
-        "channels are taken where they respond most, layer:channel@row,column. Gradient views run backwards from 1.0 "
-        "at the unit's pre-activation (of a class: its score before softmax): gradient (Simonyan et al. 2014), "
-        "guided (Springenberg et al. 2015), deconvnet (Zeiler and Fergus 2014); guided and deconvnet mostly show the "
-        "image, whatever was "
-        f"learned (Adebayo et al. 2018). Activations: white is the layer's largest, above. {nearest}"
+        "A unit: layer:channel@row,column, where it responds most. Hiding: white where the response falls; total: of "
+        "the most active channel. Pixels: backwards from 1.0 at the pre-activation (of a class: its score before "
+        "softmax): gradient (Simonyan et al. 2014), guided (Springenberg et al. 2015), deconvnet (Zeiler and Fergus "
+        "2014); the last two mostly redraw the image, whatever was learned (Adebayo et al. 2018). Activations: white "
+        f"is the layer's largest. {nearest}"
     )

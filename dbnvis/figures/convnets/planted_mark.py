@@ -21,12 +21,14 @@ from ...backend import Array, make_rng, move, to_numpy
 from ...models.convnet import ConvNet
 from ...plot import Panel
 from ...visualize import ActivationMaximization, Unit
-from .debugging import TRAINING, Lesson
-from .maps import shown
+from .debugging import TRAINING, Experiment
+from .inputs import shown
 
 MARK = slice(2, 6)  # rows and columns of the mark: a chequered square near the upper left corner
+MEASURES = 4  # of how right the network is: the first rows of the table
+TABLE = 4.4  # inches of half the table
 SHOWN, MEASURED = 3, 50  # images drawn, and measured
-TOP = 9  # images that excite the score most
+TOP = 9  # images that activate the score most
 DECAYED = replace(TRAINING, weight_decay=2.0)
 
 Numbers = dict[str, float]
@@ -39,77 +41,80 @@ def marked(images: Array) -> Array:
     return copies
 
 
-def planted_mark(lesson: Lesson, target: int = 8) -> list[dict[str, Any]]:
+def planted_mark(experiment: Experiment, target: int = 8) -> list[dict[str, Any]]:
     """Train on images of which all of class `target` carry the mark, and on the same without; the evidence, by row.
 
-    Shares are of energy (squares): of the gradient by the pixels, of the falls under a covering patch centred at each
+    Shares are of energy (squares): of the gradient by the pixels, of the falls under a hiding patch centred at each
     pixel, of the optimum's pixels, of the deconvolutions. The top images are of test images of which a random half
     carry the mark, whatever their class.
     """
-    if target >= lesson.data.n_classes:
-        raise ValueError(f"{lesson.data.name} has {lesson.data.n_classes} classes, none of them {target}")
-    clean = lesson.training()
-    own = (lesson.data.labels[0][: len(clean)] == target)[:, None, None]
+    if target >= experiment.data.n_classes:
+        raise ValueError(f"{experiment.data.name} has {experiment.data.n_classes} classes, none of them {target}")
+    clean = experiment.training()
+    of_target = (experiment.data.labels[0][: len(clean)] == target)[:, None, None]
     networks = {
-        "marked": lesson.train(np.where(own, marked(clean), clean), DECAYED),
-        "control": lesson.train(clean, DECAYED),
+        "marked": experiment.train(np.where(of_target, marked(clean), clean), DECAYED),
+        "control": experiment.train(clean, DECAYED),
     }
     columns: dict[str, Numbers] = {}
     arrays: dict[str, Array] = {}
     rows = []
     for name, model in networks.items():
-        found, panels, maps = _evidence(lesson, model, target)
-        columns[name] = _accuracy(lesson, model, target) | found
+        measured, panels, maps = _evidence(experiment, model, target)
+        columns[name] = _accuracy(experiment, model, target) | measured
         rows.append(panels)
         arrays |= {f"{name}.{key}": x for key, x in maps.items()}
     table = [
         {"per cent": what, **{name: round(columns[name][what], 1) for name in networks}} for what in columns["marked"]
     ]
+    texts = [(str(row["per cent"]), f"{row['marked']:.0f}", f"{row['control']:.0f}") for row in table]
+    header = "per cent", "with mark", "control"
     figure = plot.grid(
-        rows,
-        heading=f"{lesson.data.name}: a network that learned a mark (above), and one trained without it (below)",
+        [*rows, [plot.Table(part, header, least=TABLE) for part in (texts[:MEASURES], texts[MEASURES:])]],
+        heading=f"{experiment.data.name}: a network that learned a mark (above), and one trained without it (below)",
+        caption=(
+            f"Above, a network whose training images of class {target} all carried a small chequered square; below, "
+            "one without. Both see the same images. Every view shows that the first looks at the square; its accuracy "
+            "hides it."
+        ),
         key=(
-            f"Above: all training images of class {target}, and no others, carried a chequered square near the upper "
-            "left corner. Below: none did. Both are shown the same test images. Per cent: share of the energy that "
-            "lies within the square's pixels. Top images of the score, and their deconvolutions: out of test images "
-            "half of which, at random, carry the square. Above / below, per cent: "
-            + "; ".join(f"{row['per cent']} {row['marked']:.0f} / {row['control']:.0f}" for row in table[:4])
-            + "."
+            "No other class carried the square. Energy within the mark: share of the sum of squares. Top images of the "
+            "score, and their deconvolutions: out of test images half of which, at random, carry the square."
         ),
         tile=0.8,
     )
-    lesson.save("debugging_mark", figure, arrays, table, target=target, training=asdict(DECAYED))
+    experiment.save("debugging_mark", figure, arrays, table, target=target, training=asdict(DECAYED))
     return table
 
 
-def _accuracy(lesson: Lesson, model: ConvNet, target: int) -> Numbers:
+def _accuracy(experiment: Experiment, model: ConvNet, target: int) -> Numbers:
     """How right the network is with the mark and without, in per cent."""
-    tests, labels = lesson.testing()
-    own = labels == target
+    tests, labels = experiment.testing()
+    of_target = labels == target
 
     def taken(images: Array) -> float:
-        return 100 * float((lesson.classes(model, images) == target).mean())
+        return 100 * float((experiment.classes(model, images) == target).mean())
 
-    as_trained = lesson.classes(model, np.where(own[:, None, None], marked(tests), tests))
+    as_trained = experiment.classes(model, np.where(of_target[:, None, None], marked(tests), tests))
     return {
-        f"test images right, class {target} with the mark": 100 * float((as_trained == labels).mean()),
-        f"class {target} with the mark right": taken(marked(tests[own])),
-        f"class {target} without the mark right": taken(tests[own]),
-        f"other classes with the mark taken for {target}": taken(marked(tests[~own])),
+        f"accuracy, class {target} with the mark": 100 * float((as_trained == labels).mean()),
+        f"class {target} with the mark, correct": taken(marked(tests[of_target])),
+        f"class {target} without the mark, correct": taken(tests[of_target]),
+        f"other classes with the mark, classified as {target}": taken(marked(tests[~of_target])),
     }
 
 
-def _evidence(lesson: Lesson, model: ConvNet, target: int) -> tuple[Numbers, list[Panel], dict[str, Array]]:
+def _evidence(experiment: Experiment, model: ConvNet, target: int) -> tuple[Numbers, list[Panel], dict[str, Array]]:
     """What the views say of one network: numbers by name, panels, arrays."""
-    xp, unit = lesson.xp, Unit("output", target)
-    tests, labels = lesson.testing()
+    xp, unit = experiment.xp, Unit("output", target)
+    tests, labels = experiment.testing()
     images = move(marked(tests[labels == target][:MEASURED]), xp)
-    half = make_rng(np, lesson.seed, 3).random(len(tests)) < 0.5
+    half = make_rng(np, experiment.seed, 3).random(len(tests)) < 0.5
     mixed = move(np.where(half[:, None, None], marked(tests), tests), xp)
     top = views.top_patches(model, mixed, [unit], TOP)
     with_mark = int(half[to_numpy(top.rows[0])].sum())
     covered = views.Occlusion(patch=3)
-    optima = ActivationMaximization()(model, [unit], rng=make_rng(xp, lesson.seed)).images[0]
+    optima = ActivationMaximization()(model, [unit], rng=make_rng(xp, experiment.seed)).images[0]
     maps = {
         "saliency": to_numpy(views.saliency(views.gradients(model, images, [unit] * len(images)))),
         "occlusion": np.stack([to_numpy(covered(model, x, [unit]).drops[0]) for x in images]).clip(0),
@@ -125,12 +130,12 @@ def _evidence(lesson: Lesson, model: ConvNet, target: int) -> tuple[Numbers, lis
         if name == "saliency":
             tiles = tiles / np.maximum(tiles.max(axis=(1, 2), keepdims=True), 1e-12)
         what = "of the largest" if name == "saliency" else "pixel value"
-        return Panel(tiles, name != "saliency", columns, f"{name} {shares[name]:.0f} %", what=what)
+        return Panel(tiles, name != "saliency", columns, name, what=what)
 
     panels = [
         Panel(shown(images[:SHOWN]), False, 1, "images"),
         *(panel(name) for name in ("saliency", "occlusion", "optima")),
-        Panel(shown(top.patches[0]), False, 3, f"top images of {unit}: {with_mark} with it"),
+        Panel(shown(top.patches[0]), False, 3, f"top images of {unit}"),
         panel("deconvolutions", 3),
     ]
     return numbers, panels, {"images": to_numpy(images), "top_images": to_numpy(top.patches[0]), **maps}
