@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..backend import Array, array_module, ascend, attract, child_seeds, make_rng, synchronize
+from ..backend import Array, add_sparsity_gradient, array_module, child_seeds, make_rng, momentum_step, synchronize
 from ..evaluate.audit import unit_audit
 from ..images import UNBOUNDED, check_images, images_of
 from ..models.conv_dbn import ConvDBN
@@ -166,10 +166,10 @@ def _update(crbm: ConvRBM, v: Array, config: ConvCDConfig, state: ConvState, rat
     changes = {name: xp.ascontiguousarray((model_side[name] - data_side[name]) * (rate / per[name])) for name in per}
     if config.sparsity_target is not None:
         activity = h.mean(axis=(0, 2, 3))
-        attract(
-            changes["hbias"], activity, rate=step_size, strength=config.sparsity_cost, target=config.sparsity_target
+        add_sparsity_gradient(
+            changes["hbias"], activity, rate=step_size, cost=config.sparsity_cost, target=config.sparsity_target
         )
-    ascend(
+    momentum_step(
         crbm.params(),
         state.arrays,
         changes,
