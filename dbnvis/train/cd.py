@@ -253,14 +253,14 @@ class CDUpdate:
             h[...] = self.rbm.mean_h_given_v(v)
             return
         for step in range(k):
-            self._reconstruct(chains, rng, out=v)
+            self.reconstruct(chains, rng, out=v)
             matmul(v, self.rbm.W, out=h)
             if step + 1 < k or self.config.persistent:
                 logistic_mean_sample(h, self.rbm.hbias, rng=rng, out=(h, chains))
             else:
                 logistic_mean(h, self.rbm.hbias, out=h)
 
-    def _reconstruct(self, h: Array, rng: Any, out: Array) -> None:
+    def reconstruct(self, h: Array, rng: Any, out: Array) -> None:
         """Visible units given `h`: a draw, or as the configuration wants their means."""
         draw = self.config.persistent or self.config.reconstruction == "sample"
         if isinstance(self.rbm, GaussianRBM):
