@@ -150,7 +150,7 @@ def test_an_autoencoder_learns_a_planted_plane(xp, rng, loss):
 
 
 def test_measure_is_the_mean_over_all_images(xp, rng, monkeypatch):
-    monkeypatch.setattr("dbnvis.train.backprop.BATCH", 16)
+    monkeypatch.setattr("dbnvis.train.backprop.CHUNK", 16)
     data, labels = problem(xp)
     model = classifier(dbn(xp), 3, rng=rng, scale=1.0)
     loss, error = measure(model, data, labels, BackpropConfig(dropout=0.5))
