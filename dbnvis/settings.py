@@ -51,7 +51,7 @@ def check_value(name: str, value: Any, kind: Any, interval: str = "(-inf, inf)")
     else:
         return
     if not right:
-        raise ValueError(f"{name} must {expected}{', or None' * (len(kinds) > 1)}, got {shown(value)}")
+        raise ValueError(f"{name} must {expected}{', or None' if len(kinds) > 1 else ''}, got {shown(value)}")
 
 
 def check_kind(name: str, value: Any, kind: type) -> None:
