@@ -261,7 +261,7 @@ def test_flat_data_and_a_large_batch(xp, rng):
         ({"momentum": 1.0}, r"momentum must lie in \[0, 1\), got 1"),
         ({"dropout": 1.0}, r"dropout must lie in \[0, 1\)"),
         ({"input_dropout": -0.1}, r"input_dropout must lie in \[0, 1\)"),
-        ({"loss": "hinge"}, "loss must be softmax or pixels or squared, got 'hinge'"),
+        ({"loss": "hinge"}, "loss must be softmax, pixels or squared, got 'hinge'"),
         ({"optimizer": "lbfgs"}, "optimizer must be adam or sgd, got 'lbfgs'"),
     ],
 )
