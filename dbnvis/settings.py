@@ -38,8 +38,9 @@ def check_value(name: str, value: Any, kind: Any, interval: str = "(-inf, inf)")
         return
     kind = kinds[0]
     if get_origin(kind) is Literal:
-        right = isinstance(plain, str) and plain in get_args(kind)
-        expected = f"be {' or '.join(get_args(kind))}"
+        *choices, last = get_args(kind)
+        right = isinstance(plain, str) and plain in (*choices, last)
+        expected = f"be {', '.join(choices)} or {last}"
     elif kind is bool:
         right, expected = isinstance(plain, bool), "be True or False"
     elif kind in (int, float):
@@ -51,7 +52,7 @@ def check_value(name: str, value: Any, kind: Any, interval: str = "(-inf, inf)")
     else:
         return
     if not right:
-        raise ValueError(f"{name} must {expected}{', or None' * (len(kinds) > 1)}, got {shown(value)}")
+        raise ValueError(f"{name} must {expected}{', or None' if len(kinds) > 1 else ''}, got {shown(value)}")
 
 
 def check_kind(name: str, value: Any, kind: type) -> None:

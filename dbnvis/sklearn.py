@@ -30,6 +30,7 @@ from .images import UNBOUNDED, check_images
 from .models.dbn import DBN
 from .models.rbm import RBM, GaussianRBM, gibbs
 from .numerics import softplus
+from .settings import check_value
 from .train import CDConfig, train_dbn
 
 ROWS = 100  # that the pseudo-likelihood looks at together
@@ -82,8 +83,7 @@ class _BoltzmannTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         hidden = self._hidden()
         if not hidden or not all(isinstance(n, Integral) and not isinstance(n, bool) and n >= 1 for n in hidden):
             raise ValueError(f"expected at least one hidden unit in every layer, got layers of {hidden}")
-        if self.visible not in ("auto", "binary", "gaussian"):
-            raise ValueError(f"visible must be auto, binary or gaussian, got {self.visible!r}")
+        check_value("visible", self.visible, Literal["auto", "binary", "gaussian"])
         xp = device_module(self.device)
         X = self._validated(X)
         gaussian = self.visible == "gaussian" or (self.visible == "auto" and not 0 <= X.min() <= X.max() <= 1)

@@ -22,33 +22,31 @@ from .arrays import (
     move,
     to_numpy,
 )
-from .hot import (
-    ascend,
-    attract,
+from .kernels import (
+    add_sparsity_gradient,
     bernoulli,
-    contrast,
-    deal,
+    cd_gradient,
     logistic_mean,
     logistic_mean_sample,
     logistic_sample,
     matmul,
+    momentum_step,
+    next_batch,
     recorded,
-    remember,
     take_rows,
+    update_running_mean,
 )
 
 __all__ = [
     "LIBRARIES",
     "Array",
     "UnitStreams",
+    "add_sparsity_gradient",
     "array_module",
-    "ascend",
-    "attract",
     "bernoulli",
+    "cd_gradient",
     "check_rng",
     "child_seeds",
-    "contrast",
-    "deal",
     "device_module",
     "fixed_uniform",
     "gpu_status",
@@ -57,12 +55,14 @@ __all__ = [
     "logistic_sample",
     "make_rng",
     "matmul",
+    "momentum_step",
     "move",
+    "next_batch",
     "recorded",
-    "remember",
     "synchronize",
     "take_rows",
     "to_numpy",
+    "update_running_mean",
 ]
 
 

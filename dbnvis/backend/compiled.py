@@ -1,7 +1,7 @@
-"""The hot kernels compiled by numba (extra `fast`): each is one pass over its arrays.
+"""The kernels compiled by numba (extra `fast`): each is one pass over its arrays.
 
-`hot` calls them with NumPy's arrays, where numba is installed and the arrays are contiguous float32. They run on one
-thread: numba's own beside those of the matrix products would cost more than they bring. `noise` is of int16.
+`kernels` calls them with NumPy's arrays, where numba is installed and the arrays are contiguous float32. They run on
+one thread: numba's own beside those of the matrix products would cost more than they bring. `noise` is of int16.
 
 tanh is a convergent of Lambert's continued fraction, within 3e-7 (`lambert`).
 """
@@ -14,14 +14,14 @@ from typing import Any
 
 Array = Any
 
-LEAVE = "DBNVIS_NO_NUMBA"  # environment variable: NumPy alone
+DISABLE = "DBNVIS_NO_NUMBA"  # environment variable: NumPy alone
 
 
 @lru_cache(maxsize=1)
 def status() -> tuple[bool, str]:
     """Say whether there are compiled kernels: (True, numba's version) or (False, the reason why not)."""
-    if os.environ.get(LEAVE):
-        return False, f"{LEAVE} is set"
+    if os.environ.get(DISABLE):
+        return False, f"{DISABLE} is set"
     try:
         import numba
     except ImportError as error:  # also where it refuses this NumPy
@@ -39,7 +39,7 @@ def fit_bias(pre: Array, bias: Array, *out: Array) -> bool:
     return pre.ndim > 0 and bias.shape == pre.shape[-1:] and fit(pre, bias, *out)
 
 
-# --- hot kernels, each as its namesake in `hot`; `out` is not None
+# --- each as its namesake in `kernels`; `out` is not None
 
 
 def logistic_mean(pre: Array, bias: Array, out: Array) -> Array:
@@ -62,10 +62,10 @@ def take_sample(x: Array, rows: Array, noise: Array, out: Array) -> None:
     _kernels().take_sample(x, rows, noise, out)
 
 
-def ascend(x: Array, velocity: Array, change: Array, momentum: float, keep: float, threshold: float) -> None:
+def momentum_step(x: Array, velocity: Array, change: Array, momentum: float, shrink: float, threshold: float) -> None:
     arrays = (a.reshape(-1) for a in (x, velocity, change))
     real = x.dtype.type
-    _kernels().ascend(*arrays, real(momentum), real(keep), real(threshold))
+    _kernels().momentum_step(*arrays, real(momentum), real(shrink), real(threshold))
 
 
 def _moved(x: Array, out: Array) -> Array:

@@ -1,6 +1,6 @@
-"""The hot kernels on the GPU: launching those of `kernels.cu`, and the generator that they draw from.
+"""The kernels on the GPU: launching those of `cuda_kernels.cu`, and the generator that they draw from.
 
-`hot` calls them with CuPy's arrays. Where arrays do not fit a kernel that draws (another type, strides, a bias that
+`kernels` calls them with CuPy's arrays. Where arrays do not fit a kernel that draws (another type, strides, a bias that
 broadcasts), or the generator is a foreign one, CuPy's general way does the same.
 """
 
@@ -15,8 +15,8 @@ from .graphs import REALS, matmul
 
 Array = Any
 
-SOURCE = Path(__file__).with_name("kernels.cu")
-BLOCK = 256  # threads; `weigh` counts on it
+SOURCE = Path(__file__).with_name("cuda_kernels.cu")
+BLOCK = 256  # threads; `cd_gradient_rows` counts on it
 
 
 # --- launching
@@ -80,7 +80,7 @@ class Generator:
     def __init__(self, seed: int):
         import cupy
 
-        self.state = cupy.zeros(3, dtype="uint64")  # key, offset, arrivals: see kernels.cu
+        self.state = cupy.zeros(3, dtype="uint64")  # key, offset, arrivals: see cuda_kernels.cu
         self.reseed(seed)
 
     def reseed(self, seed: int) -> None:
@@ -112,7 +112,7 @@ def _quarter(size: int) -> int:
     return (size + 3) // 4
 
 
-# --- hot kernels, each as its namesake in `hot`
+# --- each as its namesake in `kernels`
 
 
 def logistic_mean(pre: Array, bias: Array, out: Array | None) -> Array:
@@ -159,17 +159,18 @@ def take_rows(x: Array, rows: Array, out: Array, rng: Any = None) -> None:
         _launch("take_rows", x, _quarter(out.size), rng.state, x, rows, out, out.size, math.prod(x.shape[1:]))
 
 
-def deal(order: Array, rates: Array, batch: Array, rows: Array, rate: Array) -> None:
-    _launch("deal", rates, 1, order, rates, batch, rows, rate, rows.size)
+def next_batch(order: Array, rates: Array, batch: Array, rows: Array, rate: Array) -> None:
+    _launch("next_batch", rates, 1, order, rates, batch, rows, rate, rows.size)
 
 
-def remember(mean: Array, x: Array, memory: float) -> None:
+def update_running_mean(mean: Array, x: Array, decay: float) -> None:
     rows, columns = x.shape
-    _kernel("remember", x.dtype.name)((math.ceil(columns / 32),), (32, 8), (mean, x, rows, columns, memory))
+    blocks = math.ceil(columns / 32)
+    _kernel("update_running_mean", x.dtype.name)((blocks,), (32, 8), (mean, x, rows, columns, decay))
 
 
-def contrast(
-    v: Array, h: Array, sign: Array, rate: Array, offsets: tuple[Array, Array] | None, out: Array
+def cd_gradient(
+    v: Array, h: Array, row_weight: Array, rate: Array, offsets: tuple[Array, Array] | None, out: Array
 ) -> tuple[Array, Array]:
     import cupy
 
@@ -177,18 +178,20 @@ def contrast(
     v_factor, h_factor = cupy.empty((2, rows), dtype=v.dtype)
     dv, dh = cupy.empty(n_visible, dtype=v.dtype), cupy.empty(n_hidden, dtype=v.dtype)
     shape, factors = (n_visible, n_hidden), (v_factor, h_factor)
-    _kernel("weigh", v.dtype.name)((rows,), (BLOCK,), (v, h, sign, rate, *(offsets or (0, 0)), *factors, *shape))
+    given = (v, h, row_weight, rate, *(offsets or (0, 0)))
+    _kernel("cd_gradient_rows", v.dtype.name)((rows,), (BLOCK,), (*given, *factors, *shape))
     matmul(v.T, h, out)
     blocks = math.ceil(n_visible / 32) + math.ceil(n_hidden / 32)
-    _kernel("biases", v.dtype.name)((blocks,), (32, 8), (v, h, *factors, dv, dh, rows, *shape))
+    _kernel("cd_gradient_biases", v.dtype.name)((blocks,), (32, 8), (v, h, *factors, dv, dh, rows, *shape))
     return dv, dh
 
 
-def attract(change: Array, x: Array, rate: Array, strength: float, target: float) -> None:
-    _launch("attract", x, x.size, change, x, rate, float(strength), float(target), x.size)
+def add_sparsity_gradient(change: Array, activity: Array, rate: Array, cost: float, target: float) -> None:
+    given = (activity, rate, float(cost), float(target))
+    _launch("add_sparsity_gradient", change, change.size, change, *given, change.size)
 
 
-def ascend(
+def momentum_step(
     params: dict[str, Array],
     velocities: dict[str, Array],
     changes: dict[str, Array],
@@ -200,7 +203,7 @@ def ascend(
     arrays = [(params[name], velocities[name], changes[name], params[name].size) for name in ("W", "vbias", "hbias")]
     size = sum(x[-1] for x in arrays)
     settings = (float(momentum), float(weight_decay), float(l1_decay))
-    _launch("ascend", rate, size, *(item for array in arrays for item in array), rate, *settings)
+    _launch("momentum_step", rate, size, *(item for array in arrays for item in array), rate, *settings)
 
 
 def _like(x: Array) -> Array:

@@ -13,6 +13,7 @@ def convergent(n: int) -> tuple[list[int], list[int]]:
     p, q = [1], [2 * n - 1]
     for odd in range(2 * n - 3, 0, -2):  # odd + z / (q / p) = (odd q + z p) / q
         length = max(len(q), len(p) + 1)
-        longer = (coefficients + [0] * (length - len(coefficients)) for coefficients in (q, [0, *p]))
-        p, q = q, [odd * a + b for a, b in zip(*longer, strict=True)]
+        q_padded = q + [0] * (length - len(q))
+        p_shifted = [0, *p] + [0] * (length - len(p) - 1)
+        p, q = q, [odd * a + b for a, b in zip(q_padded, p_shifted, strict=True)]
     return p, q

@@ -76,9 +76,9 @@ def take_sample(x: Array, rows: Array, noise: Array, out: Array) -> None:
 
 
 @compiled
-def ascend(x: Array, velocity: Array, change: Array, momentum: Any, keep: Any, threshold: Any) -> None:
+def momentum_step(x: Array, velocity: Array, change: Array, momentum: Any, shrink: Any, threshold: Any) -> None:
     for i in range(x.size):
         step = momentum * velocity[i] + change[i]
         velocity[i] = step
-        y = keep * (x[i] + step)
+        y = shrink * (x[i] + step)
         x[i] = y - max(-threshold, min(threshold, y))

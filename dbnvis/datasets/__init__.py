@@ -200,12 +200,14 @@ def _spec(name: str, data_dir: PathLike | None = None) -> Spec:
         return DATASETS[name]
     known = [*DATASETS, "auto"]
     nearest = difflib.get_close_matches(name, known, n=len(known), cutoff=0.0)
-    own = folders.relative(Path(name)) or os.path.exists(name) or os.sep in name
+    is_path = folders.relative(Path(name)) or os.path.exists(name) or os.sep in name
     shown = repr(name) if len(name) <= 60 else f"{name[:60]!r}..."
-    there = "" if data_dir is None else f"; in {data_dir} {folders.contents(folders.named(data_dir) or Path())}"
-    raise ValueError(
-        f"unknown data set {shown}; known are {', '.join(nearest)}{there}{f'; {folders.OWN}' * bool(own or there)}"
-    )
+    parts = [f"unknown data set {shown}", f"known are {', '.join(nearest)}"]
+    if data_dir is not None:
+        parts.append(f"in {data_dir} {folders.contents(folders.named(data_dir) or Path())}")
+    if is_path or data_dir is not None:
+        parts.append(folders.OWN)
+    raise ValueError("; ".join(parts))
 
 
 def _dataset(name: str, arrays: Arrays, folder: Path | None = None) -> Dataset:

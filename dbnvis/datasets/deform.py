@@ -10,6 +10,8 @@ import math
 
 import numpy as np
 
+from dbnvis.settings import check_value
+
 #: A Gaussian's weight beyond this many standard deviations is left out.
 TRUNCATE = 3.0
 
@@ -95,8 +97,7 @@ def elastic_field(
     Simard, Steinkraus & Platt (2003), "Best Practices for Convolutional Neural Networks Applied to Visual
     Document Analysis", section 2.
     """
-    if not sigma > 0:
-        raise ValueError(f"sigma must be positive, got {sigma}")
+    check_value("sigma", sigma, float, "(0, inf)")
     reach = math.ceil(TRUNCATE * sigma)
     # The noise reaches beyond the image on every side, so that the field is as strong at the edges.
     height, width = (side + 2 * reach for side in shape)

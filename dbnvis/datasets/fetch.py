@@ -265,7 +265,8 @@ def _check(payload: bytes, checksum: str, name: str, known: Mapping[str, Spec] =
         advice = f"it is a file of {owner}: give --dataset {owner}"
     else:
         title = folders.relative(Path(name))
-        advice = f"get the file again{f', of MNIST, not of {title}' * bool(title)}; {folders.OWN}"
+        which = f", of MNIST, not of {title}" if title else ""
+        advice = f"get the file again{which}; {folders.OWN}"
     algorithm, expected = _digest(checksum)
     found = hashlib.new(algorithm, payload, usedforsecurity=False).hexdigest()
     raise ValueError(

@@ -74,7 +74,11 @@ def contents(folder: Path) -> str:
     idx = [path for path in paths if IDX.search(path.name)]
     pictures = [path for path in paths if path.suffix.lower() in PICTURES]
     titles = sorted({title for path in idx if (title := relative(path))})
-    kind = f"idx files{' of ' * bool(titles)}{', '.join(titles)}: " if idx else "pictures: " if pictures else ""
+    kind = ""
+    if idx:
+        kind = f"idx files of {', '.join(titles)}: " if titles else "idx files: "
+    elif pictures:
+        kind = "pictures: "
     some = idx or pictures or [path for path in paths if path.parent == folder]
     names = [str(path.relative_to(folder)) for path in some[:SHOWN]]
     more = f" and {len(some) - SHOWN} more" if len(some) > SHOWN else ""

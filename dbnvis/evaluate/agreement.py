@@ -24,7 +24,8 @@ def cosines(a: Array, b: Array) -> Array:
     """
     xp = array_module(a, b)
     a, b = a - a.mean(axis=0), b - b.mean(axis=0)
-    a, b = (x / xp.maximum(xp.sqrt((x * x).sum(axis=1, keepdims=True)), 1e-12) for x in (a, b))
+    a = a / xp.maximum(xp.sqrt((a * a).sum(axis=1, keepdims=True)), 1e-12)
+    b = b / xp.maximum(xp.sqrt((b * b).sum(axis=1, keepdims=True)), 1e-12)
     return a @ b.T
 
 

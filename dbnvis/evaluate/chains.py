@@ -113,7 +113,8 @@ def occupancy(states: Array, modes: Array) -> Array:
 
 def nearest(states: Array, modes: Array) -> Array:
     """Number of the mode (M, V) nearest to each state (..., V), in Euclidean distance."""
-    states, modes = (as_floats(x, within=UNBOUNDED) for x in (states, modes))
+    states = as_floats(states, within=UNBOUNDED)
+    modes = as_floats(modes, within=UNBOUNDED)
     return (0.5 * (modes * modes).sum(axis=1) - states @ modes.T).argmin(axis=-1)
 
 

@@ -188,7 +188,8 @@ def _descend(x: Array, targets: Array, shape: tuple[int, int]) -> tuple[Array, A
         gain = errors[rows] - error
         better = gain > 0
         x = xp.where(better[:, None], proposal, x)
-        value, slopes = xp.where(better[:, None], new_value, value), xp.where(better[:, None, None], new_slopes, slopes)
+        value = xp.where(better[:, None], new_value, value)
+        slopes = xp.where(better[:, None, None], new_slopes, slopes)
         damping = xp.where(better, damping * 0.3, damping * 5)
         result[rows], errors[rows] = x, xp.where(better, error, errors[rows])
         going = xp.where(better, gain > TOLERANCE * errors[rows], damping < 1e6)

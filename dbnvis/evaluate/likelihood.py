@@ -11,7 +11,7 @@ Salakhutdinov, Murray (2008), "On the quantitative analysis of deep belief netwo
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from ..backend import Array, array_module, bernoulli, check_rng, fixed_uniform, move
 from ..images import UNBOUNDED, check_images
@@ -36,8 +36,7 @@ def binarized(images: Array, convention: Convention, *, rng: Any) -> Array:
     ValueError
         If the images are not in [0, 1] or the convention is none of the three.
     """
-    if convention not in get_args(Convention):
-        raise ValueError(f"convention must be {', '.join(get_args(Convention))}, got {convention!r}")
+    check_value("convention", convention, Convention)
     images = check_images(images)
     if convention == "threshold":
         return (images >= 0.5).astype(images.dtype)

@@ -75,7 +75,7 @@ def alone(path: str | os.PathLike[str]) -> Iterator[None]:
         lock.acquire()
     except Timeout:
         raise BlockingIOError(
-            f"another process{f' ({holder})' * bool(holder)} is at work on {path}; "
+            f"another process{f' ({holder})' if holder else ''} is at work on {path}; "
             "wait until it is done, or give another folder (--out)"
         ) from None
     except OSError as error:

@@ -25,8 +25,8 @@ from .losses import LOSSES, Loss
 from .monitor import TrainingDiverged
 from .shifts import shifted
 
-BATCH = 5000  # images passed up at once when a loss is measured
-MAPS_BATCH = 500  # of networks with maps, which are larger
+CHUNK = 5000  # images passed up at once when a loss is measured
+CHUNK_OF_MAPS = 500  # of networks with maps, which are larger
 
 
 @dataclass(frozen=True)
@@ -172,19 +172,21 @@ def train_backprop(
     if state.epoch == 0:
         kept = optim.KEEPS[config.optimizer]
         state.arrays = {f"{name}.{key}": xp.zeros_like(x) for name, x in params.items() for key in kept}
-    step = _Step(network, loss, config, state)
-    n_batches = len(data) // min(config.batch_size, len(data))
+    update = BackpropUpdate(network, loss, config, state)
+    B = min(config.batch_size, len(data))
+    n_batches = len(data) // B
     for epoch in range(state.epoch, config.epochs):
         started = time.perf_counter()
         epoch_rng = make_rng(xp, seeds[epoch])
-        order = xp.argsort(epoch_rng.random(len(data)))
-        step.begin(epoch, epoch_rng)
+        order = xp.argsort(epoch_rng.random(len(data)))[: n_batches * B].reshape(n_batches, B)
+        update.begin_epoch(epoch, epoch_rng)
         total = 0.0
-        for i, rows in enumerate(_batches(order, n_batches, config.batch_size)):
+        for i, rows in enumerate(order):
             rate = config.learning_rate * (1 - (epoch + i / n_batches) / config.epochs)
-            move = config.shift if isinstance(config, ConvNetConfig) else 0
-            x = shifted(data[rows], move, rng=epoch_rng) if move else data[rows]
-            total += step(x, targets[rows], rate, epoch * n_batches + i + 1, n_batches)
+            x = data[rows]
+            if isinstance(config, ConvNetConfig) and config.shift:
+                x = shifted(x, config.shift, rng=epoch_rng)
+            total += update(x, targets[rows], rate, epoch * n_batches + i + 1, n_batches)
         mean_loss, seconds = float(total) / n_batches, time.perf_counter() - started
         if not (math.isfinite(mean_loss) and all(bool(xp.isfinite(x).all()) for x in params.values())):
             raise TrainingDiverged(
@@ -202,7 +204,7 @@ def measure(model: Any, data: Array, targets: Array, config: BackpropConfig) -> 
     network = _trained_part(model, loss)
     data, targets = checked(model, data, targets, config, "data")
     losses, errors = 0.0, 0.0
-    size = MAPS_BATCH if hasattr(model, "receptive_field") else BATCH
+    size = CHUNK_OF_MAPS if hasattr(model, "receptive_field") else CHUNK
     for i in range(0, len(data), size):
         y, _ = network.forward(data[i : i + size])
         losses += float(loss.value(y, targets[i : i + size])[0].sum())
@@ -242,13 +244,17 @@ def with_dropout(network: Network, config: BackpropConfig, *, rng: Any) -> Netwo
     layers: dict[str, Layer] = {}
     for address, layer in network.layers.items():
         layers[address] = layer
-        rate = config.input_dropout if address == first else config.dropout if f"{address}.pre" in hidden else 0.0
+        rate = 0.0
+        if address == first:
+            rate = config.input_dropout
+        elif f"{address}.pre" in hidden:
+            rate = config.dropout
         if rate and address != last:
             layers[f"{address}.dropout"] = Dropout(rate, rng)
     return Network(layers)
 
 
-class _Step:
+class BackpropUpdate:
     """One update of the parameters from one minibatch, gradients in arrays made once."""
 
     def __init__(self, network: Network, loss: Loss, config: BackpropConfig, state: BackpropState):
@@ -258,20 +264,20 @@ class _Step:
         self.gradients = {name: array_module(x).empty_like(x) for name, x in self.params.items()}
         self.top = next(name.rpartition(".")[0] for name in reversed(self.params))
 
-    def begin(self, epoch: int, rng: Any) -> None:
-        """Draw the epoch's dropout from `rng`, and say which parameters learn in it."""
-        self.learner = with_dropout(self.reusing, self.config, rng=rng)
+    def begin_epoch(self, epoch: int, rng: Any) -> None:
+        """Draw the epoch's dropout from `rng`, and choose the parameters that learn in it."""
+        self.network = with_dropout(self.reusing, self.config, rng=rng)
         all_learn = epoch >= self.config.top_epochs
-        self.wanted = {name: x for name, x in self.gradients.items() if all_learn or name.startswith(f"{self.top}.")}
+        self.learning = {name: x for name, x in self.gradients.items() if all_learn or name.startswith(f"{self.top}.")}
 
     def __call__(self, x: Array, targets: Array, rate: float, number: int, n_batches: int) -> Array:
         """Make update `number` (from 1, with `n_batches` an epoch); return the batch's mean loss."""
         config, arrays = self.config, self.state.arrays
-        y, gradients = self.learner.trace(x)
+        y, backward = self.network.trace(x)
         losses, gy = self.loss.value(y, targets)
         gy *= 1 / len(x)
-        gradients(gy, self.wanted)
-        for name, gradient in self.wanted.items():
+        backward(gy, self.learning)
+        for name, gradient in self.learning.items():
             w, kept = self.params[name], [arrays[f"{name}.{key}"] for key in optim.KEEPS[config.optimizer]]
             if config.optimizer == "adam":
                 began = 0 if name.startswith(f"{self.top}.") else config.top_epochs * n_batches
@@ -286,11 +292,6 @@ class _Step:
 def _for_training(layer: Any) -> Layer:
     """`layer`, with memory of its own where it can use some."""
     return layer.for_training() if hasattr(layer, "for_training") else layer
-
-
-def _batches(order: Array, n: int, size: int) -> Iterator[Array]:
-    for i in range(n):
-        yield order[i * size : (i + 1) * size]
 
 
 def _trained_part(model: Any, loss: Loss) -> Network:

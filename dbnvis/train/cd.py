@@ -1,7 +1,9 @@
 """Contrastive divergence (CD-k), persistent contrastive divergence (PCD-k) and its tempered chains.
 
-Sampling and mean-field choices follow Hinton (2010), section 3: hidden units driven by data or by chains are
-drawn as binary states where they drive the visible units, and enter the statistics as probabilities.
+Both follow the gradient of the log-likelihood, <v h>_data - <v h>_model, and estimate its second term from Gibbs
+chains that k steps before were at the data (CD) or wherever the last update left them (PCD); see `CDUpdate.__call__`.
+Hidden units are drawn as binary states where they drive the visible units, and enter the statistics as probabilities
+(Hinton 2010, section 3).
 
 References
 ----------
@@ -25,22 +27,22 @@ from typing import Any
 
 from ..backend import (
     Array,
+    add_sparsity_gradient,
     array_module,
-    ascend,
-    attract,
     bernoulli,
+    cd_gradient,
     child_seeds,
-    contrast,
-    deal,
     logistic_mean,
     logistic_mean_sample,
     logistic_sample,
     make_rng,
     matmul,
+    momentum_step,
+    next_batch,
     recorded,
-    remember,
     synchronize,
     take_rows,
+    update_running_mean,
 )
 from ..images import UNBOUNDED, check_images
 from ..models.rbm import RBM, GaussianRBM
@@ -50,7 +52,7 @@ from ..settings import check_kind, check_trainable
 from .config import CDConfig
 from .monitor import MONITOR, EpochStats, monitor, warn_if_constant
 
-MEMORY = 0.95  # of the running mean of the hidden units, per batch
+H_MEAN_DECAY = 0.95  # of the running mean of the hidden units, per update: lambda of Hinton (2010), section 11
 
 
 @dataclass
@@ -60,8 +62,8 @@ class CDState:
     epoch: int = 0
     """Epochs done."""
     arrays: dict[str, Array] = field(default_factory=dict)
-    """chains (B, H), or (T, B, H) with T temperatures: hidden states; h_mean (H,): running mean; W, vbias, hbias: the
-    updates' velocities."""
+    """chains (B, H), or (T, B, H) with T temperatures: hidden states; h_mean (H,): running mean of h given the data; W,
+    vbias, hbias: the updates' velocities."""
 
 
 def train_rbm(
@@ -122,27 +124,28 @@ def train_rbm(
     state = CDState() if state is None else state
     seeds = child_seeds(rng, config.epochs + 1)
     if state.epoch == 0:
-        _start(rbm, images, config, state, make_rng(xp, seeds[-1]), set_biases)
-    step = _Step(rbm, images, config, state)
-    n_batches = len(images) // step.batch_size
-    epoch_rng, update, recording = None, None, None
+        _initialize(rbm, images, config, state, make_rng(xp, seeds[-1]), set_biases)
+    update = CDUpdate(rbm, images, config, state)
+    n_batches = len(images) // update.batch_size
+    epoch_rng, repeat, recorded_for = None, None, None
     for epoch in range(state.epoch, config.epochs):
         started = time.perf_counter()
         if callable(data):
-            _show(images, checked(rbm, data(epoch), f"data of epoch {epoch}"))
+            _replace(images, checked(rbm, data(epoch), f"data of epoch {epoch}"))
         epoch_rng = make_rng(xp, seeds[epoch], into=epoch_rng)
         rates = [config.rate(epoch + i / n_batches) for i in range(n_batches)]
-        step.begin_epoch(xp.argsort(epoch_rng.random(len(images))), rates)
+        update.begin_epoch(xp.argsort(epoch_rng.random(len(images))), rates)
         momentum = config.momentum if epoch < config.momentum_epochs else config.final_momentum
-        settings = (config.gibbs_steps(epoch), momentum, epoch_rng)
-        if update is None or recording != (*settings, *step.addresses()):
-            update, recording = recorded(xp, partial(step, *settings)), (*settings, *step.addresses())
-        update(n_batches)
+        arguments = (config.gibbs_steps(epoch), momentum, epoch_rng)
+        if repeat is None or recorded_for != (*arguments, *update.addresses()):
+            repeat = recorded(xp, partial(update, *arguments))
+            recorded_for = (*arguments, *update.addresses())
+        repeat(n_batches)
         synchronize(xp)
         state.epoch = epoch + 1
         if state.epoch == config.epochs:
             h = rbm.mean_h_given_v(images[:MONITOR])
-            warn_if_constant(h, layer, config.epochs * n_batches, step.batch_size)
+            warn_if_constant(h, layer, config.epochs * n_batches, update.batch_size)
         yield monitor(rbm, images, held_out, layer, epoch + 1, rates[-1], time.perf_counter() - started)
 
 
@@ -153,15 +156,15 @@ def checked(rbm: RBM, data: Array, name: str) -> Array:
     return check_images(data, name=name, remedy="use a GaussianRBM", **how).astype(rbm.W.dtype, copy=False)
 
 
-def _show(images: Array, fresh: Array) -> None:
+def _replace(images: Array, fresh: Array) -> None:
     """Replace the images in place, where a recorded update finds them."""
     if fresh.shape != images.shape:
         raise ValueError(f"an epoch of a stream has {len(fresh)} images, the first had {len(images)}; give all as many")
     images[...] = fresh
 
 
-def _start(rbm: RBM, data: Array, config: CDConfig, state: CDState, rng: Any, set_biases: bool) -> None:
-    """Begin the state."""
+def _initialize(rbm: RBM, data: Array, config: CDConfig, state: CDState, rng: Any, set_biases: bool) -> None:
+    """Set the biases (Hinton 2010, section 8), the chains at the data, and velocities of zero."""
     xp = array_module(rbm.W)
     if set_biases:
         rbm.vbias[...] = data.mean(axis=0) if isinstance(rbm, GaussianRBM) else base_rates(data)
@@ -176,8 +179,8 @@ def _start(rbm: RBM, data: Array, config: CDConfig, state: CDState, rng: Any, se
     }
 
 
-class _Step:
-    """One update of the parameters from one minibatch, in buffers made once.
+class CDUpdate:
+    """One update of the parameters from one minibatch of B images, in buffers made once.
 
     What changes from batch to batch is read from arrays, so that a GPU can replay a recorded update.
     """
@@ -186,11 +189,14 @@ class _Step:
         xp, dtype = array_module(rbm.W), rbm.W.dtype
         B = min(config.batch_size, len(data))
         self.rbm, self.data, self.config, self.arrays, self.batch_size = rbm, data, config, state.arrays, B
-        # Positive rows above negative rows: one matrix product gives the difference of the two statistics.
+        self.binary = not isinstance(rbm, GaussianRBM)
+        # Rows of the data above rows of the model: one matrix product gives the difference of the two statistics.
         self.v = xp.empty((2 * B, rbm.n_visible), dtype=dtype)
         self.h = xp.empty((2 * B, rbm.n_hidden), dtype=dtype)
-        self.sign = xp.concatenate([xp.full(B, 1 / B, dtype=dtype), xp.full(B, -1 / B, dtype=dtype)])
-        self.gradient = xp.empty_like(rbm.W)
+        self.v_data, self.v_model = self.v[:B], self.v[B:]
+        self.h_data, self.h_model = self.h[:B], self.h[B:]
+        self.row_weight = xp.concatenate([xp.full(B, 1 / B, dtype=dtype), xp.full(B, -1 / B, dtype=dtype)])
+        self.dW = xp.empty_like(rbm.W)
         self.v_mean = data.mean(axis=0)
         self.batch, self.rate = xp.zeros(1, dtype=int), xp.zeros(1, dtype=dtype)
         self.rows = xp.empty((1, B), dtype=int)
@@ -211,29 +217,35 @@ class _Step:
         return [id(x) for x in (*self.rbm.params().values(), *self.arrays.values())]
 
     def __call__(self, k: int, momentum: float, rng: Any) -> None:
-        deal(self.order, self.rates, self.batch, out=(self.rows, self.rate))
-        self._positive_phase(rng)
-        self._negative_phase(k, rng)
-        self._update(momentum)
+        """One update of CD-k (Hinton 2002), or of PCD-k where the chains persist (Tieleman 2008)."""
+        config = self.config
+        next_batch(self.order, self.rates, self.batch, out=(self.rows, self.rate))
+        self.positive_phase(rng)  # v_data, and h_data = p(h | v_data)
+        self.negative_phase(k, rng)  # k Gibbs steps on: v_model, and h_model = p(h | v_model)
+        changes = self.gradient()  # rate * (<v h>_data - <v h>_model), and likewise of v and of h
+        if config.sparsity_target is not None:  # of the biases only (Lee et al. 2008)
+            target, cost = config.sparsity_target, config.sparsity_cost
+            add_sparsity_gradient(changes["hbias"], self.arrays["h_mean"], rate=self.rate, cost=cost, target=target)
+        decays = {"weight_decay": config.weight_decay, "l1_decay": config.l1_decay}
+        momentum_step(self.rbm.params(), self.arrays, changes, rate=self.rate, momentum=momentum, **decays)
 
-    def _positive_phase(self, rng: Any) -> None:
-        """Clamp the data."""
-        B, config = self.batch_size, self.config
-        v, h, chains = self.v[:B], self.h[:B], self.arrays["chains"]
-        binary = not isinstance(self.rbm, GaussianRBM)
-        take_rows(self.data, self.rows[0], out=v, rng=rng if binary and config.binarize == "sample" else None)
-        if binary and config.binarize == "threshold":
+    def positive_phase(self, rng: Any) -> None:
+        """Clamp the data: v_data, and h_data given it; without persistent chains, they restart there."""
+        v, h, config = self.v_data, self.h_data, self.config
+        take_rows(self.data, self.rows[0], out=v, rng=rng if self.binary and config.binarize == "sample" else None)
+        if self.binary and config.binarize == "threshold":
             v[...] = v >= 0.5
         matmul(v, self.rbm.W, out=h)
         if config.persistent:
             logistic_mean(h, self.rbm.hbias, out=h)
         else:
-            logistic_mean_sample(h, self.rbm.hbias, rng=rng, out=(h, chains))
+            logistic_mean_sample(h, self.rbm.hbias, rng=rng, out=(h, self.arrays["chains"]))
+        if config.centered or config.sparsity_target is not None:
+            update_running_mean(self.arrays["h_mean"], h, decay=H_MEAN_DECAY)
 
-    def _negative_phase(self, k: int, rng: Any) -> None:
-        """Let the chains run."""
-        B, chains = self.batch_size, self.arrays["chains"]
-        v, h = self.v[B:], self.h[B:]
+    def negative_phase(self, k: int, rng: Any) -> None:
+        """Let the chains run for k Gibbs steps: v_model, and h_model given it."""
+        v, h, chains = self.v_model, self.h_model, self.arrays["chains"]
         if self.config.temperatures > 1:
             for _ in range(k):
                 states, chains[...] = self.tempered.exchange(chains, self.betas, rng=rng)
@@ -241,14 +253,15 @@ class _Step:
             h[...] = self.rbm.mean_h_given_v(v)
             return
         for step in range(k):
-            self._visible(chains, rng, out=v)
+            self.reconstruct(chains, rng, out=v)
             matmul(v, self.rbm.W, out=h)
             if step + 1 < k or self.config.persistent:
                 logistic_mean_sample(h, self.rbm.hbias, rng=rng, out=(h, chains))
             else:
                 logistic_mean(h, self.rbm.hbias, out=h)
 
-    def _visible(self, h: Array, rng: Any, out: Array) -> None:
+    def reconstruct(self, h: Array, rng: Any, out: Array) -> None:
+        """Visible units given `h`: a draw, or as the configuration wants their means."""
         draw = self.config.persistent or self.config.reconstruction == "sample"
         if isinstance(self.rbm, GaussianRBM):
             out[...] = self.rbm.sample_v_given_h(h, rng=rng) if draw else self.rbm.mean_v_given_h(h)
@@ -259,28 +272,16 @@ class _Step:
         else:
             logistic_mean(out, self.rbm.vbias, out=out)
 
-    def _update(self, momentum: float) -> None:
-        """Ascend the difference of the statistics of data and model.
+    def gradient(self) -> dict[str, Array]:
+        """rate * (statistics of the data - those of the model), which estimates the log-likelihood's gradient.
 
-        It estimates the gradient of the log-likelihood; Gaussian visible biases move by variance times theirs, as far
-        as the mean of the pixels is off, whatever the variance.
+        Gaussian visible biases move by variance times theirs, as far as the mean of the pixels is off, whatever the
+        variance.
         """
-        config, rate, h_mean = self.config, self.rate, self.arrays["h_mean"]
-        if config.centered or config.sparsity_target is not None:
-            remember(h_mean, self.h[: self.batch_size], MEMORY)
-        offsets = (self.v_mean, h_mean) if config.centered else None
-        dv, dh = contrast(self.v, self.h, self.sign, rate, offsets=offsets, out=self.gradient)
-        if config.centered and isinstance(self.rbm, GaussianRBM):
+        h_mean = self.arrays["h_mean"]
+        offsets = (self.v_mean, h_mean) if self.config.centered else None
+        dv, dh = cd_gradient(self.v, self.h, self.row_weight, self.rate, offsets=offsets, out=self.dW)
+        if self.config.centered and isinstance(self.rbm, GaussianRBM):
             # vbias is a mean, so what W changes at the mean of h moves it by variance * W h_mean, not by W h_mean
-            dv += (1 - self.rbm.variance) * matmul(self.gradient, h_mean)
-        if config.sparsity_target is not None:
-            attract(dh, h_mean, rate=rate, strength=config.sparsity_cost, target=config.sparsity_target)
-        ascend(
-            self.rbm.params(),
-            self.arrays,
-            {"W": self.gradient, "vbias": dv, "hbias": dh},
-            rate=rate,
-            momentum=momentum,
-            weight_decay=config.weight_decay,
-            l1_decay=config.l1_decay,
-        )
+            dv += (1 - self.rbm.variance) * matmul(self.dW, h_mean)
+        return {"W": self.dW, "vbias": dv, "hbias": dh}

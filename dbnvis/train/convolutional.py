@@ -17,19 +17,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..backend import Array, array_module, ascend, attract, child_seeds, make_rng, synchronize
+from ..backend import Array, add_sparsity_gradient, array_module, child_seeds, make_rng, momentum_step, synchronize
 from ..evaluate.audit import unit_audit
 from ..images import UNBOUNDED, check_images, images_of
 from ..models.conv_dbn import ConvDBN
-from ..models.conv_rbm import ConvRBM
+from ..models.conv_rbm import ConvRBM, GaussianConvRBM
 from ..numerics import log_odds
 from ..settings import check_kind, check_trainable
 from .config import ConvCDConfig
 from .greedy import mean_norm, per_layer, rows
-from .monitor import EpochStats, read, warn_if_constant
+from .monitor import EpochStats, epoch_stats, warn_if_constant
 
-WATCHED = 500  # images that the statistics of an epoch look at, of training and of held-out data each
-BATCH = 100  # of them at once
+MONITOR = 500  # images that the monitoring of an epoch looks at, of training and of held-out data each
+CHUNK = 100  # of them at once
 
 
 @dataclass
@@ -98,22 +98,22 @@ def train_crbm(
     size = min(config.batch_size, len(data))
     seeds = child_seeds(rng, config.epochs + 1)
     if state.epoch == 0:
-        _start(crbm, data, config, state, make_rng(xp, seeds[-1]))
+        _initialize(crbm, data, config, state, make_rng(xp, seeds[-1]))
     for epoch in range(state.epoch, config.epochs):
-        begun = time.perf_counter()
+        started = time.perf_counter()
         epoch_rng = make_rng(xp, seeds[epoch])
         order = epoch_rng.random(len(data)).argsort()
         n_batches = len(data) // size
         for i in range(n_batches):
             v = crbm.sample_v(data[order[i * size : (i + 1) * size]], rng=epoch_rng)
-            _update(crbm, v, config, state, config.rate(epoch + i / n_batches), epoch, epoch_rng)
+            update(crbm, v, config, state, config.rate(epoch + i / n_batches), epoch, epoch_rng)
         synchronize(xp)
         state.epoch = epoch + 1
         if state.epoch == config.epochs:
-            h = crbm.mean_h_given_v(data[:BATCH])
+            h = crbm.mean_h_given_v(data[:CHUNK])
             warn_if_constant(h.reshape(len(h), -1), layer, config.epochs * n_batches, size)
-        seconds = time.perf_counter() - begun
-        yield _watch(crbm, data, held_out, layer, state.epoch, config.rate(epoch + 1 - 1 / n_batches), seconds)
+        seconds = time.perf_counter() - started
+        yield _monitor(crbm, data, held_out, layer, state.epoch, config.rate(epoch + 1 - 1 / n_batches), seconds)
 
 
 def _checked(crbm: ConvRBM, data: Array, name: str) -> Array:
@@ -127,8 +127,8 @@ def _checked(crbm: ConvRBM, data: Array, name: str) -> Array:
     return x.astype(crbm.W.dtype, copy=False)
 
 
-def _start(crbm: ConvRBM, data: Array, config: ConvCDConfig, state: ConvState, rng: Any) -> None:
-    """Set the biases and begin the state."""
+def _initialize(crbm: ConvRBM, data: Array, config: ConvCDConfig, state: ConvState, rng: Any) -> None:
+    """Set the biases, the chains at the data, and velocities of zero."""
     xp = array_module(crbm.W)
     pixels = data.mean(axis=(0, 2, 3))
     crbm.vbias[...] = log_odds(xp.clip(pixels, 1e-3, 1 - 1e-3)) if crbm.binary else pixels
@@ -146,68 +146,75 @@ def _start(crbm: ConvRBM, data: Array, config: ConvCDConfig, state: ConvState, r
         state.arrays["chains"] = crbm.sample_h_given_v(chains, rng=rng)
 
 
-def _update(crbm: ConvRBM, v: Array, config: ConvCDConfig, state: ConvState, rate: float, epoch: int, rng: Any) -> None:
-    """One update of the parameters from one batch `v` (B, C, H, W)."""
-    xp = array_module(v)
+def update(crbm: ConvRBM, v: Array, config: ConvCDConfig, state: ConvState, rate: float, epoch: int, rng: Any) -> None:
+    """One update of CD-k, or of PCD-k where the chains persist, from one batch `v` (B, C, H, W)."""
     h = crbm.mean_h_given_v(v)
-    states = state.arrays["chains"] if config.persistent else crbm.sample_h(h, rng=rng)
-    for step in range(config.k):
-        model_v = crbm.sample_v_given_h(states, rng=rng)
-        model_h = crbm.mean_h_given_v(model_v)
-        if step + 1 < config.k or config.persistent:
-            states = crbm.sample_h(model_h, rng=rng)
+    chains = state.arrays["chains"] if config.persistent else crbm.sample_h(h, rng=rng)
+    v_model, h_model, chains = _negative_phase(crbm, chains, config, rng)
     if config.persistent:
-        state.arrays["chains"] = states
-    data_side, model_side = crbm.energy_grad(v, h), crbm.energy_grad(model_v, model_h)
-    places, pixels = math.prod(h.shape[2:]), math.prod(v.shape[2:])
-    # Gaussian visible biases are means, and move by what the mean of the pixels is off, whatever the variance.
-    per = {"W": places, "vbias": pixels / getattr(crbm, "variance", 1.0), "hbias": places}
-    step_size = xp.full(1, rate, dtype=v.dtype)
-    changes = {name: xp.ascontiguousarray((model_side[name] - data_side[name]) * (rate / per[name])) for name in per}
-    if config.sparsity_target is not None:
-        activity = h.mean(axis=(0, 2, 3))
-        attract(
-            changes["hbias"], activity, rate=step_size, strength=config.sparsity_cost, target=config.sparsity_target
-        )
-    ascend(
-        crbm.params(),
-        state.arrays,
-        changes,
-        rate=step_size,
-        momentum=config.final_momentum if epoch else config.momentum,
-        weight_decay=config.weight_decay,
-        l1_decay=config.l1_decay,
-    )
+        state.arrays["chains"] = chains
+    changes = _gradient(crbm, (v, h), (v_model, h_model), rate)
+    rates = array_module(v).full(1, rate, dtype=v.dtype)
+    if config.sparsity_target is not None:  # of the biases only (Lee et al. 2008)
+        target, cost = config.sparsity_target, config.sparsity_cost
+        add_sparsity_gradient(changes["hbias"], h.mean(axis=(0, 2, 3)), rate=rates, cost=cost, target=target)
+    momentum = config.final_momentum if epoch else config.momentum
+    decays = {"weight_decay": config.weight_decay, "l1_decay": config.l1_decay}
+    momentum_step(crbm.params(), state.arrays, changes, rate=rates, momentum=momentum, **decays)
 
 
-def _watch(
+def _negative_phase(crbm: ConvRBM, chains: Array, config: ConvCDConfig, rng: Any) -> tuple[Array, Array, Array]:
+    """Let the chains run for k Gibbs steps: visible units, means of the hidden ones, and the chains' new states."""
+    for step in range(config.k):
+        v = crbm.sample_v_given_h(chains, rng=rng)
+        h = crbm.mean_h_given_v(v)
+        if step + 1 < config.k or config.persistent:
+            chains = crbm.sample_h(h, rng=rng)
+    return v, h, chains
+
+
+def _gradient(crbm: ConvRBM, data: tuple[Array, Array], model: tuple[Array, Array], rate: float) -> dict[str, Array]:
+    """rate * (statistics of the data - those of the model) by place of the filters; of visible biases, by pixel.
+
+    Gaussian visible biases are means, and move by what the mean of the pixels is off, whatever the variance.
+    """
+    v, h = data
+    xp, places, pixels = array_module(v), math.prod(h.shape[2:]), math.prod(v.shape[2:])
+    variance = crbm.variance if isinstance(crbm, GaussianConvRBM) else 1.0
+    per = {"W": places, "vbias": pixels / variance, "hbias": places}
+    energy_data, energy_model = crbm.energy_grad(*data), crbm.energy_grad(*model)  # of E, so model minus data
+    return {name: xp.ascontiguousarray((energy_model[name] - energy_data[name]) * (rate / per[name])) for name in per}
+
+
+def _monitor(
     crbm: ConvRBM, data: Array, held_out: Array | None, layer: str, epoch: int, rate: float, seconds: float
 ) -> EpochStats:
     """Look at the first images of training and held-out data; TrainingDiverged if the machine is no longer finite."""
     xp = array_module(crbm.W)
     peaks, errors = [], []
-    for i in range(0, min(len(data), WATCHED), BATCH):
-        v = data[i : i + BATCH]
+    for v in _chunks(data):
         h = crbm.mean_h_given_v(v)
         peaks.append(h.max(axis=(2, 3)))
         errors.append(((v - crbm.mean_v_given_h(h)) ** 2).sum(axis=(1, 2, 3)))
     filters = crbm.W.reshape(crbm.n_groups, -1).T
-    numbers = {
+    measured = {
+        "reconstruction_error": xp.concatenate(errors).mean(),
+        "weight_norm": xp.sqrt((filters * filters).sum(axis=0)).mean(),
         "free_energy": _mean_free_energy(crbm, data),
-        "held_out_energy": _mean_free_energy(crbm, data if held_out is None else held_out),
-        "error": xp.concatenate(errors).mean(),
-        "norm": xp.sqrt((filters * filters).sum(axis=0)).mean(),
     }
-    audit = unit_audit(xp.concatenate(peaks), filters)
-    return read(numbers, audit, held_out is not None, layer, epoch, rate, seconds)
+    if held_out is not None:
+        measured["held_out_energy"] = _mean_free_energy(crbm, held_out)
+    return epoch_stats(measured, unit_audit(xp.concatenate(peaks), filters), layer, epoch, rate, seconds)
 
 
 def _mean_free_energy(crbm: ConvRBM, images: Array) -> Array:
     """Of the first `images`, ()."""
-    n = min(len(images), WATCHED)
-    return (
-        array_module(images).concatenate([crbm.free_energy(images[i : i + BATCH]) for i in range(0, n, BATCH)]).mean()
-    )
+    return array_module(images).concatenate([crbm.free_energy(v) for v in _chunks(images)]).mean()
+
+
+def _chunks(images: Array) -> list[Array]:
+    """The first `MONITOR` images, in parts; the last one may reach beyond them."""
+    return [images[i : i + CHUNK] for i in range(0, min(len(images), MONITOR), CHUNK)]
 
 
 def train_conv_dbn(

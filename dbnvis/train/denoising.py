@@ -13,13 +13,12 @@ Hinton (2010), "A practical guide to training restricted Boltzmann machines", UT
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..backend import Array, array_module, child_seeds, make_rng, matmul, synchronize, take_rows, to_numpy
+from ..backend import Array, array_module, child_seeds, make_rng, matmul, synchronize, take_rows
 from ..evaluate.audit import unit_audit
 from ..images import UNBOUNDED, check_images
 from ..models.sdae import DAE, StackedDAE
@@ -27,7 +26,7 @@ from ..models.tempering import base_rates
 from ..numerics import log_odds
 from ..settings import check_kind, check_trainable
 from .greedy import each, mean_norm, per_layer, stack_rows
-from .monitor import MONITOR, EpochStats, TrainingDiverged, warn_if_constant
+from .monitor import MONITOR, EpochStats, epoch_stats, warn_if_constant
 from .noise import DenoisingConfig, corrupt, extremes
 from .optim import sgd
 
@@ -110,22 +109,22 @@ def train_dae(
         dae.vbias[...] = images.mean(axis=0) if dae.linear else base_rates(images)
         dae.hbias[...] = log_odds(xp.full_like(dae.hbias, config.start_activity))
         state.arrays = {name: xp.zeros_like(x) for name, x in dae.params().items()}
-    step = _Step(dae, images, config, state)
-    n_batches = len(images) // step.batch_size
+    update = DenoisingUpdate(dae, images, config, state)
+    n_batches = len(images) // update.batch_size
     epoch_rng = None
     for epoch in range(state.epoch, config.epochs):
         started = time.perf_counter()
         if callable(data):
             images = checked(dae, data(epoch), f"data of epoch {epoch}", len(images))
         epoch_rng = make_rng(xp, seeds[epoch], into=epoch_rng)
-        order = xp.argsort(epoch_rng.random(len(images)))[: n_batches * step.batch_size].reshape(n_batches, -1)
+        order = xp.argsort(epoch_rng.random(len(images)))[: n_batches * update.batch_size].reshape(n_batches, -1)
         for i in range(n_batches):
-            step(images, order[i], config.rate(epoch + i / n_batches), rng=epoch_rng)
+            update(images, order[i], config.rate(epoch + i / n_batches), rng=epoch_rng)
         synchronize(xp)
         state.epoch, rate = epoch + 1, config.rate(epoch + (n_batches - 1) / n_batches)
         if state.epoch == config.epochs:
             h = dae.encode(images[:MONITOR])
-            warn_if_constant(h, layer, config.epochs * n_batches, step.batch_size)
+            warn_if_constant(h, layer, config.epochs * n_batches, update.batch_size)
         yield _monitor(dae, images, held_out, layer, epoch + 1, rate, time.perf_counter() - started)
 
 
@@ -190,14 +189,14 @@ def checked(dae: DAE, data: Array, name: str, n: int | None = None) -> Array:
     return x.astype(dae.W.dtype, copy=False)
 
 
-class _Step:
-    """One update of the parameters from one minibatch, in buffers made once."""
+class DenoisingUpdate:
+    """One update of the parameters from one minibatch of B images, in buffers made once."""
 
     def __init__(self, dae: DAE, data: Array, config: DenoisingConfig, state: DAEState):
         xp, dtype = array_module(dae.W), dae.W.dtype
         B = min(config.batch_size, len(data))
         self.dae, self.config, self.velocities, self.batch_size = dae, config, state.arrays, B
-        self.ends = extremes(dae, data)
+        self.extremes = extremes(dae, data)
         self.clean = xp.empty((B, dae.n_visible), dtype=dtype)
         # The way up above the way back: one matrix product gives the gradient of weights that serve both.
         self.visible = xp.empty((2 * B, dae.n_visible), dtype=dtype)
@@ -205,23 +204,23 @@ class _Step:
         self.gradients = {name: xp.empty_like(x) for name, x in dae.params().items()}
 
     def __call__(self, data: Array, batch: Array, rate: float, *, rng: Any) -> None:
-        """Descend by the images `batch` (B,) of the data."""
+        """Descend the mean loss of the images `batch` (B,) of the data."""
         take_rows(data, batch, out=self.clean)
-        self._backpropagate(rng)
+        gradients = self.gradient(rng)
         for name, x in self.dae.params().items():
-            sgd(x, self.gradients[name], self.velocities[name], rate=rate, momentum=self.config.momentum)
+            sgd(x, gradients[name], self.velocities[name], rate=rate, momentum=self.config.momentum)
             if self.config.weight_decay and x.ndim > 1:
                 x *= 1 - rate * self.config.weight_decay
 
-    def _backpropagate(self, rng: Any) -> None:
-        """The gradient of the batch's mean loss by each parameter."""
+    def gradient(self, rng: Any) -> dict[str, Array]:
+        """Gradient of the batch's mean loss by each parameter: x~ from x, h from x~, y from h, and back."""
         dae, B, gradients = self.dae, self.batch_size, self.gradients
         noisy, error = self.visible[:B], self.visible[B:]
         delta, h = self.hidden[:B], self.hidden[B:]
-        corrupt(self.clean, self.config, self.ends, rng=rng, out=noisy)
+        corrupt(self.clean, self.config, self.extremes, rng=rng, out=noisy)
         dae.encode(noisy, out=h)
         dae.decode(h, out=error)
-        error -= self.clean  # the loss's gradient by the output's pre-activations ...
+        error -= self.clean  # y - x: the loss's gradient by the output's pre-activations ...
         error *= 1 / B
         matmul(error, dae.weights_back.T, out=delta)
         delta *= h * (1 - h)  # ... and by the hidden ones
@@ -232,6 +231,7 @@ class _Step:
         else:
             matmul(noisy.T, delta, out=gradients["W"])
             matmul(h.T, error, out=gradients["decoder"])
+        return gradients
 
 
 def _monitor(
@@ -241,32 +241,12 @@ def _monitor(
     xp = array_module(dae.W)
     v = data[:MONITOR]
     h = dae.encode(v)
-    audit = unit_audit(h, dae.W)
-    seen = v if held_out is None else held_out[:MONITOR]
-    numbers = [
-        ((v - dae.decode(h)) ** 2).sum(axis=1).mean(),
-        ((seen - dae.decode(dae.encode(seen))) ** 2).sum(axis=1).mean(),
-        xp.sqrt((dae.W**2).sum(axis=0)).mean(),
-        *(flags.sum() for flags in (audit.dead, audit.always_on, audit.duplicate)),
-        *(abs(x).max() for x in dae.params().values()),
-    ]
-    numbers = to_numpy(xp.stack([x.astype("float64") for x in numbers])).tolist()  # one look at the device
-    if not all(math.isfinite(x) for x in numbers):
-        raise TrainingDiverged(
-            f"layer {layer}: parameters are no longer finite after epoch {epoch}; "
-            f"lower the learning rate (now {rate:g}) or the momentum"
-        )
-    error, held_out_error, norm, dead, always_on, duplicates, *_ = numbers
-    return EpochStats(
-        layer=layer,
-        epoch=epoch,
-        reconstruction_error=error,
-        free_energy_gap=math.nan,
-        dead=int(dead),
-        always_on=int(always_on),
-        duplicates=int(duplicates),
-        weight_norm=norm,
-        learning_rate=rate,
-        seconds=seconds,
-        held_out_error=math.nan if held_out is None else held_out_error,
-    )
+    measured = {
+        "reconstruction_error": ((v - dae.decode(h)) ** 2).sum(axis=1).mean(),
+        "weight_norm": xp.sqrt((dae.W**2).sum(axis=0)).mean(),
+        **{f"largest {name}": abs(x).max() for name, x in dae.params().items()},
+    }
+    if held_out is not None:
+        other = held_out[:MONITOR]
+        measured["held_out_error"] = ((other - dae.decode(dae.encode(other))) ** 2).sum(axis=1).mean()
+    return epoch_stats(measured, unit_audit(h, dae.W), layer, epoch, rate, seconds)

@@ -88,9 +88,9 @@ def train_dbn(
     for i, (name, rbm) in enumerate(zip(dbn.layer_names, dbn.rbms, strict=True)):
         if i >= state.layers_done:
             layer_rng = make_rng(dbn.xp, seeds[i])
-            turned = i > 0 and configs[i].start == "transposed"
-            if turned and state.cd.epoch == 0:
-                turn_over(dbn.rbms[i - 1], rbm)
+            transposed = i > 0 and configs[i].start == "transposed"
+            if transposed and state.cd.epoch == 0:
+                set_to_transpose(rbm, dbn.rbms[i - 1])
             yield from train_rbm(
                 rbm,
                 data,
@@ -99,7 +99,7 @@ def train_dbn(
                 held_out=held_out,
                 state=state.cd,
                 layer=name,
-                set_biases=not turned,
+                set_biases=not transposed,
             )
             state.layers_done, state.cd = i + 1, CDState()
         if i + 1 < len(dbn.rbms):
@@ -138,7 +138,7 @@ def per_layer(config: C | Sequence[C], n_layers: int, kind: type = object) -> li
     return configs
 
 
-def turn_over(below: RBM, rbm: RBM) -> None:
+def set_to_transpose(rbm: RBM, below: RBM) -> None:
     """Make `rbm` the transpose of `below`, which has no more visible units than `rbm` hidden ones; others stay.
 
     Without others the two as a DBN have the likelihood of `below`, and its bound is tight (Hinton et al. 2006).

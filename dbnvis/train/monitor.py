@@ -66,41 +66,38 @@ def monitor(
     xp = array_module(rbm.W)
     v = data[:MONITOR]
     mean_h = rbm.mean_h_given_v(v)
-    numbers = {
+    measured = {
+        "reconstruction_error": ((v - rbm.mean_v_given_h(mean_h)) ** 2).sum(axis=1).mean(),
+        "weight_norm": xp.sqrt((rbm.W**2).sum(axis=0)).mean(),
         "free_energy": rbm.free_energy(v).mean(),
-        "held_out_energy": rbm.free_energy(v if held_out is None else held_out[:MONITOR]).mean(),
-        "error": ((v - rbm.mean_v_given_h(mean_h)) ** 2).sum(axis=1).mean(),
-        "norm": xp.sqrt((rbm.W**2).sum(axis=0)).mean(),
     }
-    return read(numbers, unit_audit(mean_h, rbm.W), held_out is not None, layer, epoch, rate, seconds)
+    if held_out is not None:
+        measured["held_out_energy"] = rbm.free_energy(held_out[:MONITOR]).mean()
+    return epoch_stats(measured, unit_audit(mean_h, rbm.W), layer, epoch, rate, seconds)
 
 
-def read(
-    numbers: dict[str, Array], audit: UnitAudit, held_out: bool, layer: str, epoch: int, rate: float, seconds: float
+def epoch_stats(
+    measured: dict[str, Array], audit: UnitAudit, layer: str, epoch: int, rate: float, seconds: float
 ) -> EpochStats:
     """What was measured on the device, as an epoch's statistics; TrainingDiverged if it is no longer finite.
 
     Parameters
     ----------
-    numbers : dict of array ()
-        free_energy and held_out_energy, means over images in nats; error, norm.
+    measured : dict of array ()
+        reconstruction_error and weight_norm; where there are such, free_energy and held_out_energy, means over images
+        in nats, held_out_error, and anything else that must be finite.
     audit : UnitAudit
-    held_out : bool
-        Whether there are held-out images.
     layer : str
     epoch : int
         From 1.
     rate, seconds : float
     """
-    flags = (audit.dead, audit.always_on, audit.duplicate)
-    measured = [
-        *(numbers[name] for name in ("free_energy", "held_out_energy", "error", "norm")),
-        *(x.sum() for x in flags),
-    ]
-    xp = array_module(measured[0])
-    host = to_numpy(xp.stack([x.astype("float64") for x in measured])).tolist()  # one look at the device
-    free_energy, held_out_energy, error, norm, dead, always_on, duplicates = host
-    if not all(abs(x) < float("inf") for x in (free_energy, error, norm)):
+    flags = {"dead": audit.dead, "always_on": audit.always_on, "duplicates": audit.duplicate}
+    measured = {**measured, **{name: units.sum() for name, units in flags.items()}}
+    xp = array_module(*measured.values())
+    host = to_numpy(xp.stack([x.astype("float64") for x in measured.values()])).tolist()  # one look at the device
+    values = dict(zip(measured, host, strict=True))
+    if not all(math.isfinite(x) for name, x in values.items() if name != "held_out_energy"):
         raise TrainingDiverged(
             f"layer {layer}: parameters are no longer finite after epoch {epoch}; "
             f"lower the learning rate (now {rate:g}) or the momentum"
@@ -108,12 +105,13 @@ def read(
     return EpochStats(
         layer=layer,
         epoch=epoch,
-        reconstruction_error=error,
-        free_energy_gap=free_energy - held_out_energy if held_out else math.nan,
-        dead=int(dead),
-        always_on=int(always_on),
-        duplicates=int(duplicates),
-        weight_norm=norm,
+        reconstruction_error=values["reconstruction_error"],
+        free_energy_gap=values.get("free_energy", math.nan) - values.get("held_out_energy", math.nan),
+        dead=int(values["dead"]),
+        always_on=int(values["always_on"]),
+        duplicates=int(values["duplicates"]),
+        weight_norm=values["weight_norm"],
         learning_rate=rate,
         seconds=seconds,
+        held_out_error=values.get("held_out_error", math.nan),
     )

@@ -77,8 +77,8 @@ def extremes(dae: DAE, data: Array) -> tuple[float, float]:
     if not dae.linear:
         return 0.0, 1.0
     xp = array_module(data)
-    low, high = (float(xp.quantile(data[:SAMPLE], q)) for q in EXTREMES)
-    return low, high
+    low, high = EXTREMES
+    return float(xp.quantile(data[:SAMPLE], low)), float(xp.quantile(data[:SAMPLE], high))
 
 
 def corrupt(v: Array, config: DenoisingConfig, ends: tuple[float, float], *, rng: Any, out: Array) -> None:
@@ -91,5 +91,6 @@ def corrupt(v: Array, config: DenoisingConfig, ends: tuple[float, float], *, rng
     if config.noise == "masking":
         xp.multiply(v, chance >= level, out=out)
         return
-    low, high = (xp.asarray(end, dtype=v.dtype) for end in ends)
-    out[...] = xp.where(chance < level / 2, low, xp.where(chance >= 1 - level / 2, high, v))
+    low, high = xp.asarray(ends, dtype=v.dtype)
+    salted = xp.where(chance >= 1 - level / 2, high, v)
+    out[...] = xp.where(chance < level / 2, low, salted)

@@ -131,7 +131,8 @@ class ActivationMaximization:
             darken_unseen(model, unit_at(model, layer, indices[0]), fresh)
             fresh = project(fresh.reshape(optimum.shape))
             new_value, new_grad = value_and_grad(fresh, own)
-            optimum, grad = (xp.where(per_row(flat), *pair) for pair in ((fresh, optimum), (new_grad, grad)))
+            optimum = xp.where(per_row(flat), fresh, optimum)
+            grad = xp.where(per_row(flat), new_grad, grad)
             value = xp.where(flat, new_value, value)
         alive = length(grad) > 0
         trace = xp.repeat(value[:, None], self.max_steps + 1, axis=1)
@@ -141,8 +142,10 @@ class ActivationMaximization:
             proposal = project(x + per_row(step * norm / xp.where(size > 0, size, 1)) * grad)
             new_value, new_grad = value_and_grad(proposal, own)
             better = new_value > value
-            x, grad = (xp.where(per_row(better), *pair) for pair in ((proposal, x), (new_grad, grad)))
-            value, step = xp.where(better, new_value, value), xp.where(better, step * GROW, step * SHRINK).clip(0, MOST)
+            x = xp.where(per_row(better), proposal, x)
+            grad = xp.where(per_row(better), new_grad, grad)
+            value = xp.where(better, new_value, value)
+            step = xp.where(better, step * GROW, step * SHRINK).clip(0, MOST)
             optimum[rows] = x
             trace[rows, i:] = value[:, None]
             if i >= PATIENCE:

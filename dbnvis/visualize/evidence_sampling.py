@@ -211,7 +211,9 @@ class Target:
             new_x = self.images(new_h, new_noise)
             new_log_e = self.log_evidence(new_x)
             moved = rng.random(log_e.shape) < xp.exp(xp.minimum(new_log_e - log_e, 0))
-            h, x, log_e = (_chosen(moved, *pair) for pair in ((new_h, h), (new_x, x), (new_log_e, log_e)))
+            h = _chosen(moved, new_h, h)
+            x = _chosen(moved, new_x, x)
+            log_e = _chosen(moved, new_log_e, log_e)
             noise = [_chosen(moved, *pair) for pair in zip(new_noise, noise, strict=True)]
 
     def draw_noise(self, h: Array, rng: Any) -> list[Array]:
@@ -290,7 +292,10 @@ def _notes(extras: dict[str, Array]) -> list[str]:
     """A word on each unit whose chains are not to be believed."""
     notes = []
     for r, accepted in zip(extras["mixing"].tolist(), extras["acceptance"].tolist(), strict=True):
-        stuck = f"{100 * accepted:.1f} % accepted: take fewer sweeps, a smaller share or a smaller beta"
-        mixed = f"chains have not mixed (R = {r:.1f})"
-        notes.append("; ".join([stuck] * (accepted < STUCK) + [mixed] * (not r <= MIXED)))
+        note = []
+        if accepted < STUCK:
+            note.append(f"{100 * accepted:.1f} % accepted: take fewer sweeps, a smaller share or a smaller beta")
+        if not r <= MIXED:  # NaN too
+            note.append(f"chains have not mixed (R = {r:.1f})")
+        notes.append("; ".join(note))
     return notes

@@ -243,8 +243,10 @@ def _climb(
         proposal = within(unit(u + (step / xp.where(size > 0, size, 1))[:, None] * slope))
         new_value, new_grad = function(proposal)
         better = new_value > value
-        u, grad = (xp.where(better[:, None], *pair) for pair in ((proposal, u), (new_grad, grad)))
-        value, step = xp.where(better, new_value, value), xp.where(better, step * GROW, step * SHRINK)
+        u = xp.where(better[:, None], proposal, u)
+        grad = xp.where(better[:, None], new_grad, grad)
+        value = xp.where(better, new_value, value)
+        step = xp.where(better, step * GROW, step * SHRINK)
         if i % 10 == 9:
             if bool((value - last <= rise * xp.abs(value)).all()):
                 break

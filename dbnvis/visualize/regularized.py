@@ -268,6 +268,9 @@ def _reordered(a: Array, order: Array) -> Array:
 def _note(alive: list[bool], restarts: list[int], stayed: bool) -> str:
     if not any(alive):
         return f"dead: zero gradient at every start, begun again {max(restarts)} times"
-    begun = sum(n > 0 for n in restarts)
-    notes = [f"zero gradient: {begun} of {len(restarts)} starts began again"] if begun else []
-    return "; ".join(notes + [f"{STAYED}: take a larger step or weaker regularizers"] * stayed)
+    notes = []
+    if any(restarts):
+        notes.append(f"zero gradient: {sum(n > 0 for n in restarts)} of {len(restarts)} starts began again")
+    if stayed:
+        notes.append(f"{STAYED}: take a larger step or weaker regularizers")
+    return "; ".join(notes)

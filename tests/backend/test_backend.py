@@ -1,4 +1,4 @@
-"""dbnvis.backend: choosing the library, moving arrays, randomness, the hot kernels; and the pretend device."""
+"""dbnvis.backend: choosing the library, moving arrays, randomness, the kernels; and the pretend device."""
 
 import types
 
@@ -134,7 +134,7 @@ def test_a_row_of_samples_does_not_depend_on_the_other_rows(xp, dtype):
     assert not (together[0] == together[1]).all()
 
 
-# --- hot kernels
+# --- kernels
 
 P = np.array([0.0, 0.001, 0.05, 0.3, 0.5, 0.7, 0.95, 0.999, 1.0])
 

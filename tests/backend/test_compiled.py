@@ -83,20 +83,20 @@ def test_taken_rows_are_drawn_as_numpy_draws_them(numpy_alone):
 
 @pytest.mark.parametrize("momentum", [0.0, 0.5])
 @pytest.mark.parametrize(("weight_decay", "l1_decay"), [(0.0, 0.0), (0.1, 0.0), (0.0, 2.0), (0.1, 2.0)])
-def test_an_ascent_is_that_of_numpy(numpy_alone, momentum, weight_decay, l1_decay):
-    def ascended():
+def test_a_momentum_step_is_that_of_numpy(numpy_alone, momentum, weight_decay, l1_decay):
+    def stepped():
         numbers = np.random.default_rng(0)
         shapes = {"W": (9, 11), "vbias": (9,), "hbias": (11,)}
         params, velocities, changes = (
             {name: numbers.normal(size=shape).astype(np.float32) for name, shape in shapes.items()} for _ in range(3)
         )
         rate, decays = np.full(1, 0.1, dtype=np.float32), {"weight_decay": weight_decay, "l1_decay": l1_decay}
-        backend.ascend(params, velocities, changes, rate=rate, momentum=momentum, **decays)
+        backend.momentum_step(params, velocities, changes, rate=rate, momentum=momentum, **decays)
         return [*params.values(), *velocities.values()]
 
-    found = ascended()
+    found = stepped()
     numpy_alone()
-    for a, b in zip(found, ascended(), strict=True):
+    for a, b in zip(found, stepped(), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-7)
 
 
@@ -122,10 +122,10 @@ def test_numpy_is_used_where_the_kernels_do_not_fit(monkeypatch):
 
 
 def test_the_environment_can_leave_them_out(monkeypatch):
-    monkeypatch.setenv(compiled.LEAVE, "1")
+    monkeypatch.setenv(compiled.DISABLE, "1")
     try:
         compiled.status.cache_clear()
-        assert compiled.status() == (False, f"{compiled.LEAVE} is set")
+        assert compiled.status() == (False, f"{compiled.DISABLE} is set")
     finally:
         monkeypatch.undo()
         compiled.status.cache_clear()
@@ -135,8 +135,8 @@ CALL_ALL = """import numpy as np
 from dbnvis.backend import numba_kernels as k
 f, i = np.zeros((2, 3), "f4"), np.zeros((2, 3), "i2")
 k.logistic_mean(f, f[0]), k.logistic_sample(f, f[0], i), k.logistic_mean_sample(f, f[0], i, f.copy())
-k.take_sample(f, np.zeros(2, "i8"), i, f.copy()), k.ascend(f[0], f[0], f[0], *np.ones(3, "f4"))
-kernels = (k.logistic_mean, k.logistic_sample, k.logistic_mean_sample, k.take_sample, k.ascend)
+k.take_sample(f, np.zeros(2, "i8"), i, f.copy()), k.momentum_step(f[0], f[0], f[0], *np.ones(3, "f4"))
+kernels = (k.logistic_mean, k.logistic_sample, k.logistic_mean_sample, k.take_sample, k.momentum_step)
 print(sum(sum(kernel.stats.cache_misses.values()) for kernel in kernels))"""
 
 

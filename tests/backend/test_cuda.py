@@ -93,7 +93,7 @@ def test_the_source_compiles_at_run_time(tmp_path):
     except Exception as error:
         pytest.skip(f"no NVRTC: {error}")
     for real in ("float", "double"):
-        program = nvrtc.createProgram(cuda.SOURCE.read_text(), "kernels.cu", [], [])
+        program = nvrtc.createProgram(cuda.SOURCE.read_text(), "cuda_kernels.cu", [], [])
         nvrtc.compileProgram(program, ["-std=c++14", f"-DREAL={real}", "-arch=sm_90"])
 
 
@@ -238,14 +238,14 @@ def test_what_the_kernels_do_not_fit_takes_the_general_way(xp):
 
 
 @both_types
-def test_rows_are_dealt_and_drawn(xp, dtype):
+def test_batches_are_taken_and_drawn(xp, dtype):
     numbers = np.random.default_rng(0)
     x, order, rates = numbers.random((50, 37)).astype(dtype), numbers.permutation(50).reshape(5, 10), np.arange(5.0)
     x_there, order_there, rates_there = xp.asarray(x), xp.asarray(order), xp.asarray(rates.astype(dtype))
     batch, rows, rate = xp.zeros(1, dtype=int), xp.zeros((1, 10), dtype=int), xp.zeros(1, dtype=dtype)
     out = xp.empty((10, 37), dtype=dtype)
     for i in range(5):
-        backend.deal(order_there, rates_there, batch, out=(rows, rate))
+        backend.next_batch(order_there, rates_there, batch, out=(rows, rate))
         np.testing.assert_array_equal(host(rows), order[[i]])
         assert (float(rate[0]), int(batch[0])) == (i, i + 1)
         backend.take_rows(x_there, rows[0], out=out)
@@ -260,32 +260,32 @@ def test_rows_are_dealt_and_drawn(xp, dtype):
 @pytest.mark.parametrize("centered", [True, False])
 @pytest.mark.parametrize("sizes", [(4, 5, 3), (70, 300, 45), (34, 31, 257)], ids=str)
 def test_one_update_is_numpys(xp, dtype, centered, sizes):
-    """Running mean, statistics, pull of the sparsity and ascent: the kernels against the same functions on NumPy."""
+    """Running mean, CD gradient, sparsity gradient, momentum step: the kernels against the same functions on NumPy."""
     B, V, H = sizes
 
     def update(xp, dtype):
         numbers = np.random.default_rng(1)
         v, h = numbers.random((B, V)), numbers.random((B, H))
-        sign = np.where(np.arange(B) < B // 2, 2 / B, -2 / B)
+        row_weight = np.where(np.arange(B) < B // 2, 2 / B, -2 / B)
         parameters = {"W": numbers.normal(size=(V, H)), "vbias": numbers.normal(size=V), "hbias": numbers.random(H)}
         velocities = {name: numbers.normal(size=x.shape) for name, x in parameters.items()}
         offsets, h_mean = (numbers.random(V), numbers.random(H)), numbers.random(H)
-        v, h, sign, h_mean, rate, mu, lam = (
-            xp.asarray(x.astype(dtype)) for x in (v, h, sign, h_mean, np.array([0.3]), *offsets)
+        v, h, row_weight, h_mean, rate, mu, lam = (
+            xp.asarray(x.astype(dtype)) for x in (v, h, row_weight, h_mean, np.array([0.3]), *offsets)
         )
         parameters, velocities = (
             {name: xp.asarray(x.astype(dtype)) for name, x in arrays.items()} for arrays in (parameters, velocities)
         )
         gradient = xp.empty((V, H), dtype=dtype)
-        backend.remember(h_mean, h[: B // 2], 0.9)
-        dv, dh = backend.contrast(v, h, sign, rate, offsets=(mu, lam) if centered else None, out=gradient)
+        backend.update_running_mean(h_mean, h[: B // 2], decay=0.9)
+        dv, dh = backend.cd_gradient(v, h, row_weight, rate, offsets=(mu, lam) if centered else None, out=gradient)
         seen = {"mean": host(h_mean), "W": host(gradient), "vbias": host(dv), "hbias": host(dh)}
-        backend.attract(dh, h_mean, rate=rate, strength=0.7, target=0.1)
+        backend.add_sparsity_gradient(dh, h_mean, rate=rate, cost=0.7, target=0.1)
         seen["pulled"] = host(dh)
         for decays in ({"weight_decay": 0.1, "l1_decay": 0.2}, {"weight_decay": 0, "l1_decay": 0}):
             for momentum in (0.9, 0):
                 changes = {"W": gradient.copy(), "vbias": dv.copy(), "hbias": dh.copy()}
-                backend.ascend(parameters, velocities, changes, rate=rate, momentum=momentum, **decays)
+                backend.momentum_step(parameters, velocities, changes, rate=rate, momentum=momentum, **decays)
                 seen |= {f"{name} {momentum} {decays}": host(x) for name, x in parameters.items()}
                 seen |= {f"velocity of {name} {momentum} {decays}": host(x) for name, x in velocities.items()}
         return seen
@@ -441,11 +441,11 @@ def test_a_step_is_few_launches_and_ten_steps_are_one(xp, emulation, monkeypatch
         emulation.launches.clear()
         emulation.graphs = 0
         train(xp, monkeypatch, 10, n=1000, epochs=2, momentum_epochs=0, **settings)
-        assert emulation.launches.count("deal") == 200
+        assert emulation.launches.count("next_batch") == 200
         assert emulation.graphs == 9 + 10  # of the first hundred steps one comes before the graph, and nine after
-        start = len(emulation.launches) - 1 - emulation.launches[::-1].index("deal")
+        start = len(emulation.launches) - 1 - emulation.launches[::-1].index("next_batch")
         step = emulation.launches[start : start + launches]
-        assert step[-1] == "ascend" and step.count("gemm") == 4
+        assert step[-1] == "momentum_step" and step.count("gemm") == 4
 
 
 def test_nothing_waits_for_the_device_within_an_epoch(xp, emulation, monkeypatch):

@@ -86,7 +86,7 @@ def test_elastic_axes_and_images_are_independent():
 
 
 def test_elastic_field_refuses_sigma_zero():
-    with pytest.raises(ValueError, match="sigma must be positive"):
+    with pytest.raises(ValueError, match="sigma must be a finite number above 0, got"):
         elastic_field(1, (4, 4), rng=np.random.default_rng(0), sigma=0.0)
 
 

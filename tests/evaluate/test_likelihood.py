@@ -279,7 +279,7 @@ def test_the_fixed_set_is_the_same_on_every_device_and_in_every_type(xp):
 
 
 def test_conventions_refuse_others_and_images_out_of_range():
-    with pytest.raises(ValueError, match="fixed, fresh, threshold"):
+    with pytest.raises(ValueError, match="convention must be fixed, fresh or threshold, got 'sample'"):
         binarized(np.zeros((1, 2)), "sample", rng=None)
     with pytest.raises(ValueError, match="255"):
         binarized(np.array([[0.0, 255.0]]), "fixed", rng=None)

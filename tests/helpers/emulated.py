@@ -1,4 +1,4 @@
-"""CuPy on the host, as far as `dbnvis.backend` calls it: `pretend` arrays, and the real kernels.cu compiled as C++.
+"""CuPy on the host, as far as `dbnvis.backend` calls it: `pretend` arrays, the real cuda_kernels.cu compiled as C++.
 
 Kernels check their arguments as a compiler would. A graph is the list of what was launched while it was captured;
 arrays allocated meanwhile belong to the pool, and any other work on arrays raises, as a transfer would.
@@ -36,7 +36,7 @@ def signatures():
 
 @lru_cache
 def library(real, folder):
-    """kernels.cu for one type of number as a shared library."""
+    """cuda_kernels.cu for one type of number as a shared library."""
     source, built = Path(folder) / f"{real}.cpp", Path(folder) / f"{real}.so"
     exports = [
         f'extern "C" int emulate_{name}(const unsigned* g, const unsigned* b, void** a) '

@@ -175,7 +175,7 @@ def test_a_training_interrupted_twice_and_without_momentum_left_resumes_too(tmp_
 def test_an_interruption_within_an_epoch_keeps_the_last_whole_one(trained, tmp_path, monkeypatch):
     from dbnvis.train import cd
 
-    step, count = cd._Step.__call__, [0]
+    step, count = cd.CDUpdate.__call__, [0]
 
     def interrupted(self, *args):
         count[0] += 1
@@ -183,7 +183,7 @@ def test_an_interruption_within_an_epoch_keeps_the_last_whole_one(trained, tmp_p
             raise KeyboardInterrupt
         return step(self, *args)
 
-    monkeypatch.setattr(cd._Step, "__call__", interrupted)
+    monkeypatch.setattr(cd.CDUpdate, "__call__", interrupted)
     with pytest.raises(KeyboardInterrupt):
         train(tmp_path)
     monkeypatch.undo()

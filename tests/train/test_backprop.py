@@ -150,7 +150,7 @@ def test_an_autoencoder_learns_a_planted_plane(xp, rng, loss):
 
 
 def test_measure_is_the_mean_over_all_images(xp, rng, monkeypatch):
-    monkeypatch.setattr("dbnvis.train.backprop.BATCH", 16)
+    monkeypatch.setattr("dbnvis.train.backprop.CHUNK", 16)
     data, labels = problem(xp)
     model = classifier(dbn(xp), 3, rng=rng, scale=1.0)
     loss, error = measure(model, data, labels, BackpropConfig(dropout=0.5))
@@ -261,7 +261,7 @@ def test_flat_data_and_a_large_batch(xp, rng):
         ({"momentum": 1.0}, r"momentum must lie in \[0, 1\), got 1"),
         ({"dropout": 1.0}, r"dropout must lie in \[0, 1\)"),
         ({"input_dropout": -0.1}, r"input_dropout must lie in \[0, 1\)"),
-        ({"loss": "hinge"}, "loss must be softmax or pixels or squared, got 'hinge'"),
+        ({"loss": "hinge"}, "loss must be softmax, pixels or squared, got 'hinge'"),
         ({"optimizer": "lbfgs"}, "optimizer must be adam or sgd, got 'lbfgs'"),
     ],
 )

@@ -11,7 +11,7 @@ from dbnvis.backend import make_rng, move
 from dbnvis.models.conv_dbn import ConvDBN
 from dbnvis.models.conv_rbm import ConvRBM, GaussianConvRBM
 from dbnvis.train import ConvCDConfig, ConvState, TrainingDiverged, train_conv_dbn, train_crbm
-from dbnvis.train.convolutional import _update
+from dbnvis.train.convolutional import update
 
 PLAIN = {"momentum": 0.0, "final_momentum": 0.0, "weight_decay": 0.0, "sparsity_target": None}
 
@@ -37,7 +37,7 @@ def test_an_update_is_the_gradient_of_log_p_where_chains_have_the_models_distrib
     config, state = ConvCDConfig(persistent=persistent, **PLAIN), ConvState()
     state.arrays = {name: xp.zeros_like(x) for name, x in crbm.params().items()} | {"chains": xp.asarray(chains)}
     before = {name: host(x) for name, x in crbm.params().items()}
-    _update(crbm, xp.asarray(v), config, state, 1.0, 0, make_rng(xp, 1))
+    update(crbm, xp.asarray(v), config, state, 1.0, 0, make_rng(xp, 1))
     places = {"W": 6, "vbias": 12, "hbias": 6}
     for (name, old), feature in zip(before.items(), features, strict=True):
         p_v = p.sum(axis=1)
@@ -122,7 +122,7 @@ def test_sparsity_moves_the_biases_alone(xp):
     for crbm, cost in ((free, 0.0), (sparse, 3.0)):
         config = ConvCDConfig(**{**PLAIN, "sparsity_target": 0.01}, persistent=False, sparsity_cost=cost)
         state = ConvState(arrays={name: xp.zeros_like(x) for name, x in crbm.params().items()})
-        _update(crbm, v, config, state, 0.5, 0, make_rng(xp, 1))
+        update(crbm, v, config, state, 0.5, 0, make_rng(xp, 1))
     np.testing.assert_array_equal(host(free.W), host(sparse.W))
     np.testing.assert_allclose(host(sparse.hbias) - host(free.hbias), 0.5 * 3 * (0.01 - h), rtol=1e-4)
 

@@ -392,7 +392,7 @@ def test_data_are_left_unchanged(xp):
         ({"noise": "masking", "noise_level": 2.0}, "noise_level of masking is a chance, at most 1, got 2"),
         ({"momentum": 1.0}, r"momentum must lie in \[0, 1\), got 1"),
         ({"start_activity": 1.0}, "start_activity must lie between 0 and 1, got 1"),
-        ({"noise": "salt"}, "noise must be salt-and-pepper or masking or gaussian, got 'salt'"),
+        ({"noise": "salt"}, "noise must be salt-and-pepper, masking or gaussian, got 'salt'"),
         ({"schedule": "cosine"}, "schedule must be linear or constant, got 'cosine'"),
     ],
 )

@@ -13,7 +13,7 @@ from dbnvis import DBN, RBM, CDConfig, train_dbn
 from dbnvis.backend import make_rng
 from dbnvis.models.rbm import GaussianRBM
 from dbnvis.train import CDState, DBNState
-from dbnvis.train.greedy import turn_over
+from dbnvis.train.greedy import set_to_transpose
 
 SIZES = (6, 5, 4, 3)
 N = 40
@@ -228,7 +228,7 @@ def test_a_transposed_start_leaves_the_likelihood_of_the_rbm_below(xp):
     p(v | h) summed over h is log p~(v), for every v, up to a constant of no consequence (none here)."""
     below = oracles.machine(4, 3, seed=1)
     dbn = DBN([RBM(*map(xp.asarray, below)), RBM(*map(xp.asarray, oracles.machine(3, 4, seed=2)))], (4,))
-    turn_over(*dbn.rbms)
+    set_to_transpose(dbn.rbms[1], dbn.rbms[0])
     v, h = oracles.states(4), oracles.states(3)
     given_h = expit(h @ below[0].T + below[1])  # p(v = 1 | h), (8, 4)
     log_v_given_h = v @ np.log(given_h).T + (1 - v) @ np.log1p(-given_h).T  # (16, 8)

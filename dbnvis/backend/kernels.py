@@ -1,7 +1,13 @@
-"""Hot kernels: what CD training and Gibbs sampling spend their time on.
+"""The arithmetic of contrastive divergence and of Gibbs sampling, where training spends its time.
 
-Each is NumPy code that also runs on any device; where CuPy's arrays fit them, the kernels of `cuda` take over, and
-where NumPy's do, those of `compiled`.
+Each kernel is NumPy code that runs on any device. With CuPy's arrays its namesake in `cuda` takes over (source in
+`cuda_kernels.cu`), and with NumPy's, where numba is installed, its namesake in `compiled` (source in `numba_kernels`).
+CONTRIBUTING.md has a table of them: who changes one changes all its columns.
+
+References
+----------
+Hinton (2010), "A practical guide to training restricted Boltzmann machines", UTML TR 2010-003.
+Melchior, Fischer, Wiskott (2016), "How to center deep Boltzmann machines", JMLR 17(99).
 """
 
 from __future__ import annotations
@@ -129,38 +135,48 @@ def take_rows(x: Array, rows: Array, out: Array, rng: Any = None) -> None:
         bernoulli(out, rng=rng, out=out)
 
 
-def deal(order: Array, rates: Array, batch: Array, *, out: tuple[Array, Array]) -> None:
+def next_batch(order: Array, rates: Array, batch: Array, *, out: tuple[Array, Array]) -> None:
     """Row `batch` (1,) of `order` (N, B) into `out[0]` (1, B), of `rates` (N,) into `out[1]` (1,); then batch += 1."""
     xp = array_module(order, rates, batch)
     rows, rate = out
     if _on_gpu(xp, rates):
-        cuda.deal(order, rates, batch, rows, rate)
+        cuda.next_batch(order, rates, batch, rows, rate)
         return
     take_rows(order, batch, out=rows)
     take_rows(rates, batch, out=rate)
     batch += 1
 
 
-def remember(mean: Array, x: Array, memory: float) -> None:
-    """Move the running `mean` towards the mean of the rows of `x`."""
+def update_running_mean(mean: Array, x: Array, *, decay: float) -> None:
+    """mean = decay * mean + (1 - decay) * (mean of the rows of x), in place; `mean` (H,), `x` (B, H)."""
     if _on_gpu(array_module(mean, x), mean, x):
-        cuda.remember(mean, x, memory)
+        cuda.update_running_mean(mean, x, decay)
         return
-    mean *= memory
-    mean += (1 - memory) * x.mean(axis=0)
+    mean *= decay
+    mean += (1 - decay) * x.mean(axis=0)
 
 
-def contrast(
-    v: Array, h: Array, sign: Array, rate: Array, *, offsets: tuple[Array, Array] | None, out: Array
+def cd_gradient(
+    v: Array, h: Array, row_weight: Array, rate: Array, *, offsets: tuple[Array, Array] | None, out: Array
 ) -> tuple[Array, Array]:
-    """Sum over rows, weighed by sign * rate, of v h' into `out`, and of v and of h, returned; `v` and `h` are spent.
+    """rate * (<v h>_data - <v h>_model) into `out` (V, H), and the same of v (V,) and of h (H,), returned.
 
-    With `offsets` of v and h it is the gradient of the centered machine, its biases written in the ordinary one's.
+    Parameters
+    ----------
+    v, h : array (2 B, V), array (2 B, H)
+        B rows of the data, then B rows of the model. Both are overwritten.
+    row_weight : array (2 B,)
+        1 / B for the rows of the data, -1 / B for those of the model: one sum over all rows is the difference.
+    rate : array (1,)
+        The learning rate.
+    offsets : (array (V,), array (H,)) or None
+        Means of v and of h to subtract first: the gradient of the centered machine, its biases written in those of the
+        ordinary one (Melchior et al. 2016).
     """
-    xp = array_module(v, h, sign, rate)
-    if _on_gpu(xp, v, h, sign, rate, *(offsets or ())):
-        return cuda.contrast(v, h, sign, rate, offsets, out)
-    weight = sign * rate
+    xp = array_module(v, h, row_weight, rate)
+    if _on_gpu(xp, v, h, row_weight, rate, *(offsets or ())):
+        return cuda.cd_gradient(v, h, row_weight, rate, offsets, out)
+    weight = row_weight * rate
     if offsets is not None:
         v -= offsets[0]
         h -= offsets[1]
@@ -171,15 +187,15 @@ def contrast(
     return matmul(weight - matmul(h, offsets[1]), v), matmul(1 - matmul(v, offsets[0]), h)
 
 
-def attract(change: Array, x: Array, *, rate: Array, strength: float, target: float) -> None:
-    """change += rate * strength * (target - x)."""
-    if _on_gpu(array_module(change, x, rate), change, x, rate):
-        cuda.attract(change, x, rate, strength, target)
+def add_sparsity_gradient(change: Array, activity: Array, *, rate: Array, cost: float, target: float) -> None:
+    """change += rate * cost * (target - activity), all (H,) (Hinton 2010, section 11)."""
+    if _on_gpu(array_module(change, activity, rate), change, activity, rate):
+        cuda.add_sparsity_gradient(change, activity, rate, cost, target)
         return
-    change += rate * strength * (target - x)
+    change += rate * cost * (target - activity)
 
 
-def ascend(
+def momentum_step(
     params: dict[str, Array],
     velocities: dict[str, Array],
     changes: dict[str, Array],
@@ -189,26 +205,31 @@ def ascend(
     weight_decay: float,
     l1_decay: float,
 ) -> None:
-    """velocity = momentum * velocity + change; x += velocity, in place; `changes` are spent.
+    """velocity = momentum * velocity + change; x += velocity, in place (Hinton 2010, section 9).
 
-    The weights W then shrink by rate * weight_decay, and each moves towards zero by rate * l1_decay, at most to it.
+    A change is the rate times a gradient; all are overwritten. Then the weights W shrink by rate * weight_decay, and
+    each moves towards zero by rate * l1_decay, at most to it (section 10).
     """
     arrays = [x[name] for x in (params, velocities, changes) for name in changes]
     xp = array_module(rate, *arrays)
     if _on_gpu(xp, rate, *arrays):
-        cuda.ascend(params, velocities, changes, rate, momentum, weight_decay, l1_decay)
+        cuda.momentum_step(params, velocities, changes, rate, momentum, weight_decay, l1_decay)
         return
     if xp.__name__ == "numpy" and compiled.fit(rate, *arrays):
+        r = float(rate[0])
         for name, change in changes.items():
-            keep, threshold = (1 - float(rate[0]) * weight_decay, float(rate[0]) * l1_decay) if name == "W" else (1, 0)
-            compiled.ascend(params[name], velocities[name], change, momentum, keep, threshold)
+            decays = (1 - r * weight_decay, r * l1_decay) if name == "W" else (1, 0)
+            compiled.momentum_step(params[name], velocities[name], change, momentum, *decays)
         return
     for name, change in changes.items():
-        decays = (1 - rate * weight_decay if weight_decay else None, rate * l1_decay if l1_decay else None)
-        _ascend(xp, params[name], velocities[name], change, momentum, *(decays if name == "W" else (None, None)))
+        shrink = 1 - rate * weight_decay if name == "W" and weight_decay else None
+        threshold = rate * l1_decay if name == "W" and l1_decay else None
+        _momentum_step(xp, params[name], velocities[name], change, momentum, shrink, threshold)
 
 
-def _ascend(xp: Any, x: Array, velocity: Array, change: Array, momentum: float, shrink: Any, threshold: Any) -> None:
+def _momentum_step(
+    xp: Any, x: Array, velocity: Array, change: Array, momentum: float, shrink: Any, threshold: Any
+) -> None:
     if momentum:
         velocity *= momentum
         velocity += change

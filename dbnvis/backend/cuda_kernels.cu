@@ -1,4 +1,4 @@
-// The hot kernels of training and sampling on the GPU. NVRTC compiles them at first use, once per type of number:
+// The kernels of training and sampling on the GPU. NVRTC compiles them at first use, once per type of number:
 // -DREAL=float or -DREAL=double. All arrays are C-contiguous; where an argument may be absent it is a null pointer.
 //
 // A generator is three numbers on the device, {key, offset, arrivals}. Its draws are Philox-4x32-10 of the key and of
@@ -15,7 +15,7 @@ typedef unsigned int u32;
 typedef unsigned long long u64;
 typedef long long i64;
 
-#define EACH __host__ __device__ inline
+#define HOST_DEVICE __host__ __device__ inline
 #define KERNEL extern "C" __global__ void
 
 const int BLOCKS_OF_FOUR = sizeof(real) / sizeof(u32);  // Philox blocks that four numbers take: 24 bits each, or 53
@@ -26,7 +26,7 @@ const real TWO_PI = real(6.283185307179586);
 struct Words { u32 w[4]; };
 struct Four { real x[4]; };
 
-EACH Words philox(u64 key, u64 low, u64 high) {
+HOST_DEVICE Words philox(u64 key, u64 low, u64 high) {
     u32 c0 = u32(low), c1 = u32(low >> 32), c2 = u32(high), c3 = u32(high >> 32);
     u32 k0 = u32(key), k1 = u32(key >> 32);
     for (int round = 0; round < 10; ++round) {
@@ -42,7 +42,7 @@ EACH Words philox(u64 key, u64 low, u64 high) {
 }
 
 // Four uniform numbers on [0, 1).
-EACH Four uniforms(u64 key, u64 counter) {
+HOST_DEVICE Four uniforms(u64 key, u64 counter) {
     const Words a = philox(key, counter, 0);
     Four u;
     if (sizeof(real) == sizeof(float)) {
@@ -58,7 +58,7 @@ EACH Four uniforms(u64 key, u64 counter) {
 }
 
 // Four standard normal numbers, by Box and Muller.
-EACH Four normals(u64 key, u64 counter) {
+HOST_DEVICE Four normals(u64 key, u64 counter) {
     const Four u = uniforms(key, counter);
     Four z;
     for (int i = 0; i < 4; i += 2) {
@@ -71,12 +71,12 @@ EACH Four normals(u64 key, u64 counter) {
 
 // --- one element
 
-EACH real sigmoid(real x) { return real(1) / (real(1) + exp(-x)); }
+HOST_DEVICE real sigmoid(real x) { return real(1) / (real(1) + exp(-x)); }
 
-EACH i64 modulo(i64 i, i64 n) { return (i | n) >> 32 ? i % n : i64(u32(i) % u32(n)); }
+HOST_DEVICE i64 modulo(i64 i, i64 n) { return (i | n) >> 32 ? i % n : i64(u32(i) % u32(n)); }
 
 // x + velocity, shrunk, and moved towards zero by `threshold`.
-EACH real ascended(real x, real velocity, real shrink, real threshold) {
+HOST_DEVICE real decayed(real x, real velocity, real shrink, real threshold) {
     const real y = (x + velocity) * shrink;
     return y - fmax(-threshold, fmin(y, threshold));
 }
@@ -144,8 +144,8 @@ KERNEL logistic(u64* state, const real* pre, const real* bias, real* mean, real*
     });
 }
 
-// The next row of `order` (N, size) and the next of `rates` (N,); one block.
-KERNEL deal(const i64* order, const real* rates, i64* batch, i64* rows, real* rate, i64 size) {
+// Row `batch` of `order` (N, size) into `rows`, of `rates` (N,) into `rate`, and batch + 1 for the next; one block.
+KERNEL next_batch(const i64* order, const real* rates, i64* batch, i64* rows, real* rate, i64 size) {
     const i64 b = *batch;
     for (i64 i = threadIdx.x; i < size; i += blockDim.x) rows[i] = order[b * size + i];
     __syncthreads();
@@ -179,12 +179,12 @@ __device__ real column_sum(const real* x, const real* factor, i64 rows, i64 colu
     return sum;
 }
 
-// mean = memory * mean + (1 - memory) * mean of the rows of x.
-KERNEL remember(real* mean, const real* x, i64 rows, i64 columns, double memory) {
+// mean = decay * mean + (1 - decay) * mean of the rows of x.
+KERNEL update_running_mean(real* mean, const real* x, i64 rows, i64 columns, double decay) {
     const i64 column = i64(blockIdx.x) * 32 + threadIdx.x;
     const real sum = column_sum(x, 0, rows, columns, column);
     if (threadIdx.y == 0 && column < columns)
-        mean[column] = real(memory) * mean[column] + real(1 - memory) * (sum / real(rows));
+        mean[column] = real(decay) * mean[column] + real(1 - decay) * (sum / real(rows));
 }
 
 __device__ real block_sum(real x) {
@@ -199,11 +199,12 @@ __device__ real block_sum(real x) {
     return part[0];
 }
 
-// Row blockIdx of v and h: centre both where there are means, weigh that of h by sign * rate, and leave in `v_factor`
-// and `h_factor` what the row counts in the gradients of the visible and of the hidden biases. 256 threads.
-KERNEL weigh(real* v, real* h, const real* sign, const real* rate, const real* v_mean, const real* h_mean,
-             real* v_factor, real* h_factor, i64 n_visible, i64 n_hidden) {
-    const real weight = sign[blockIdx.x] * *rate;
+// The CD gradient, before the matrix product v' h: row blockIdx of v and h, centered where there are means, that of h
+// times row_weight * rate. Leaves in `v_factor` and `h_factor` what the row counts in the gradients of the visible and
+// of the hidden biases. 256 threads.
+KERNEL cd_gradient_rows(real* v, real* h, const real* row_weight, const real* rate, const real* v_mean,
+                        const real* h_mean, real* v_factor, real* h_factor, i64 n_visible, i64 n_hidden) {
+    const real weight = row_weight[blockIdx.x] * *rate;
     real v_dot = 0, h_dot = 0;
     if (v_mean)
         for (i64 i = threadIdx.x; i < n_visible; i += blockDim.x) {
@@ -224,9 +225,9 @@ KERNEL weigh(real* v, real* h, const real* sign, const real* rate, const real* v
     }
 }
 
-// Gradients of the biases: sums over rows of v_factor * v and of h_factor * h. Blocks of v's columns, then of h's.
-KERNEL biases(const real* v, const real* h, const real* v_factor, const real* h_factor, real* dv, real* dh,
-              i64 rows, i64 n_visible, i64 n_hidden) {
+// The CD gradient of the biases: sums over rows of v_factor * v and of h_factor * h. Blocks of v's columns, then of h's.
+KERNEL cd_gradient_biases(const real* v, const real* h, const real* v_factor, const real* h_factor, real* dv, real* dh,
+                          i64 rows, i64 n_visible, i64 n_hidden) {
     const i64 blocks_of_v = (n_visible + 31) / 32;
     const bool visible = blockIdx.x < blocks_of_v;
     const i64 columns = visible ? n_visible : n_hidden;
@@ -235,15 +236,15 @@ KERNEL biases(const real* v, const real* h, const real* v_factor, const real* h_
     if (threadIdx.y == 0 && column < columns) (visible ? dv : dh)[column] = sum;
 }
 
-// change += rate * strength * (target - x).
-KERNEL attract(real* change, const real* x, const real* rate, double strength, double target, i64 n) {
-    for STRIDE(i, n) change[i] += *rate * real(strength) * (real(target) - x[i]);
+// change += rate * cost * (target - activity).
+KERNEL add_sparsity_gradient(real* change, const real* activity, const real* rate, double cost, double target, i64 n) {
+    for STRIDE(i, n) change[i] += *rate * real(cost) * (real(target) - activity[i]);
 }
 
 // velocity = momentum * velocity + change; x += velocity. The first of three arrays, here `x0`, also decays.
-KERNEL ascend(real* x0, real* velocity0, const real* change0, i64 n0, real* x1, real* velocity1, const real* change1,
-              i64 n1, real* x2, real* velocity2, const real* change2, i64 n2, const real* rate, double momentum,
-              double weight_decay, double l1_decay) {
+KERNEL momentum_step(real* x0, real* velocity0, const real* change0, i64 n0, real* x1, real* velocity1,
+                     const real* change1, i64 n1, real* x2, real* velocity2, const real* change2, i64 n2,
+                     const real* rate, double momentum, double weight_decay, double l1_decay) {
     const real shrink = real(1) - *rate * real(weight_decay), threshold = *rate * real(l1_decay);
     for STRIDE(t, n0 + n1 + n2) {
         const bool first = t < n0, second = !first && t < n0 + n1;
@@ -253,7 +254,7 @@ KERNEL ascend(real* x0, real* velocity0, const real* change0, i64 n0, real* x1, 
         const real change = (first ? change0 : second ? change1 : change2)[i];
         const real step = momentum ? real(momentum) * velocity[i] + change : change;
         velocity[i] = step;
-        x[i] = first ? ascended(x[i], step, shrink, threshold) : x[i] + step;
+        x[i] = first ? decayed(x[i], step, shrink, threshold) : x[i] + step;
     }
 }
 
