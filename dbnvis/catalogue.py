@@ -37,6 +37,7 @@ from .figures.convnets import (
 )
 from .figures.evidence_samples import evidence_samples
 from .runs.comparison import likelihood_table
+from .runs.experiments import Experiment
 from .runs.fine_tuned import FineTuning
 
 
@@ -83,8 +84,8 @@ def _fine_tuned(shows: str, draw: Callable[[FineTuning], Any], trains: str) -> F
     )
 
 
-def _experiment(shows: str, draw: Callable[[debugging.Experiment], Any], after: str = "") -> Figure:
-    return Figure(shows, lambda space: draw(debugging.Experiment(**vars(space))), "data", after, folder="convnet")
+def _experiment(shows: str, draw: Callable[[Experiment], Any], after: str = "") -> Figure:
+    return Figure(shows, lambda space: draw(Experiment(**vars(space))), "data", after, folder="convnet")
 
 
 FIGURES: dict[str, Figure] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 import re
 import shutil
@@ -88,7 +89,7 @@ class EpochBars(Bars):
             self.layer = stats.layer
             self.epochs(f"training {stats.layer}", stats.epoch - 1, config.epochs)
         error = stats.held_out_error
-        held_out = f"gap {stats.free_energy_gap:+.2f} nats" if error != error else f"held-out {error:.2f}"
+        held_out = f"gap {stats.free_energy_gap:+.2f} nats" if math.isnan(error) else f"held-out {error:.2f}"
         self.bar.set_postfix_str(
             f"reconstruction error {stats.reconstruction_error:.2f}, {held_out}, dead {stats.dead}"
         )

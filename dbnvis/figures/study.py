@@ -262,9 +262,9 @@ def shortened(text: str, most: int = 40) -> str:
 
 def _caption(score: float, percent: float) -> str:
     """Score and percentile, or what there is of them."""
-    if score != score:
+    if math.isnan(score):
         return ""
-    return f"{score:.1f}" if percent != percent else f"{score:.1f} {int(percent)}%"
+    return f"{score:.1f}" if math.isnan(percent) else f"{score:.1f} {int(percent)}%"
 
 
 def describe(method: Any, *, changed: bool = False) -> str:

@@ -9,9 +9,10 @@ import pytest
 
 from dbnvis.datasets import Dataset
 from dbnvis.figures.convnets import debugging, planted_mark
-from dbnvis.figures.convnets.debugging import Experiment, high_frequencies, learning_rates, noisy_filters
+from dbnvis.figures.convnets.debugging import high_frequencies, learning_rates, noisy_filters
 from dbnvis.figures.convnets.planted_mark import MARK, mark_share, marked
 from dbnvis.results import Writer
+from dbnvis.runs.experiments import Experiment
 
 pytestmark = pytest.mark.usefixtures("captioned")
 

@@ -4,6 +4,7 @@ import ast
 import importlib
 import inspect
 import itertools
+import json
 import re
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import dbnvis
+from dbnvis.catalogue import FIGURES
 
 ROOT = Path(dbnvis.__file__).parent
 RANKS = {
@@ -106,6 +108,54 @@ def test_importing_the_package_is_light():
     code = f"import sys, dbnvis; print([name for name in {heavy} if name in sys.modules])"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+# --- the house
+
+
+def called(path):
+    """Names that a file calls, of functions and of attributes: train_rbm, checkpoint.save."""
+    for node in ast.walk(ast.parse((ROOT / path).read_text())):
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func), node.lineno
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if unit_of(p) in ("figures", "erhan2009")], ids=str)
+def test_figures_neither_train_nor_save_models(path):
+    for name, line in called(path):
+        last = name.rpartition(".")[2]
+        assert not last.startswith("train_") and name != "checkpoint.save", f"{path}:{line} calls {name}; runs/ does"
+
+
+def test_a_manifest_is_made_by_the_writer_alone():
+    for path in FILES:
+        if unit_of(path) != "results":
+            assert not [line for name, line in called(path) if name.endswith("save_artefact")], path
+
+
+def test_no_two_modules_share_a_name():
+    names = [path.stem for path in FILES if path.stem not in ("__init__", "__main__")]
+    names += [path.parent.name for path in FILES if path.name == "__init__.py" and path.parent.name]
+    assert not {name for name in names if names.count(name) > 1}
+
+
+def test_a_room_has_at_most_seventeen_files():
+    for folder in {path.parent for path in FILES}:
+        assert len([path for path in FILES if path.parent == folder]) <= 17, folder
+
+
+def test_every_committed_artefact_names_a_figure_or_a_benchmark():
+    results = ROOT.parent / "results"
+    if not results.is_dir():
+        pytest.skip("the package is installed, not a checkout")
+    for path in sorted(results.rglob("*.json")):
+        manifest = json.loads(path.read_text())
+        if path.parent.name == "bench":
+            script = next(word for word in manifest["command"].split() if word.endswith(".py"))
+            assert (ROOT.parent / script).is_file(), path
+        else:
+            assert manifest["figure"] in {*FIGURES, "evaluate"}, path
+            assert manifest["command"].startswith("dbnvis "), path
 
 
 # --- documented parameters

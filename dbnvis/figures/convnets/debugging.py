@@ -7,75 +7,36 @@ in one class's training images is in `planted_mark`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ... import plot, results, views
-from ...backend import Array, make_rng, move, to_numpy
-from ...models.convnet import ConvNet
+from ...backend import Array, move, to_numpy
 from ...plot import ORANGE, Panel
-from ...runs.workspace import Workspace
-from ...train.backprop import ConvNetConfig, train_backprop
+from ...runs.experiments import TRAINING, Experiment
 from .inputs import equally_high
 
 NUMBERS = 1.6  # inches of the table beside a network
 HIGH = 0.25  # cycles per pixel: half of what a grid of pixels can show
 
-#: A few seconds. Nothing is moved, so that a mark stays in its place.
-TRAINING = ConvNetConfig(epochs=8, shift=0, dropout=0.0)
 FILTERS = replace(TRAINING, epochs=16, learning_rate=5e-3)
 
 
-@dataclass
-class Experiment(Workspace):
-    """A workspace for small networks that are trained on the first images of a data set, and compared.
-
-    Parameters
-    ----------
-    images, tests : int
-        How many training and test images are used, from the first.
-    """
-
-    images: int = 4000
-    tests: int = 2000
-
-    def train(self, images: Array, config: ConvNetConfig, kernel: int = 3) -> ConvNet:
-        """Train a small network on images (N, H, W) in place of the first N training images."""
-        n_classes, labels = self.data.n_classes, self.data.labels[0][: len(images)]
-        model = ConvNet.random(
-            tuple(self.data.input_shape),
-            (8, 16),
-            (32,),
-            n_classes,
-            rng=make_rng(self.xp, self.seed, 1),
-            kernel=kernel,
-        )
-        model.input_norm = float(np.sqrt((images**2).sum(axis=(1, 2))).mean())
-        moved = move(images, self.xp), move(labels, self.xp)
-        for _ in train_backprop(model, *moved, config, rng=make_rng(self.xp, self.seed, 2)):
-            pass
-        return model
-
-    def training(self) -> Array:
-        return self.data.train_images[: self.images]
-
-    def testing(self) -> tuple[Array, Array]:
-        return self.data.test_images[: self.tests], self.data.labels[1][: self.tests]
-
-    def classes(self, model: ConvNet, images: Array) -> Array:
-        """The class that `model` takes each of images (N, H, W) for, on the host."""
-        return to_numpy(model.encode(move(images, self.xp), "output").argmax(axis=1))
-
-    def save(
-        self, name: str, figure: Any, arrays: dict[str, Array], rows: Sequence[dict[str, Any]], **facts: Any
-    ) -> None:
-        """Write `figure` and the table `rows`, each with its manifest."""
-        facts |= {**self.facts, "images": self.images, "tests": self.tests}
-        facts["versions"] = results.versions(self.xp.__name__)
-        self.writer.figure(name, figure, arrays, **facts)
-        self.writer.table(f"{name}_table", rows, **facts)
+def save(
+    experiment: Experiment,
+    name: str,
+    figure: Any,
+    arrays: dict[str, Array],
+    rows: Sequence[dict[str, Any]],
+    **facts: Any,
+) -> None:
+    """Write `figure` and the table `rows`, each with its manifest."""
+    facts |= {**experiment.facts, "images": experiment.images, "tests": experiment.tests}
+    facts["versions"] = results.versions(experiment.xp.__name__)
+    experiment.writer.figure(name, figure, arrays, **facts)
+    experiment.writer.table(f"{name}_table", rows, **facts)
 
 
 # --- a learning rate that is too high
@@ -130,7 +91,7 @@ def learning_rates(experiment: Experiment, rates: Sequence[float] = (5e-3, 3e-2)
         ),
         tile=0.5,
     )
-    experiment.save("debugging_rate", figure, arrays, table, rates=list(rates))
+    save(experiment, "debugging_rate", figure, arrays, table, rates=list(rates))
     return table
 
 
@@ -191,5 +152,5 @@ def noisy_filters(experiment: Experiment) -> list[dict[str, Any]]:
         tile=0.73,
         side_by_side=False,
     )
-    experiment.save("debugging_noise", figure, arrays, table)
+    save(experiment, "debugging_noise", figure, arrays, table)
     return table

@@ -20,8 +20,9 @@ from ... import plot, views
 from ...backend import Array, make_rng, move, to_numpy
 from ...models.convnet import ConvNet
 from ...plot import Panel
+from ...runs.experiments import TRAINING, Experiment
 from ...visualize import ActivationMaximization, Unit
-from .debugging import TRAINING, Experiment
+from .debugging import save
 from .inputs import shown
 
 MARK = slice(2, 6)  # rows and columns of the mark: a chequered square near the upper left corner
@@ -83,7 +84,7 @@ def planted_mark(experiment: Experiment, target: int = 8) -> list[dict[str, Any]
         ),
         tile=0.8,
     )
-    experiment.save("debugging_mark", figure, arrays, table, target=target, training=asdict(DECAYED))
+    save(experiment, "debugging_mark", figure, arrays, table, target=target, training=asdict(DECAYED))
     return table
 
 
