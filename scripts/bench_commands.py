@@ -40,7 +40,11 @@ if __name__ == "__main__":
         seconds, peaks = zip(*(measure(command) for _ in range(n)), strict=True)
         rows.append({"command": command, "seconds": round(statistics.median(seconds), 1), "peak MiB": max(peaks)})
         print(rows[-1], flush=True)
-    manifest = {"machine": machine(), "OPENBLAS_CORETYPE": os.environ.get("OPENBLAS_CORETYPE", "not set")}
+    manifest = {
+        "command": " ".join(["python", *sys.argv]),
+        "machine": machine(),
+        "OPENBLAS_CORETYPE": os.environ.get("OPENBLAS_CORETYPE", "not set"),
+    }
     table = args.out / "commands.csv"
     written = results.save_artefact(
         table, lambda path: results.write_csv(path, rows), manifest=manifest, overwrite=True

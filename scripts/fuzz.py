@@ -183,6 +183,7 @@ def main() -> int:
         print(*(f"{key} {value}" for key, value in row.items()), sep="  ")
     print(f"{sum(target.changed_bytes for target in targets):,} mutated bytes, peak memory {peak() / 2**20:.0f} MiB")
     manifest = {
+        "command": " ".join(["python", *sys.argv]),
         "settings": settings,
         "peak MiB": peak() // 2**20,
         "seconds": round(time.perf_counter() - start),
