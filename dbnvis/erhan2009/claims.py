@@ -1,6 +1,6 @@
 """The claims of Erhan et al. 2009 as numbers: every unit measured, beside what chance and random weights give.
 
-What is measured stands here; the rules that turn numbers into sentences in `verdicts`.
+What is measured stands here; the rules that turn it into verdicts stand in `verdicts`.
 
 References
 ----------
@@ -30,10 +30,11 @@ from ..visualize import FilterCombination, Unit
 from . import paper_figures as erhan
 from .measures import AM, COMBINATION, GIBBS, METHODS, Measure, Pictures, missed, row, training_images, unit_length
 
-DIFFER, SEEDS = "models differ", "seeds differ"
+DIFFER, SEEDS, LAYERS_DIFFER = "models differ", "seeds differ", "layers of a model differ"
 SAME = 0.8  # cosine from which two optima count as one
 STEADY = 0.05  # spread of the scores of several starts up to which they count as equal
-SHOWN = 36  # units of a layer in the paper's figures
+PAPER_UNITS = 36  # of a layer in the paper's figures of digits
+NAMED = 40  # units of several optima that are named
 KS = (1, 2, 5, 10, 20, 50, 100, 200)
 DRAWS = 8  # deformations of each kind
 #: Ranges of the deformations: shares of the height (2 of 28 pixels), degrees, logarithm of the zoom along each axis.
@@ -62,8 +63,8 @@ def measure(study: Study, name: str, n: int | None = None) -> tuple[list[Measure
     for layer in model.layer_names:
         both = Pictures.of(study, layer, n), Pictures.of(null, layer, n)
         parts = (_one_optimum, _methods_agree, _combination, _complexity, _invariance)
-        measured = [*(found for part in parts for found in part(*both, rng)), *_references(both[0])]
-        rows += [replace(found, model=name, layer=layer) for found in measured]
+        measures = [m for part in parts for m in part(*both, rng)] + [*_references(both[0])]
+        rows += [replace(m, model=name, layer=layer) for m in measures]
         best[layer] = both[0].images[AM][:, 0]
     return rows, best
 
@@ -71,27 +72,34 @@ def measure(study: Study, name: str, n: int | None = None) -> tuple[list[Measure
 def _one_optimum(x: Pictures, null: Pictures, rng: Any) -> Iterator[Measure]:
     """Do the starts of a unit end at one optimum? Null: optima of different units."""
     claim, lowest = "one optimum", x.layer == x.study.model.layer_names[0]
-    found, random = (optima(p.images[AM].reshape(*p.scores[AM].shape, -1), p.scores[AM], SAME) for p in (x, null))
+    starts, random = (optima(p.images[AM].reshape(*p.scores[AM].shape, -1), p.scores[AM], SAME) for p in (x, null))
     others = (x.flat(AM) @ x.flat(AM).T)[~np.eye(len(x.indices), dtype=bool)]
-    yield row(claim, "spread of scores", found.spread, rng, random.spread, median=True, setting="std / |mean|, median")
+    yield row(claim, "spread of scores", starts.spread, rng, random.spread, median=True, setting="std / |mean|, median")
     yield row(
         claim,
         "share of units with equal scores",
-        found.spread <= STEADY,
+        starts.spread <= STEADY,
         rng,
         random.spread <= STEADY,
         setting=f"spread at most {STEADY}",
         target="20: at least 0.8 in layers above the first",
         met=lambda share: lowest or share >= 0.8,
     )
-    between: dict[str, Any] = {"null": float(np.median(others)), "null_is": "optima of different units"}
     yield row(
-        claim, "cosine of starts", found.cosine, rng, random.cosine, median=True, setting="median of medians", **between
+        claim,
+        "cosine of starts",
+        starts.cosine,
+        rng,
+        random.cosine,
+        median=True,
+        setting="median of medians",
+        null=float(np.median(others)),
+        null_is="optima of different units",
     )
     yield row(
         claim,
         "share of units with like starts",
-        found.cosine >= SAME,
+        starts.cosine >= SAME,
         rng,
         random.cosine >= SAME,
         setting=f"median cosine at least {SAME}",
@@ -99,38 +107,41 @@ def _one_optimum(x: Pictures, null: Pictures, rng: Any) -> Iterator[Measure]:
         met=lambda share: lowest or share > 0.5,
     )
     linked = f"linked by cosines of {SAME}"
-    yield row(claim, "distinct optima", found.count, rng, random.count, setting=linked)
-    yield row(claim, "share of units with one optimum", found.count == 1, rng, random.count == 1, setting=linked)
-    said = f"{x.left_out} not drawn by a method"
-    starts = {"spread of scores": found.spread, "cosine of starts": found.cosine, "distinct optima": found.count}
-    arrays = {"unit": np.array(x.indices), **starts}
-    yield Measure("", claim, "", "units measured", value=len(x.indices), setting=said, arrays=arrays)
+    yield row(claim, "distinct optima", starts.count, rng, random.count, setting=linked)
+    yield row(claim, "share of units with one optimum", starts.count == 1, rng, random.count == 1, setting=linked)
+    several = [unit for unit, count in zip(x.indices, starts.count, strict=True) if count > 1]
+    first = " ".join(str(unit) for unit in several[:NAMED])
+    yield Measure("", claim, "", "units of several optima", first, value=len(several))
+    arrays = {"unit": np.array(x.indices), "spread of scores": starts.spread}
+    arrays |= {"cosine of starts": starts.cosine, "distinct optima": starts.count}
+    setting = f"{x.left_out} not drawn by a method"
+    yield Measure("", claim, "", "units measured", setting, value=len(x.indices), arrays=arrays)
 
 
 def _methods_agree(x: Pictures, null: Pictures, rng: Any) -> Iterator[Measure]:
     """Does a pair of methods draw the same of a unit? Null: the second method's pictures of all other units."""
     n = len(x.indices)
     for a, b in combinations(x.images, 2):
-        found, random = (agreement(p.flat(a), p.flat(b)) for p in (x, null))
+        alike, random = (agreement(p.flat(a), p.flat(b)) for p in (x, null))
         facts = {"claim": "methods agree", "rng": rng, "setting": f"{a}, {b}", "null_is": "other units"}
-        others = float(found.others.mean())
-        arrays = {f"cosine, {a}, {b}": found.own, f"rank, {a}, {b}": found.rank}
-        yield row(quantity="cosine", values=found.own, random=random.own, null=others, arrays=arrays, **facts)
-        first, at_random = found.rank == 1, random.rank == 1
+        others = float(alike.others.mean())
+        arrays = {f"cosine, {a}, {b}": alike.own, f"rank, {a}, {b}": alike.rank}
+        yield row(quantity="cosine", values=alike.own, random=random.own, null=others, arrays=arrays, **facts)
+        first, at_random = alike.rank == 1, random.rank == 1
         yield row(quantity="own unit first", values=first, random=at_random, null=1 / n, **facts)
-        ranks = {"values": found.rank, "random": random.rank, "null": (n + 1) / 2}
+        ranks = {"values": alike.rank, "random": random.rank, "null": (n + 1) / 2}
         yield row(quantity=f"rank of the own unit among {n}", median=True, **ranks, **facts)
     if GIBBS in x.images:
-        ranks = {k: agreement(p.flat(GIBBS)[:SHOWN], p.flat(AM)[:SHOWN]).rank for k, p in (("x", x), ("null", null))}
+        rank, at_random = (agreement(p.flat(GIBBS)[:PAPER_UNITS], p.flat(AM)[:PAPER_UNITS]).rank for p in (x, null))
         yield row(
             "methods agree",
-            f"rank of the own unit among {len(ranks['x'])}",
-            ranks["x"],
+            f"rank of the own unit among {len(rank)}",
+            rank,
             rng,
-            ranks["null"],
+            at_random,
             median=True,
             setting=f"{AM}, {GIBBS}; the paper's number of units",
-            null=(len(ranks["x"]) + 1) / 2,
+            null=(len(rank) + 1) / 2,
             null_is="other units",
             target="24: at most 5",
             met=lambda rank: rank <= 5,
@@ -253,10 +264,11 @@ def _references(x: Pictures) -> Iterator[Measure]:
 
 def best_optima(study: Study, n: int | None = None) -> dict[str, Array]:
     """The best optimum of each unit (U, *input_shape), or of the first `n`, by layer; of those that have one."""
-    found = {
-        layer: study.pictures(METHODS[AM], study.units(layer, n)).images[:, 0] for layer in study.model.layer_names
-    }
-    return {layer: x[np.isfinite(x).reshape(len(x), -1).all(axis=1)] for layer, x in found.items()}
+    best = {}
+    for layer in study.model.layer_names:
+        images = study.pictures(METHODS[AM], study.units(layer, n)).images[:, 0]
+        best[layer] = images[np.isfinite(images).reshape(len(images), -1).all(axis=1)]
+    return best
 
 
 def difference(best: dict[str, dict[str, Array]], seed: int, control: dict[str, Array] | None = None) -> list[Measure]:
@@ -275,7 +287,7 @@ def difference(best: dict[str, dict[str, Array]], seed: int, control: dict[str, 
     """
     rng = make_rng(np, seed, 14)
     compared = [
-        (name, "layers of a model differ", f"{a} and {b}", a, layers[a], layers[b])
+        (name, LAYERS_DIFFER, f"{a} and {b}", a, layers[a], layers[b])
         for name, layers in best.items()
         for a, b in pairwise(layers)
     ]
@@ -292,6 +304,12 @@ def difference(best: dict[str, dict[str, Array]], seed: int, control: dict[str, 
         for what, sets in (("pictures", scaled), ("log spectra", spectra)):
             test = energy_test(*sets, rng=rng)
             facts: dict[str, Any] = {"null": test.null, "null_is": "the two sets mixed up"}
-            rows.append(Measure(name, claim, layer, f"energy distance of {what}", setting, test.distance, **facts))
-            rows.append(Measure(name, claim, layer, f"p-value of {what}", setting, test.p_value))
+            distance = f"energy distance of {what}"
+            rows.append(Measure(name, claim, layer, distance, setting, test.distance, **facts))
+            rows.append(Measure(name, claim, layer, p_value_of(distance), setting, test.p_value))
     return rows
+
+
+def p_value_of(distance: str) -> str:
+    """The quantity in whose row the p-value of an energy distance stands."""
+    return distance.replace("energy distance", "p-value")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -63,6 +65,61 @@ class Measure:
     target: str = ""
     missed: str = ""
     arrays: dict[str, Array] = field(default_factory=dict, repr=False, compare=False)
+
+
+#: Columns of claims.csv: what a Measure says, without the arrays.
+COLUMNS = tuple(f.name for f in fields(Measure) if f.name != "arrays")
+#: Those that hold numbers, of four significant digits; an empty cell is NaN.
+NUMBERS = ("value", "low", "high", "null", "random_weights")
+
+
+def printed(measure: Measure) -> dict[str, str]:
+    """A row of claims.csv."""
+    return {name: _cell(getattr(measure, name)) for name in COLUMNS}
+
+
+def _cell(value: str | float) -> str:
+    if not isinstance(value, float):
+        return str(value)  # a name or a count
+    return "" if math.isnan(value) else f"{value:.4g}"
+
+
+def read_measures(path: Path) -> list[Measure]:
+    """The rows of claims.csv, models with their short names; ValueError if it is damaged or of another version."""
+    measures = []
+    for i, cells in enumerate(read_table(path, *COLUMNS), start=1):
+        row: dict[str, Any] = {name: short_name(cells[name]) for name in COLUMNS}
+        try:
+            row |= {name: float(cells[name] or math.nan) for name in NUMBERS}
+        except ValueError as error:
+            raise damaged(path, f"row {i}: {error}") from None
+        measures.append(Measure(**row))
+    return measures
+
+
+def read_table(path: Path, *columns: str) -> list[dict[str, str]]:
+    """The rows of a table that a run has left, none where there is no table; ValueError if it lacks columns."""
+    if not path.exists():
+        return []
+    try:
+        with path.open(newline="") as file:
+            rows = list(csv.DictReader(file, strict=True))
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise damaged(path, str(error)) from None
+    for i, row in enumerate(rows, start=1):
+        if None in row or None in row.values() or not {*columns} <= {*row}:  # too many, too few, others
+            raise damaged(path, f"row {i} has not one value for each of the columns {', '.join(columns or rows[0])}")
+    return rows
+
+
+def damaged(path: Path, reason: str) -> ValueError:
+    """The error of a file that cannot be read, or is of another version."""
+    return ValueError(f"{path} is damaged or of another version ({reason}); delete it, and the next run makes it again")
+
+
+def short_name(text: str) -> str:
+    """A text in which models have the names of the paper, not those of their classes."""
+    return text.replace("StackedDAE", "SDAE")
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,11 @@ from ..runs.run import HIDDEN, MODEL, planned
 from ..runs.stacks import train
 from ..train import CDConfig, DenoisingConfig, EpochStats
 from ..visualize import UnitImages
+from .measures import short_name
+from .texts import texts
 
-#: The DBN from the next seed: the control where models are compared.
-AGAIN = "DBN-again"
+#: The family of the control where models are compared: the DBN trained once more, from the next seed.
+CONTROL = "DBN-again"
 #: Hidden units and how each layer is trained, by family and subject.
 RECIPES: dict[tuple[str, str], tuple[tuple[int, ...], Any]] = {
     ("DBN", "digits"): (HIDDEN, CDConfig()),
@@ -59,8 +61,7 @@ class Page:
     examples : int
         Deformed digits that the models of digits learn from.
     open : callable
-        (family, subject) -> Study; trains the model if there is none yet. The family `AGAIN` is the DBN from the next
-        seed, the control where models are compared.
+        (family, subject) -> Study; trains the model if there is none yet. Families: "DBN", "SDAE" and `CONTROL`.
     writer : Writer
         Where figures and their captions go; those of one data set alone in a folder of its name under its root.
     seed : int
@@ -147,16 +148,16 @@ def open_page(
     out = writer.root
     studies: dict[tuple[str, str], Study] = {}
     sets = {"digits": digits, "patches": patches}
-    families = dict.fromkeys((AGAIN, *(family for family, _ in RECIPES)))
+    families = dict.fromkeys((CONTROL, *(family for family, _ in RECIPES)))
 
     def plan(family: str, subject: str) -> dict[str, Any]:
-        hidden, config = RECIPES["DBN" if family == AGAIN else family, subject]
+        hidden, config = RECIPES["DBN" if family == CONTROL else family, subject]
         return {
             "dataset": sets[subject],
             "hidden": hidden,
             "config": config,
             "folder": _folder(out, family, sets[subject]),
-            "seed": seed + (family == AGAIN),
+            "seed": seed + (family == CONTROL),
             "resume": resume,
             "overwrite": writer.overwrite,
             "examples": examples if subject == "digits" else None,
@@ -179,86 +180,18 @@ def _folder(out: Path, family: str, data: Dataset) -> Path:
 
 
 def _caption(name: str, shown: dict[str, tuple[Study, UnitImages]]) -> str:
-    caption, look_for = CAPTIONS[name]
-    lines = [f"# {name.replace('_', ' ').capitalize()}", "", caption, "", f"**What to look for.** {look_for}", ""]
+    text = texts()["figures"][name]
+    lines = [f"# {name.replace('_', ' ').capitalize()}", "", text["caption"], ""]
+    lines += [f"**What to look for.** {text['look_for']}", ""]
     lines += ["| pictures | units | settings |", "| --- | --- | --- |"]
     for key, (_, pictures) in shown.items():
-        said = ", ".join(f"{name} {value}" for name, value in pictures.settings.items() if value is not None)
-        lines.append(f"| {key} | {pictures.units[0]} to {pictures.units[-1].index} | {said} |")
+        settings = ", ".join(f"{name} {value}" for name, value in pictures.settings.items() if value is not None)
+        lines.append(f"| {key} | {pictures.units[0]} to {pictures.units[-1].index} | {settings} |")
     lines += ["", "| model | data | sizes | norm of the inputs | training |", "| --- | --- | --- | --- | --- |"]
     for study in {id(study): study for study, _ in shown.values()}.values():
-        kind, sizes = type(study.model).__name__, "-".join(map(str, study.model.sizes))
+        sizes = "-".join(map(str, study.model.sizes))
         training = study.provenance.get("training", {})
-        said = ", ".join(f"{key} {value}" for key, value in training.items() if key != "hidden")
-        lines.append(f"| {kind} | {study.dataset} | {sizes} | {study.model.input_norm:.3f} | {said} |")
+        settings = ", ".join(f"{key} {value}" for key, value in training.items() if key != "hidden")
+        kind = short_name(type(study.model).__name__)
+        lines.append(f"| {kind} | {study.dataset} | {sizes} | {study.model.input_norm:.3f} | {settings} |")
     return "\n".join(lines) + "\n"
-
-
-#: What each figure shows, and what to look for in it.
-CAPTIONS = {
-    "figure_1": (
-        "Activation maximization of 36 units of each of three layers, DBN in the first row, SDAE in the second; "
-        "at the right four units of the third layer, each from nine random starts. After figure 1 of Erhan et al."
-        " 2009.",
-        "First layer: strokes and local edges. Second: longer strokes and parts of digits. Third: shapes closer "
-        "to whole digits. The nine starts of a unit end in nearly the same picture.",
-    ),
-    "figure_2": (
-        "Activation maximization of 144 units of each of three layers, DBN in the first row, SDAE in the second; "
-        "at the right four units of the third layer, each from nine random starts. After figure 2 of Erhan et al."
-        " 2009.",
-        "First layer: localized oriented edges (Gabor functions). Above: gratings, corners, textures. The nine "
-        "starts of a unit end in nearly the same picture, up to where a grating lies.",
-    ),
-    "figure_3": (
-        "Samples of six second-layer units of the DBN, digits left and patches right, a row per unit. After "
-        "figure 3 of Erhan et al. 2009.",
-        "Samples of a unit differ from each other, look like data, and share something that another unit's lack.",
-    ),
-    "figure_4": (
-        "The same second-layer units of the DBN as the mean of clamped samples, as the linear combination of the "
-        "strongest first-layer filters, and by activation maximization. After figure 4 of Erhan et al. 2009.",
-        "Does a unit show the same thing in all columns? Sampling means look like data, optima like features; the"
-        " linear combination knows no non-linearity.",
-    ),
-    "lee_2008": (
-        "Second-layer units of a sparse DBN of patches beside the first-layer filters that they are built of, the"
-        " strongest first. After Lee, Ekanadham & Ng 2008.",
-        "The filters of a row are alike in orientation or lie on one contour; their sum is a contour, corner or "
-        "junction.",
-    ),
-}
-
-#: What the committed figures show: of mnist, seed 0 and 2,500,000 examples.
-SEEN = {
-    "figure_1": (
-        "The DBN as described: strokes and edges, then longer strokes, loops and crossings, then shapes close to "
-        "digits. The SDAE has cleaner spots and strokes in its first layer, of which about a third is texture, "
-        "half of it of low score: units that it hardly uses; its second layer is mostly single spots and short "
-        "strokes, smaller than the paper's, and the third has bold digit-like shapes. In the units shown nine "
-        "starts end in one picture."
-    ),
-    "figure_2": (
-        "The first layer of the DBN is Gabor functions, above lie contours, corners and gratings. The first layer "
-        "of the SDAE has longer edges, bars and arcs, and a third is fine texture, the roof tiles of the temple; "
-        "above lie edges, gratings, arcs, some texture again, and about a tenth of the units answers to "
-        "brightness. In the units shown nine starts end in one picture, but for one start; of all units of the "
-        "DBN's third layer three in ten have several optima."
-    ),
-    "figure_3": (
-        "Digits: samples of a unit are digits of several classes that share a stroke. Patches: samples look like "
-        "the photographs' edges and textures; several units share one grating, and what those of one unit alone "
-        "share is harder to see."
-    ),
-    "figure_4": (
-        "Digits: the three methods place the same stroke at the same spot; the sampling mean shows it in the "
-        "digits that have it, the combination alone, the optimum with finer structure around it. Patches: "
-        "combination and optimum are nearly the same; the sampling means of a third of the units are one grating, "
-        "the temple's roof, whatever the unit. The longer chains of figure 3, which mix, show that grating, too: "
-        "of high contrast, it fills the mean wherever it is likely."
-    ),
-    "lee_2008": (
-        "Most rows are filters of one orientation along one contour, and the sum is that contour, bent or with "
-        "its end; weights fall off slowly, so that ten filters are not the whole of a unit."
-    ),
-}

@@ -17,10 +17,10 @@ from .. import results
 from ..figures import manifolds
 from ..figures.deformations import deformations
 from ..figures.gabors import gabor_tables
-from .page import AGAIN, RECIPES, Page
+from .page import CONTROL, RECIPES, Page
 from .page_text import page_text
 from .paper_figures import FIGURES, SUBJECTS
-from .table import claims
+from .table import judge_claims, measure_claims
 
 STRIPS, TRACED = 3, 30  # units of every layer in film strips, and whose invariance is measured
 
@@ -41,7 +41,7 @@ class Stage:
         What it shows; a step of none is cheap, or keeps by itself what there is, and is always made.
     make : callable
     artefacts : sequence of Path
-        What it writes with a manifest.
+        What it writes with a manifest, or with the hash of the table that it follows from.
     """
 
     name: str
@@ -71,76 +71,99 @@ class Stage:
 
 def stages(page: Page) -> list[Stage]:
     """All steps in their order; the last writes `README.md`."""
-    dbns: list[Model] = [("DBN", subject) for subject in SUBJECTS]
-    models = [(family, subject) for family in ("DBN", "SDAE", AGAIN) for subject in SUBJECTS]
-    steps = [
-        Stage(
-            f"training: {family} of {subject}",
-            page.model_file(family, subject),
-            [],
-            partial(page.study, family, subject),
-        )
-        for family, subject in models
-    ]
-    of: dict[str, tuple[str, list[Model]]] = {
-        "figure_1": ("figure_1", [("DBN", "digits"), ("SDAE", "digits")]),
-        "figure_2": ("figure_2", [("DBN", "patches"), ("SDAE", "patches")]),
-        "figure_3": ("figure_3", dbns),
-        "figure_4": ("figure_4_patches", dbns),
-        "lee_2008": ("lee_2008", [("DBN", "patches")]),
-    }
-    halves = [page.out / f"figure_4_{subject}.png" for subject in SUBJECTS]
-    steps += [
-        Stage(
-            name,
-            page.out / f"{file}.md",
-            shown,
-            partial(FIGURES[name], page.named(name)),
-            halves if name == "figure_4" else [page.out / f"{file}.png"],
-        )
-        for name, (file, shown) in of.items()
-    ]
-    tables = [_table(page, "patches", name) for name in ("gabor", "gabor_summary")]
-    steps.append(
-        Stage(
-            "Gabor fits",
-            tables[-1],
-            [("DBN", "patches")],
-            lambda: _gabors(page.named("gabor")),
-            [_figure(page, "patches", "gabor"), *tables],
-        )
-    )
-    steps += [
-        Stage(
-            f"claims: {subject}",
-            _table(page, subject, "claims", ".md"),
-            [(family, subject) for family in ("DBN", "SDAE", AGAIN)],
-            partial(_claims, page.named("claims"), subject),
-            [_figure(page, subject, "claims"), _table(page, subject, "claims")],
-        )
-        for subject in SUBJECTS
-    ]
-    layers = [f"h{i}" for i in range(1, len(RECIPES["DBN", "digits"][0]) + 1)]
-    strips = [_figure(page, "digits", name) for name in (*(f"manifolds_{layer}" for layer in layers), "invariance")]
-    table = _table(page, "digits", "invariance")
-    steps += [
-        Stage(
-            "invariance", table, [("DBN", "digits")], lambda: _invariance(page.named("invariance")), [*strips, table]
-        ),
-        Stage(
-            "infinite digits",
-            page.root("digits") / "figures" / "infinite.json",
-            [],
-            lambda: _infinite(page.named("infinite")),
-        ),
+    return [
+        *_trainings(page),
+        *_figures(page),
+        _gabor_fits(page),
+        *(_claims(page, subject) for subject in SUBJECTS),
+        *(_verdicts(page, subject) for subject in SUBJECTS),
+        _invariance(page),
+        _infinite_digits(page),
         Stage("page", page.out / "README.md", [], lambda: write_page(page)),
     ]
-    return steps
 
 
 def write_page(page: Page) -> None:
     """Write `README.md` of what the other stages have left."""
     page.writer.text("README.md", page_text(page))
+
+
+def write_verdicts(page: Page, subject: str) -> None:
+    """Judge the claims of "digits" or "patches" from their table."""
+    judge_claims(page.named("claims").writer_of(subject), page.data(subject).name)
+
+
+def _trainings(page: Page) -> list[Stage]:
+    models = [(family, subject) for family in ("DBN", "SDAE", CONTROL) for subject in SUBJECTS]
+    return [
+        Stage(f"training: {' of '.join(model)}", page.model_file(*model), [], partial(page.study, *model))
+        for model in models
+    ]
+
+
+def _figures(page: Page) -> list[Stage]:
+    """The paper's figures."""
+    dbns: list[Model] = [("DBN", subject) for subject in SUBJECTS]
+    shown: dict[str, list[Model]] = {
+        "figure_1": [("DBN", "digits"), ("SDAE", "digits")],
+        "figure_2": [("DBN", "patches"), ("SDAE", "patches")],
+        "figure_3": dbns,
+        "figure_4": dbns,
+        "lee_2008": [("DBN", "patches")],
+    }
+    steps = []
+    for name, models in shown.items():
+        files = [f"figure_4_{subject}" for subject in SUBJECTS] if name == "figure_4" else [name]
+        artefacts = [page.out / f"{file}.png" for file in files]
+        steps.append(
+            Stage(name, artefacts[-1].with_suffix(".md"), models, partial(FIGURES[name], page.named(name)), artefacts)
+        )
+    return steps
+
+
+def _gabor_fits(page: Page) -> Stage:
+    tables = [_table(page, "patches", name) for name in ("gabor", "gabor_summary")]
+
+    def make() -> None:
+        gabor_tables(page.named("gabor").study("DBN", "patches"))
+
+    return Stage("Gabor fits", tables[-1], [("DBN", "patches")], make, [_figure(page, "patches", "gabor"), *tables])
+
+
+def _claims(page: Page, subject: str) -> Stage:
+    models = [(family, subject) for family in ("DBN", "SDAE", CONTROL)]
+    table = _table(page, subject, "claims")
+
+    def make() -> None:
+        study, other, control = (page.named("claims").study(*model) for model in models)
+        measure_claims(study, other, control=control)
+
+    return Stage(f"claims: {subject}", table, models, make, [_figure(page, subject, "claims"), table])
+
+
+def _verdicts(page: Page, subject: str) -> Stage:
+    text, verdicts = _table(page, subject, "claims", ".md"), _table(page, subject, "verdicts", ".json")
+    return Stage(f"verdicts: {subject}", text, [], partial(write_verdicts, page, subject), [verdicts])
+
+
+def _invariance(page: Page) -> Stage:
+    layers = [f"h{i}" for i in range(1, len(RECIPES["DBN", "digits"][0]) + 1)]
+    strips = [_figure(page, "digits", name) for name in (*(f"manifolds_{layer}" for layer in layers), "invariance")]
+    table = _table(page, "digits", "invariance")
+
+    def make() -> None:
+        study = page.named("invariance").study("DBN", "digits")
+        manifolds.film_strips(study, n=STRIPS)
+        manifolds.invariance_table(study, n=TRACED)
+
+    return Stage("invariance", table, [("DBN", "digits")], make, [*strips, table])
+
+
+def _infinite_digits(page: Page) -> Stage:
+    file = _figure(page, "digits", "infinite").with_suffix(".json")
+    return Stage(
+        "infinite digits", file, [], lambda: deformations(page.digits, page.named("infinite").writer_of("digits"))
+    )
 
 
 def _table(page: Page, subject: str, name: str, suffix: str = ".csv") -> Path:
@@ -149,22 +172,3 @@ def _table(page: Page, subject: str, name: str, suffix: str = ".csv") -> Path:
 
 def _figure(page: Page, subject: str, name: str) -> Path:
     return page.root(subject) / "figures" / f"{name}.png"
-
-
-def _gabors(page: Page) -> None:
-    gabor_tables(page.study("DBN", "patches"))
-
-
-def _claims(page: Page, subject: str) -> None:
-    study, other, control = (page.study(family, subject) for family in ("DBN", "SDAE", AGAIN))
-    claims(study, other, control=control)
-
-
-def _invariance(page: Page) -> None:
-    study = page.study("DBN", "digits")
-    manifolds.film_strips(study, n=STRIPS)
-    manifolds.invariance_table(study, n=TRACED)
-
-
-def _infinite(page: Page) -> None:
-    deformations(page.digits, page.writer_of("digits"))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,18 +13,18 @@ import numpy as np
 from .. import plot
 from ..figures.study import Study
 from ..plot import Bands, Chart, HeatMap
+from ..results import Writer
 from .claims import DEFORMATIONS, DRAWS, KS, SAME, STEADY, best_optima, difference, measure
-from .measures import METHODS, TYPICAL, Measure
-from .verdicts import COMPLEXITY, Table, judge, judge_difference
-
-NAMED = 40  # units of several optima that are named
+from .measures import METHODS, TYPICAL, Measure, printed, read_measures
+from .texts import texts
+from .verdicts import COMPLEXITY, Table, Verdicts, by_model, verdicts
 
 
 def claims(study: Study, other: Study | None = None, n: int | None = None, control: Study | None = None) -> None:
-    """Table, sentences and figure of the claims about a model and, if given, another family's of the same data.
+    """Measure the claims about a model and, if given, another family's of the same data, and judge them.
 
-    Writes the tables `claims.csv` and `claims.md` and the figure `claims.png`; beside the figure, in `claims.npz`, what
-    was measured of every unit.
+    Writes the tables `claims.csv`, `verdicts.json` and `claims.md` and the figure `claims.png`; beside the figure, in
+    `claims.npz`, what was measured of every unit.
 
     Parameters
     ----------
@@ -39,6 +40,14 @@ def claims(study: Study, other: Study | None = None, n: int | None = None, contr
     ValueError
         If there are no training images, or the models are of other data sets.
     """
+    measure_claims(study, other, n, control)
+    judge_claims(study.writer, study.heading)
+
+
+def measure_claims(
+    study: Study, other: Study | None = None, n: int | None = None, control: Study | None = None
+) -> None:
+    """Write the table and the figure; see `claims`."""
     for second in (other, control):
         if second is not None and second.dataset != study.dataset:
             raise ValueError(f"both models must be of one data set; got {study.dataset} and {second.dataset}")
@@ -47,11 +56,10 @@ def claims(study: Study, other: Study | None = None, n: int | None = None, contr
         name = type(other.model).__name__
         studies[f"other {name}" if name in studies else name] = other
     measured = {name: measure(s, name, n) for name, s in studies.items()}
-    between = difference(
-        {name: best for name, (_, best) in measured.items()}, study.seed, best_optima(control, n) if control else None
-    )
+    best = {name: optima for name, (_, optima) in measured.items()}
     tables = {name: Table(rows) for name, (rows, _) in measured.items()}
-    rows = [row for table in tables.values() for row in table.rows] + between
+    rows = [row for table in tables.values() for row in table.rows]
+    rows += difference(best, study.seed, best_optima(control, n) if control else None)
     settings: dict[str, Any] = {
         "methods": {name: asdict(method) for name, method in METHODS.items()},
         "units": n or "all",
@@ -66,53 +74,52 @@ def claims(study: Study, other: Study | None = None, n: int | None = None, contr
     }
     arrays = {f"{row.model}.{row.layer}.{name}": x for row in rows for name, x in row.arrays.items()}
     study.save("claims", _figure(study, tables), arrays, **settings)
-    study.save_table("claims", [_printed(row) for row in rows], **settings)
-    study.writer.text(f"{study.writer.tables}/claims.md", _markdown(study, tables, between))
+    study.save_table("claims", [printed(row) for row in rows], **settings)
 
 
-def _printed(row: Measure) -> dict[str, Any]:
-    """A row of the table; numbers that do not exist are empty."""
-    shown = {key: x for key, x in vars(row).items() if key != "arrays"}
-    return {key: ("" if np.isnan(x) else f"{x:.4g}") if isinstance(x, float) else x for key, x in shown.items()}
+def judge_claims(writer: Writer, subject: str) -> None:
+    """From the table `claims.csv` write `verdicts.json` beside it, and from both `claims.md`.
+
+    Parameters
+    ----------
+    writer : Writer
+    subject : str
+        What the models are of, for the heading.
+
+    Raises
+    ------
+    ValueError
+        If the table is damaged or of another version.
+    """
+    tables = Path(writer.tables)
+    rows = read_measures(writer.root / tables / "claims.csv")
+    judged = verdicts(writer.root / tables / "claims.csv", subject)
+    judged = replace(judged, figure=writer.entry, command=writer.command)
+    writer.text(str(tables / "verdicts.json"), judged.as_text())
+    writer.text(str(tables / "claims.md"), claims_text(judged, rows))
 
 
-def _markdown(study: Study, tables: dict[str, Table], between: Sequence[Measure]) -> str:
-    lines = [
-        f"# The claims of Erhan et al. 2009, on {study.heading}",
-        "",
-        "Every sentence follows from [claims.csv](claims.csv) by its rule: a claim *holds* where all of its conditions "
-        "are met, *holds in part* where some are, *does not hold here* where none is. Brackets: 95 % bootstrap "
-        "interval over units; null: the same number with the weights of each layer shuffled (biases kept), unless the "
-        "rule names another. The gain is a unit's pre-activation above its median over training images.",
-    ]
-    for name, table in tables.items():
+def claims_text(judged: Verdicts, rows: Sequence[Measure]) -> str:
+    """The verdicts in Markdown, and the rows that have a target."""
+    lines = [f"# The claims of Erhan et al. 2009, on {judged.subject}", "", texts()["claims"]["about"]]
+    for name, table in by_model(rows).items():
         measured = [table.get("one optimum", layer, "units measured") for layer in table.layers]
         counts = ", ".join(f"{row.layer} {row.value:.0f} ({row.setting})" for row in measured)
         lines += ["", f"## {name}", "", f"Units measured: {counts}.", ""]
-        one_optimum, *others = judge(table)
-        lines += [*one_optimum.told(), f"Several optima: {_several(table)}.", ""]
-        for claim in others:
-            lines += claim.told()
-        lines += ["| row | layer | quantity | measured | target |", "| --- | --- | --- | --- | --- |"]
-        for row in table.rows:
-            number, _, target = row.target.partition(": ")
-            if number:
-                mark = f" ({row.missed})" if row.missed else ""
-                lines.append(f"| {number} | {row.layer} | {row.quantity} | {row.value:.4g}{mark} | {target} |")
-    return "\n".join([*lines, "", "## Between models", "", *judge_difference(between).told()])
+        for claim in judged.models[name]:
+            lines += claim.markdown()
+        lines += _targets(table)
+    return "\n".join([*lines, "", "## Between models", "", *judged.between.markdown()])
 
 
-def _several(t: Table) -> str:
-    """The units whose starts ended at more than one optimum, the first of them by name."""
-    kept = [(layer, t.get("one optimum", layer, "units measured").arrays) for layer in t.layers]
-    units = [
-        f"{layer}:{unit}"
-        for layer, of in kept
-        for unit, count in zip(of["unit"], of["distinct optima"], strict=True)
-        if count > 1
-    ]
-    more = [f"and {len(units) - NAMED} more"] if len(units) > NAMED else []
-    return ", ".join([*units[:NAMED], *more]) or "none"
+def _targets(table: Table) -> list[str]:
+    lines = ["| row | layer | quantity | measured | target |", "| --- | --- | --- | --- | --- |"]
+    for row in table.rows:
+        number, _, target = row.target.partition(": ")
+        if number:
+            mark = f" ({row.missed})" if row.missed else ""
+            lines.append(f"| {number} | {row.layer} | {row.quantity} | {row.value:.4g}{mark} | {target} |")
+    return lines
 
 
 def _figure(study: Study, tables: dict[str, Table]) -> Any:

@@ -1,17 +1,23 @@
-"""From the numbers about each claim to a sentence, by one rule.
+"""From the rows of claims.csv to verdicts, each by its rule, and verdicts.json, which keeps them.
 
 A claim holds where all of its conditions are met, holds in part where some are, does not hold where none is.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from itertools import pairwise
 from math import isnan
+from pathlib import Path
+from typing import Any
 
-from .claims import DEFORMATIONS, DIFFER, SAME, SEEDS, STEADY
-from .measures import AM, COMBINATION, Measure
+from .. import results
+from .claims import DEFORMATIONS, DIFFER, LAYERS_DIFFER, NAMED, SAME, SEEDS, STEADY, p_value_of
+from .measures import AM, COMBINATION, Measure, damaged, read_measures
+
+VERSION = 1  # of verdicts.json
 
 COMPLEXITY = ("novelty", "extent", "spectral entropy")
 MOST = 0.5  # share of the units from which most are meant
@@ -27,7 +33,8 @@ class Table:
 
     @property
     def layers(self) -> list[str]:
-        return list(dict.fromkeys(row.layer for row in self.rows))
+        """From the lowest on: h2 before h10."""
+        return sorted({row.layer for row in self.rows}, key=lambda layer: (len(layer), layer))
 
     def settings(self, claim: str, layer: str, quantity: str) -> list[str]:
         return [r.setting for r in self.rows if (r.claim, r.layer, r.quantity) == (claim, layer, quantity)]
@@ -41,47 +48,176 @@ class Table:
 
     def rises(self, claim: str, quantity: str, setting: str | None = None, sign: int = 1) -> dict[str, bool]:
         """From each layer to the next: does the interval lie above (`sign` -1: below) the one before?"""
-        found = {}
+        conditions = {}
+        where = f" ({setting})" if setting in DEFORMATIONS else ""
         for lower, upper in pairwise(self.layers):
             a, b = (self.get(claim, layer, quantity, setting) for layer in (lower, upper))
             met = b.low > a.high if sign > 0 else b.high < a.low
-            where = f" ({setting})" if setting in DEFORMATIONS else ""
-            found[f"{quantity}{where}, {lower} to {upper}"] = bool(met)
-        return found
+            conditions[f"{quantity}{where}, {lower} to {upper}"] = bool(met)
+        return conditions
 
     def along(self, claim: str, quantity: str, setting: str | None = None, *, null: str = "random_weights") -> str:
         """The quantity layer by layer, in words."""
-        said = []
+        numbers = []
         for layer in self.layers:
             row = self.get(claim, layer, quantity, setting)
             baseline = getattr(row, null)
             beside = "" if isnan(baseline) else f", null {baseline:.2f}"
-            said.append(f"{layer} {row.value:.2f} [{row.low:.2f}, {row.high:.2f}{beside}]")
-        return "; ".join(said)
+            numbers.append(f"{layer} {row.value:.2f} [{row.low:.2f}, {row.high:.2f}{beside}]")
+        return "; ".join(numbers)
+
+
+def by_model(rows: Sequence[Measure]) -> dict[str, Table]:
+    """The rows about one model, by its name."""
+    names = dict.fromkeys(row.model for row in rows if row.model)
+    return {name: Table([row for row in rows if row.model == name]) for name in names}
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim, what must be so for it to hold, and the numbers it rests on."""
+    """A claim, what must be so for it to hold, and the numbers that say so.
+
+    Parameters
+    ----------
+    title : str
+    rule : str
+    conditions : dict of bool
+        What the rule asks for, and whether it is met.
+    sentence : str
+        The numbers, in words.
+    note : str
+        What else is said of the claim, "" for nothing.
+    """
 
     title: str
     rule: str
     conditions: dict[str, bool]
-    numbers: str
+    sentence: str
+    note: str = ""
+
+    @property
+    def met(self) -> int:
+        return sum(self.conditions.values())
+
+    @property
+    def asked(self) -> int:
+        return len(self.conditions)
 
     @property
     def verdict(self) -> str:
-        met = self.conditions.values()
         if not self.conditions:
             return "was not tested"
-        return "holds" if all(met) else "holds in part" if any(met) else "does not hold here"
+        if self.met == self.asked:
+            return "holds"
+        return "holds in part" if self.met else "does not hold here"
 
-    def told(self) -> list[str]:
-        """The claim in Markdown: the sentence with its figures, the rule, the conditions that are not met."""
-        count = f" ({sum(self.conditions.values())} of {len(self.conditions)} conditions)" if self.conditions else ""
-        unmet = [key for key, met in self.conditions.items() if not met]
-        failed = f" Not met: {'; '.join(unmet)}." if unmet else ""
-        return [f"**{self.title}: {self.verdict}**{count}. {self.numbers}.", "", f"*Rule.* {self.rule}{failed}", ""]
+    def as_json(self) -> dict[str, Any]:
+        """What verdicts.json keeps."""
+        counts = {"verdict": self.verdict, "met": self.met, "asked": self.asked}
+        return {"title": self.title, **counts, **asdict(self)}
+
+    @classmethod
+    def from_json(cls, entry: dict[str, Any]) -> Claim:
+        """The claim of an entry of verdicts.json; KeyError, TypeError or ValueError where it is none."""
+        claim = cls(**{f.name: entry[f.name] for f in fields(cls)})
+        if not all(isinstance(text, str) for text in (claim.title, claim.rule, claim.sentence, claim.note)):
+            raise TypeError("texts that are none")
+        if not all(isinstance(met, bool) for met in claim.conditions.values()):
+            raise TypeError(f"conditions of {claim.title!r} that are neither true nor false")
+        if claim.as_json() != entry:
+            raise ValueError(f"the verdict of {claim.title!r} does not follow from its conditions")
+        return claim
+
+    def markdown(self) -> list[str]:
+        """The sentence, the rule, the conditions that are not met, and the note."""
+        count = f" ({self.met} of {self.asked} conditions)" if self.conditions else ""
+        lines = [f"**{self.title}: {self.verdict}**{count}. {self.sentence}.", "", f"*Rule.* {self.rule}"]
+        unmet = [condition for condition, met in self.conditions.items() if not met]
+        if unmet:
+            lines[-1] += f" Not met: {'; '.join(unmet)}."
+        if self.note:
+            lines += ["", self.note]
+        return [*lines, ""]
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """What is said of the claims about the models of one data set.
+
+    Parameters
+    ----------
+    subject : str
+        Data set, and model where it has a name.
+    claims_sha256 : str
+        Hash of the claims.csv that was judged.
+    models : dict of list of Claim
+        By model.
+    between : Claim
+        That the models differ.
+    figure, command : str
+        Of the catalogue, and what makes the same again; as in every manifest.
+    """
+
+    subject: str
+    claims_sha256: str
+    models: dict[str, list[Claim]]
+    between: Claim
+    figure: str = ""
+    command: str = ""
+
+    def as_text(self) -> str:
+        """The content of verdicts.json."""
+        document = {
+            "version": VERSION,
+            "figure": self.figure,
+            "command": self.command,
+            "subject": self.subject,
+            "claims_sha256": self.claims_sha256,
+            "models": {name: [claim.as_json() for claim in claims] for name, claims in self.models.items()},
+            "between": self.between.as_json(),
+        }
+        return json.dumps(document, indent=2) + "\n"
+
+    @classmethod
+    def load(cls, path: Path) -> Verdicts:
+        """Read verdicts.json; ValueError if it is damaged or of another version."""
+        try:
+            document = json.loads(path.read_text())
+            if document["version"] != VERSION:
+                raise ValueError(f"version {document['version']!r}, this one's is {VERSION}")
+            models = {
+                str(name): [Claim.from_json(entry) for entry in entries] for name, entries in document["models"].items()
+            }
+            texts = {name: str(document[name]) for name in ("subject", "claims_sha256", "figure", "command")}
+            return cls(models=models, between=Claim.from_json(document["between"]), **texts)
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
+            raise damaged(path, str(error)) from None
+        except KeyError as error:
+            raise damaged(path, f"no {error}") from None
+
+
+def verdicts(claims: Path, subject: str) -> Verdicts:
+    """Judge the rows of claims.csv as they are written there, so that whoever has the table can judge again.
+
+    A difference beyond the table's four digits is none.
+
+    Parameters
+    ----------
+    claims : Path
+    subject : str
+        Data set, and model where it has a name.
+
+    Raises
+    ------
+    ValueError
+        If the table is damaged, of another version, or lacks rows.
+    """
+    rows = read_measures(claims)
+    try:
+        models = {name: judge(table) for name, table in by_model(rows).items()}
+        return Verdicts(subject, results.file_hash(claims), models, judge_difference(rows))
+    except LookupError as error:
+        raise damaged(claims, str(error)) from None
 
 
 def judge(table: Table) -> list[Claim]:
@@ -107,20 +243,41 @@ def _one_optimum(t: Table) -> Claim:
             conditions[f"{layer}: {quantity} ({row.setting}) {row.value:.2f}, at least {least}"] = row.value >= least
     shares = {layer: t.get(claim, layer, "share of units with one optimum") for layer in t.layers}
     as_well = [layer for layer, row in shares.items() if row.random_weights >= row.value - AS_WELL]
-    where = " and ".join([", ".join(as_well[:-1]), as_well[-1]] if as_well[1:] else as_well)
-    nothing = f". In {where} random weights do as well: one optimum says nothing of learning there" if where else ""
+    sentence = f"Share of units with one optimum: {t.along(claim, 'share of units with one optimum')}"
+    if as_well:
+        where = " and ".join(filter(None, [", ".join(as_well[:-1]), as_well[-1]]))
+        sentence += f". In {where} random weights do as well: one optimum says nothing of learning there"
     return Claim(
         "Random starts find one optimum",
         f"In every layer above the first, 80 % of the units reach equal scores (spread at most {STEADY}) from all "
         f"starts, and for half of them the median cosine of two starts is at least {SAME} and all starts form one "
         f"group linked by cosines of {SAME}.",
         conditions,
-        f"Share of units with one optimum: {t.along(claim, 'share of units with one optimum')}{nothing}",
+        sentence,
+        f"Several optima: {_several_optima(t)}.",
     )
 
 
+def _several_optima(t: Table) -> str:
+    """The units whose starts ended at more than one optimum, the first of them by name; counts of old tables."""
+    claim, quantity = "one optimum", "units of several optima"
+    count, names = 0, []
+    for layer in t.layers:
+        if not t.settings(claim, layer, quantity):  # of an old table
+            share, units = (t.get(claim, layer, q).value for q in ("share of units with one optimum", "units measured"))
+            count += round((1 - share) * units)
+            continue
+        row = t.get(claim, layer, quantity)
+        count += int(row.value)
+        names += [f"{layer}:{unit}" for unit in row.setting.split()]
+    if not names:
+        return f"{count} units" if count else "none"
+    more = count - len(names[:NAMED])
+    return ", ".join([*names[:NAMED], *([f"and {more} more"] if more else [])])
+
+
 def _methods_agree(t: Table) -> Claim:
-    claim, conditions, said = "methods agree", {}, []
+    claim, conditions, least = "methods agree", {}, []
     for layer in t.layers:
         pairs = [s for s in t.settings(claim, layer, "cosine") if (layer, s) != (t.layers[0], f"{AM}, {COMBINATION}")]
         cosines, firsts = ([t.get(claim, layer, q, s) for s in pairs] for q in ("cosine", "own unit first"))
@@ -129,8 +286,8 @@ def _methods_agree(t: Table) -> Claim:
         for row in firsts:
             conditions[f"{layer}: own unit first, {row.setting} ({row.value:.2f})"] = row.value >= MOST
         if pairs:
-            row, first = (min(found, key=lambda r: r.value) for found in (cosines, firsts))
-            said.append(
+            row, first = (min(rows, key=lambda r: r.value) for rows in (cosines, firsts))
+            least.append(
                 f"{layer} cosine {row.value:.2f} [{row.low:.2f}, {row.high:.2f}, null {row.random_weights:.2f}] "
                 f"({row.setting}), own unit first {first.value:.2f} [{first.low:.2f}, {first.high:.2f}, null "
                 f"{first.random_weights:.2f}] ({first.setting})"
@@ -142,7 +299,7 @@ def _methods_agree(t: Table) -> Claim:
         "no other unit's picture is more alike than the own (own unit first). In the first layer maximization and "
         "combination are both the filter, and left out.",
         conditions,
-        f"The pairs that agree least: {'; '.join(said)}",
+        f"The pairs that agree least: {'; '.join(least)}",
     )
 
 
@@ -191,36 +348,46 @@ def _more_invariant(t: Table) -> Claim:
 
 
 def judge_difference(rows: Sequence[Measure]) -> Claim:
-    """The claim about two models, from the rows of `difference`."""
-
-    def tests(claim: str) -> dict[tuple[str, str], tuple[Measure, float]]:
-        """By layer and quantity: the distance and its p-value."""
-        found = [(row, p) for row, p in pairwise(rows) if row.claim == claim and p.quantity.startswith("p-value")]
-        return {(row.layer, row.quantity): (row, p.value) for row, p in found}
-
-    def told(found: dict[tuple[str, str], tuple[Measure, float]]) -> str:
-        return "; ".join(
-            f"{layer}, {quantity}: {row.value:.3f} (mixed up {row.null:.3f}, p = {p:.3f})"
-            for (layer, quantity), (row, p) in found.items()
-        )
-
-    between, seeds = tests(DIFFER), tests(SEEDS)
+    """The claim about two models, from the rows of `difference`, in any order."""
+    between, seeds = _tests(rows, DIFFER), _tests(rows, SEEDS)
     conditions = {f"{layer}: {quantity}": p <= LEVEL for (layer, quantity), (_, p) in between.items()}
-    for key in (key for key in between if key in seeds):
-        conditions[f"{key[0]}: {key[1]}, above that of two seeds"] = between[key][0].value > seeds[key][0].value
+    for layer, quantity in between:
+        if (layer, quantity) in seeds:
+            (distance, _), (control, _) = between[layer, quantity], seeds[layer, quantity]
+            conditions[f"{layer}: {quantity}, above that of two seeds"] = distance.value > control.value
+    names = next(iter(between.values()))[0].setting if between else "DBN and SDAE"
+    sentences = [_distances(between) or "There was no second model"]
+    if seeds:
+        sentences.append(f"Control, the first model from two seeds: {_distances(seeds)}")
     within = [
         f"{row.model} {row.setting}, {row.quantity} {row.value:.3f}"
         for row in rows
-        if row.claim not in (DIFFER, SEEDS) and row.quantity.startswith("energy")
+        if row.claim == LAYERS_DIFFER and row.quantity.startswith("energy")
     ]
-    names = next(iter(between.values()))[0].setting if between else "DBN and SDAE"
+    sentences.append(f"Yardstick, between layers of one model: {'; '.join(within) or 'one layer only'}")
     return Claim(
         f"{names} learn different filters",
         f"In every layer both energy distances between the models' optima, of pictures and of log spectra, have "
         f"p at most {LEVEL} under permutation and, where the first model was trained twice, exceed those of its two "
         "seeds (distance against distance, point values without a test of their difference).",
         conditions,
-        f"{told(between) or 'There was no second model'}. "
-        + (f"Control, the first model from two seeds: {told(seeds)}. " if seeds else "")
-        + f"Yardstick, between layers of one model: {'; '.join(within) or 'one layer only'}",
+        ". ".join(sentences),
+    )
+
+
+def _tests(rows: Sequence[Measure], claim: str) -> dict[tuple[str, str], tuple[Measure, float]]:
+    """By layer and quantity: the energy distance and its p-value."""
+    table = Table(rows)
+    tests = {}
+    for row in rows:
+        if row.claim == claim and row.quantity.startswith("energy"):
+            p = table.get(claim, row.layer, p_value_of(row.quantity), row.setting).value
+            tests[row.layer, row.quantity] = (row, p)
+    return tests
+
+
+def _distances(tests: dict[tuple[str, str], tuple[Measure, float]]) -> str:
+    return "; ".join(
+        f"{layer}, {quantity}: {row.value:.3f} (mixed up {row.null:.3f}, p = {p:.3f})"
+        for (layer, quantity), (row, p) in tests.items()
     )

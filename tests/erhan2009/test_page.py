@@ -5,6 +5,7 @@ import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from string import Formatter
 
 import numpy as np
 import pytest
@@ -12,7 +13,11 @@ import pytest
 from dbnvis.datasets import Dataset
 from dbnvis.erhan2009 import page, page_text
 from dbnvis.erhan2009 import stages as reproduction
-from dbnvis.erhan2009.page import AGAIN, CAPTIONS, open_page
+from dbnvis.erhan2009.measures import COLUMNS
+from dbnvis.erhan2009.page import CONTROL, open_page
+from dbnvis.erhan2009.paper_figures import FIGURES
+from dbnvis.erhan2009.texts import texts
+from dbnvis.erhan2009.verdicts import Claim, Verdicts
 from dbnvis.results import Writer
 from dbnvis.train import CDConfig, DenoisingConfig
 
@@ -157,15 +162,16 @@ def test_a_temporary_file_is_never_listed(made):
 
 
 def test_trainings_and_the_page_are_never_skipped(made):
-    """A training keeps its model itself, where the settings are the same; the page is of what lies there now."""
+    """A training keeps its model itself, where the settings are the same; verdicts and page are of what lies there."""
     result, stages = made
     always = {stage.name for stage in stages if not stage.done(result)}
-    assert always == {stage.name for stage in stages if stage.name.startswith("training")} | {"infinite digits", "page"}
+    cheap = {"verdicts: digits", "verdicts: patches", "infinite digits", "page"}
+    assert always == {stage.name for stage in stages if stage.name.startswith("training")} | cheap
 
 
 def test_models_are_of_their_families_and_the_control_is_of_another_seed(made):
     result, _ = made
-    first, again = (result.study(family, "digits") for family in ("DBN", AGAIN))
+    first, again = (result.study(family, "digits") for family in ("DBN", CONTROL))
     assert (first.provenance["training"]["seed"], again.provenance["training"]["seed"]) == (0, 1)
     assert first.provenance["model_sha256"] != again.provenance["model_sha256"]
     assert type(result.study("SDAE", "patches").model).__name__ == "StackedDAE"
@@ -174,9 +180,10 @@ def test_models_are_of_their_families_and_the_control_is_of_another_seed(made):
 def test_the_page_shows_every_figure_with_its_caption(made):
     result, _ = made
     text = (result.out / "README.md").read_text()
-    for name, (caption, look_for) in CAPTIONS.items():
-        assert caption in text
-        assert look_for in text
+    assert list(texts()["figures"]) == list(FIGURES)
+    for name, figure in texts()["figures"].items():
+        assert figure["caption"] in text
+        assert f"**What to look for.** {figure['look_for']}" in text
         assert any(f"({file.name})" in text for file in result.out.glob(f"{name}*.png"))
     assert f"{EXAMPLES:,}, each shown once" in text
     assert f"--dataset mnist --examples {EXAMPLES}" in text
@@ -185,7 +192,7 @@ def test_the_page_shows_every_figure_with_its_caption(made):
 
 def test_what_was_seen_is_told_of_the_committed_page_alone(made):
     text = page_text.page_text(replace(made[0], examples=2_500_000))
-    assert all(f"**Seen here.** {said}" in text for said in page.SEEN.values())
+    assert all(f"**Seen here.** {figure['seen']}" in text for figure in texts()["figures"].values())
     assert "Seen here" not in page_text.page_text(replace(made[0], examples=2_500_000, seed=1))
 
 
@@ -207,15 +214,41 @@ def test_reference_rows_are_those_of_the_tables(made):
     assert f"| 32 | patches | DBN | {variance['quantity']} | {variance['value']} |  |  | 0.1 within 0.01 |" in text
 
 
+@pytest.mark.parametrize("name", list(texts()["figures"]))
+def test_captions_are_short_enough_to_be_read(name):
+    figure = texts()["figures"][name]
+    assert set(figure) == {"caption", "look_for", "seen"}
+    assert 0 < len(figure["caption"].split()) <= 40
+    assert 0 < len(figure["look_for"].split()) <= 40
+
+
+def test_every_row_about_the_paper_says_how_it_is_known_and_is_filled_from_settings(made):
+    values, text = page_text.placeholders(made[0]), page_text.page_text(made[0])
+    used = set()
+    for row in texts()["protocol"]:
+        assert set(row) == {"topic", "paper", "known", "here"}
+        assert row["known"] in texts()["known"]
+        used |= {name.partition("[")[0] for _, name, _, _ in Formatter().parse(row["here"]) if name}
+        assert f"| {row['paper']} | {row['known']} | {row['here'].format(**values)} |" in text
+    assert used == set(values)
+
+
+HEAD = ",".join(COLUMNS).encode()
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [
         ("claims.csv", b"model,layer\nDBN,h1\n"),  # of other columns
-        ("claims.csv", b"model,layer,quantity,value,target,missed\nDBN,h1,x,1\n"),  # cut off in a row
-        ("claims.csv", b"model,layer,quantity,value,target,missed\nDBN,h1,x,1,3: 4,,7,8\n"),
-        ("claims.csv", b'model,layer,quantity,value,target,missed\nDBN,h1,"x,1,3: 4,\n'),
+        ("claims.csv", HEAD + b"\nDBN,c,h1,x,1\n"),  # cut off in a row
+        ("claims.csv", HEAD + b"\nDBN,c,h1,x,,1,,,,,,3: 4,,7,8\n"),
+        ("claims.csv", HEAD + b'\nDBN,c,h1,"x,,1,,,,,,3: 4,\n'),
+        ("claims.csv", HEAD + b"\nDBN,c,h1,x,,one,,,,,,3: 4,\n"),  # a number that is none
         ("claims.csv", b"\x89PNG\xff\xfe\x00\n\xff"),
-        ("claims.md", b"## DBN\n\xff\xfe"),
+        ("verdicts.json", b'{"version": 0}'),
+        ("verdicts.json", b'{"version": 1, "subject": "mnist"}'),
+        ("verdicts.json", b'{"version": 1, "subj'),
+        ("verdicts.json", b"## DBN\n\xff\xfe"),
         ("invariance.csv", b"unit,layer\nh1:0\n"),
     ],
 )
@@ -234,19 +267,44 @@ def test_a_damaged_table_is_named_with_what_to_do(made, name, content):
         file.write_bytes(kept)
 
 
-def test_verdicts_are_those_of_the_tables(made):
+def test_verdicts_are_those_of_verdicts_json(made):
     result, _ = made
-    file = result.root("digits") / "tables" / "claims.md"
+    file = result.root("digits") / "tables" / "verdicts.json"
     kept = file.read_text()
-    said = "## DBN\n\n**Methods agree: holds in part** (3 of 4 conditions). More.\n\n## Between models\n\n"
+    agree = Claim("Methods agree", "A rule.", {"a": True, "b": True, "c": True, "d": False}, "Numbers")
+    differ = Claim("A and B differ", "A rule.", {"a": True, "b": True}, "Numbers")
     try:
-        file.write_text(said + "**A and B differ: holds** (2 of 2 conditions). More.\n")
+        judged = Verdicts("mnist", "", {"DBN": [agree, Claim("Untested", "", {}, "")]}, differ)
+        file.write_text(judged.as_text())
         text = page_text.page_text(result)
     finally:
         file.write_text(kept)
     (row,) = (line for line in text.splitlines() if line.startswith("| Methods agree"))
     assert row.split(" | ")[1] == "holds in part (3 of 4)"
-    assert "A and B differ: mnist: holds (2 of 2)" in text
+    assert "| Untested | was not tested |" in text
+    assert "A and B differ: mnist: holds (2 of 2)." in text
+
+
+def test_claims_that_are_not_judged_yet_are_told(made):
+    result, _ = made
+    file = result.root("digits") / "tables" / "verdicts.json"
+    kept = file.read_text()
+    try:
+        file.unlink()
+        text = page_text.page_text(result)
+        assert "The claims of mnist are measured but not judged; the same command with --resume does it." in text
+        reproduction.write_verdicts(result, "digits")
+        assert file.read_text() == kept
+    finally:
+        file.write_text(kept)
+    assert "not judged" not in page_text.page_text(result)
+
+
+def test_everything_that_is_written_is_listed(made):
+    result, _ = made
+    listed = set(result.writer.written)
+    assert {result.root("patches") / "tables" / "gabor.csv", result.out / "README.md"} <= listed
+    assert all(path.exists() for path in listed)
 
 
 def test_models_are_kept_only_when_asked(made, recipes):

@@ -13,7 +13,7 @@ import dbnvis
 PACKAGE = Path(dbnvis.__file__).parent
 ROOT = PACKAGE.parent
 #: Where a library's name on import is not its name on installing.
-NAMES = {"PIL": "pillow", "sklearn": "scikit-learn"}
+NAMES = {"PIL": "pillow", "sklearn": "scikit-learn", "tomllib": "tomli"}
 
 pytestmark = pytest.mark.skipif(not (ROOT / "setup.cfg").exists(), reason="the package is installed, not a checkout")
 
@@ -23,7 +23,7 @@ def bounds(*extras):
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")
     texts = [config["options"]["install_requires"], *(config["options.extras_require"][extra] for extra in extras)]
-    return dict(re.findall(r"^([a-z][\w-]*)>=([\d.]+)$", "\n".join(texts), re.MULTILINE))
+    return dict(re.findall(r"^([a-z][\w-]*)>=([\d.]+)(?:; .+)?$", "\n".join(texts), re.MULTILINE))
 
 
 def imported():
@@ -41,6 +41,16 @@ def test_every_library_that_is_imported_is_declared():
     optional = {"cupy", "numba"}  # extras gpu-cuda12, gpu-cuda13, fast
     assert {"numpy", "pillow", "scikit-learn"} <= libraries
     assert libraries - optional - {"mpl_toolkits"} <= set(bounds())
+
+
+def test_every_data_file_of_the_package_is_installed():
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    patterns = config["options.package_data"]["dbnvis"].split(", ")
+    installed = {path for pattern in patterns for path in PACKAGE.glob(pattern)}
+    files = {path for path in PACKAGE.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
+    assert {path for path in files if path.suffix != ".py"} == installed
+    assert PACKAGE / "erhan2009" / "page.toml" in installed
 
 
 def test_the_lowest_versions_tested_are_the_lowest_allowed():
