@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import re
 import shlex
 import subprocess
 import sys
@@ -39,11 +41,14 @@ class Drawing:
         As manifests name them.
     manifests : list of Path
         Of the artefacts, relative to the results.
+    threads : str
+        How many computed them; "" where it is not known.
     """
 
     figure: str
     command: str
     manifests: list[Path] = field(default_factory=list)
+    threads: str = ""
 
     @property
     def obstacle(self) -> str:
@@ -68,6 +73,8 @@ def drawings(results: Path) -> Iterator[Drawing]:
             command = manifest["command"]
             drawing = found.setdefault(command, Drawing(manifest["figure"], command))
             drawing.manifests.append(path.relative_to(results))
+            threads = re.search(r"(\d+) threads", manifest.get("versions", {}).get("blas", ""))
+            drawing.threads = threads[1] if threads else drawing.threads
     yield from found.values()
 
 
@@ -77,9 +84,10 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def draw(drawing: Drawing, out: Path) -> None:
-    """Run the command, into `out`."""
+    """Run the command with as many threads as before, into `out`."""
     command = [sys.executable, "-m", *shlex.split(drawing.command), "--out", str(out), "--overwrite"]
-    subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+    threads = {"OPENBLAS_NUM_THREADS": drawing.threads} if drawing.threads else {}
+    subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL, env={**os.environ, **threads})
 
 
 def difference(before: dict[str, Any], now: dict[str, Any]) -> str:
