@@ -50,7 +50,7 @@ def trainings() -> dict[str, str]:
     try:
         from dbnvis.models.mlp import classifier
     except ModuleNotFoundError:  # until d609462
-        from dbnvis.mlp import classifier  # type: ignore[import-not-found, no-redef]
+        from dbnvis.mlp import classifier  # type: ignore
 
     data = datasets.load("digits")
     x, y = data.train_images[:600], np.asarray(data.train_labels)[:600]

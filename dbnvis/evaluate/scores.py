@@ -13,7 +13,7 @@ from typing import Any
 
 from ..backend import Array, array_module
 from ..images import UNBOUNDED, as_floats, floats_of, images_of
-from ..models.spatial import unit_number
+from ..models.units import central_units, unit_number
 from ..settings import check_value
 
 BATCH = 5000  # images passed up at once
@@ -46,11 +46,6 @@ def pre_activations(model: Any, layer: str, images: Array, indices: Sequence[int
         columns = slice(None)
     batches = (images[i : i + size] for i in range(0, len(images), size))
     return xp.concatenate([network.forward(batch)[0][:, columns] for batch in batches])
-
-
-def central_units(shape: Sequence[int]) -> list[int]:
-    """Numbers of the units of a layer of `shape` that are addressed without position."""
-    return [unit_number(shape, index) for index in range(shape[0])]
 
 
 def unit_scores(model: Any, layer: str, indices: Sequence[int], images: Array) -> Array:

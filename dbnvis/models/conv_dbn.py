@@ -4,8 +4,8 @@ The pooling units of each are the visible units of the next. Going up uses the m
 from the hidden units of one to the pooling units of the one below its visible biases. Where a pooling unit is on,
 which of its detection units is follows from p(v, h | pooling units) of the machine below.
 
-The units of a layer are its detection units, numbered as those of a convolutional network (`convnet`): position by
-position, row by row, group by group.
+The units of a layer are its detection units, numbered as in `units`: position by position, row by row,
+group by group.
 
 References
 ----------
@@ -27,7 +27,8 @@ from .conv_rbm import ConvRBM
 from .convolution import Channels
 from .pooling import Detection, Pooling, in_maps, in_rows
 from .rbm import gibbs
-from .spatial import Position, ReceptiveField, SpatialNetwork, centre, receptive_field, unit_place
+from .spatial import ReceptiveField, SpatialNetwork, receptive_field
+from .units import Position, centre, unit_place
 
 SETTLE = 10  # Gibbs sweeps by which the places of detection units within their blocks find each other
 BATCH = 500  # images passed up at once by `encode`

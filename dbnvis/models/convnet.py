@@ -13,7 +13,8 @@ from ..images import floats_of
 from ..settings import check_input, check_parameters, check_sizes, check_value
 from .convolution import Channels, Conv2D, MaxPool2D, ReLU
 from .layers import Dense, Flatten, Softmax
-from .spatial import Position, ReceptiveField, SpatialNetwork, receptive_field
+from .spatial import ReceptiveField, SpatialNetwork, receptive_field
+from .units import Position
 
 BATCH = 250  # images passed up at once by `encode`: a convolutional layer's maps are large
 

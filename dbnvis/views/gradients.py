@@ -30,7 +30,7 @@ from ..backend import Array, array_module
 from ..images import images_of
 from ..models.convolution import Channels, Conv2D, MaxPool2D, ReLU
 from ..models.layers import Dense, Flatten, Identity, Network, Pullback, Softmax
-from ..visualize.visualizer import Unit, as_units, one_hot, parse_units
+from ..models.units import Unit, as_units, one_hot, parse_units
 
 Rule = Callable[[Array, Array], Array]
 

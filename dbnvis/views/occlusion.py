@@ -14,8 +14,8 @@ from typing import Any
 
 from ..backend import Array, array_module
 from ..images import UNBOUNDED, as_floats, image_of
+from ..models.units import Unit, as_units, one_hot, parse_units
 from ..settings import check_settings
-from ..visualize.visualizer import Unit, as_units, one_hot, parse_units
 from .responses import batch_size, passes
 
 Place = tuple[slice, slice]  # rows and columns that are covered

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..backend import Array, array_module
 from ..images import image_of, images_of
-from ..visualize.visualizer import Unit, as_units, parse_units
+from ..models.units import Unit, as_units, channel_at, parse_units
 
 BATCH = 250  # images of 28 x 28 passed up at once, of larger ones fewer: a convolutional layer's maps are large
 PIXELS = 28 * 28
@@ -66,12 +66,6 @@ def peaks_of(model: Any, images: Array, layers: Sequence[str]) -> dict[str, tupl
     return {layer: tuple(map(xp.concatenate, parts)) for layer, parts in found.items()}
 
 
-def at(model: Any, layer: str, index: int, flat: int) -> Unit:
-    """The unit of channel `index` at the flat position `flat` of its map; a dense unit has none."""
-    shape = model.layer_shape(layer)
-    return Unit(layer, index) if len(shape) == 1 else Unit(layer, index, divmod(flat, shape[-1]))
-
-
 def located(model: Any, image: Array, units: Sequence[Unit | str]) -> list[Unit]:
     """`units`, of any layers; a channel without a position is moved to where it responds most to image (*input_shape).
 
@@ -85,6 +79,6 @@ def located(model: Any, image: Array, units: Sequence[Unit | str]) -> list[Unit]
         as_units(model, [unit])
         if unit.position is None and len(model.layer_shape(unit.layer)) > 1:
             _, where = peaks_of(model, image[None], [unit.layer])[unit.layer]
-            unit = at(model, unit.layer, unit.index, int(where[0, unit.index]))
+            unit = channel_at(model, unit.layer, unit.index, int(where[0, unit.index]))
         found.append(unit)
     return found

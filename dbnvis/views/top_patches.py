@@ -18,9 +18,9 @@ from typing import Any
 from ..backend import Array, array_module
 from ..images import images_of
 from ..models.spatial import ReceptiveField
-from ..visualize.visualizer import Unit
+from ..models.units import Unit, channel_at
 from .gradients import gradients
-from .responses import at, passes, peaks_of
+from .responses import passes, peaks_of
 
 
 def crop(image: Array, field: ReceptiveField, outside: float = float("nan")) -> Array:
@@ -102,7 +102,8 @@ def top_patches(
     rows = xp.argsort(-values[:, own], axis=0, kind="stable")[:k].T  # (U, k)
     scores, flat = values[rows, own[:, None]], places[rows, own[:, None]].tolist()
     winners = tuple(
-        tuple(at(model, layer, unit.index, where) for where in row) for unit, row in zip(units, flat, strict=True)
+        tuple(channel_at(model, layer, unit.index, where) for where in row)
+        for unit, row in zip(units, flat, strict=True)
     )
     every = [winner for row in winners for winner in row]
     fields = [model.receptive_field(layer, winner.position) for winner in every]

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ..models.units import Unit, as_units
 from .activation_maximization import ActivationMaximization
 from .clamped_gibbs import ClampedGibbs
 from .evidence_sampling import EvidenceSampling
@@ -11,7 +12,7 @@ from .recipes import RECIPES
 from .regularized import RegularizedOptimization
 from .strongest_connections import StrongestConnections
 from .top_images import TopImages
-from .visualizer import Unit, UnitImages, Visualizer, as_units
+from .visualizer import UnitImages, Visualizer
 
 #: Short name on the command line -> method.
 VISUALIZERS: dict[str, type[Visualizer]] = {

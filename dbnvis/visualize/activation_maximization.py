@@ -14,8 +14,9 @@ from typing import Any, ClassVar, Literal
 
 from ..backend import Array, child_seeds
 from ..evaluate.scores import input_norm, rescale
+from ..models.units import Unit, as_units, neighbours, unit_at
 from ..settings import check_settings, check_value
-from .visualizer import Unit, UnitImages, as_units, neighbours, unit_at, unit_images, unit_rngs
+from .visualizer import UnitImages, unit_images, unit_rngs
 
 # Neighbours climb together, whether asked for or not: a matrix product's last bits depend on all of its rows, and
 # a unit's picture must not depend on its company. Enough rows for a fast product, few enough for the cache.

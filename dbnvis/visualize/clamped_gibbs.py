@@ -21,8 +21,9 @@ from ..evaluate.chains import LEVEL, MIXED
 from ..images import images_of
 from ..models.rbm import RBM, clamp, gibbs
 from ..models.tempering import Tempered, base_rates
+from ..models.units import Unit, as_units
 from ..settings import check_settings
-from .visualizer import MEMORY, Unit, UnitImages, as_units, chunks, unit_images, unit_rngs
+from .visualizer import MEMORY, UnitImages, chunks, unit_images, unit_rngs
 
 STARTS = 10_000  # training images at the most from which chains start
 SKETCH = 32  # random directions of the hidden layer along which chains are recorded

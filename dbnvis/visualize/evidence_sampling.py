@@ -39,9 +39,10 @@ from ..evaluate.scores import pre_activations
 from ..images import images_of
 from ..models.layers import Softmax
 from ..models.rbm import GaussianRBM
+from ..models.units import Unit, as_units
 from ..numerics import log_mean_exp, softplus
 from ..settings import check_settings
-from .visualizer import Unit, UnitImages, as_units, chunks, unit_images, unit_rngs
+from .visualizer import UnitImages, chunks, unit_images, unit_rngs
 
 STARTS = 2_000  # training images at the most from which chains start
 SKETCH = 32  # random directions of the top hidden layer along which chains are recorded

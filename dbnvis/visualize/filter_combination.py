@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 from ..backend import Array, array_module
+from ..models.units import Unit, as_units, one_hot
 from ..settings import check_settings
-from .visualizer import Unit, UnitImages, as_units, one_hot, unit_images
+from .visualizer import UnitImages, unit_images
 
 
 def combined_inputs(model: Any) -> list[int]:

@@ -16,9 +16,10 @@ from typing import Any, ClassVar, Literal
 from ..backend import Array, array_module, child_seeds, make_rng, move
 from ..evaluate.curvature import CURVATURES, Function, random_tangent, tangent_curvatures
 from ..models.layers import Network, Trainable
+from ..models.units import Unit, as_units, unit_at
 from ..settings import check_settings
 from .activation_maximization import ActivationMaximization
-from .visualizer import Unit, UnitImages, as_units, unit_at, unit_images, unit_rngs
+from .visualizer import UnitImages, unit_images, unit_rngs
 
 CLIMB, POLISH = 60, 300  # steps at the most of every re-maximization, and of the optimum's own
 FIRST, GROW, SHRINK = 0.02, 1.5, 0.5  # of a step in the unit sphere; its change after a success, after a failure

@@ -16,10 +16,11 @@ from typing import Any, ClassVar, Literal
 
 from ..backend import Array, UnitStreams, array_module, child_seeds
 from ..models.layers import Network
+from ..models.units import Unit, as_units, neighbours, unit_at
 from ..settings import check_settings
 from .activation_maximization import RESTARTS, darken_unseen, fresh_noise
 from .regularizers import colours, gaussian_blur, rolled, without_small
-from .visualizer import Unit, UnitImages, as_units, neighbours, unit_at, unit_images, unit_rngs
+from .visualizer import UnitImages, unit_images, unit_rngs
 
 BLOCK = 10  # neighbours that climb together, asked for or not, as in `activation_maximization`; all classes of digits
 STAYED = "the picture never left its noise"

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ..backend import Array
+from ..models.units import Unit, as_units
 from ..settings import check_settings
-from .visualizer import Unit, UnitImages, as_units, unit_images
+from .visualizer import UnitImages, unit_images
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 from ..backend import Array
 from ..evaluate.scores import pre_activations
 from ..images import images_of
+from ..models.units import Unit, as_units
 from ..settings import check_settings
-from .visualizer import Unit, UnitImages, as_units, unit_images
+from .visualizer import UnitImages, unit_images
 
 
 @dataclass(frozen=True)
