@@ -259,7 +259,7 @@ class ConvDBN(Stack):
         ValueError
             If `start` does not hold `n` images.
         """
-        rbm: Any = self.rbms[self.depth(layer) - 1]
+        rbm = self.rbms[self.depth(layer) - 1]
         if start is None:
             v = rbm.random_v((n, rbm.n_visible), rng=rng)
         elif len(start) != n:

@@ -59,19 +59,16 @@ class MLP(FeedForward):
             )
         n_in, below = math.prod(self.input_shape), f"images of shape {tuple(self.input_shape)}"
         for name in self.layer_names:
-            W = self._dense(name).W
+            W = self.network.weighted(name).W
             if len(W) != n_in:
                 raise ValueError(f"layer {name} has {len(W)} inputs, {below} give {n_in}")
             n_in, below = W.shape[1], f"layer {name}'s units"
         check_parameters(**self.network.params())
 
-    def _dense(self, layer: str) -> Dense:
-        return self.network.layers[f"{layer}.pre"]  # type: ignore[return-value]
-
     def layer_shape(self, layer: str) -> tuple[int, ...]:
         """(units,) of `layer`."""
         self.check_layer(layer)
-        return (self._dense(layer).W.shape[1],)
+        return (self.network.weighted(layer).W.shape[1],)
 
 
 def classifier(dbn: Any, n_classes: int, *, rng: Any, scale: float = 0.01) -> MLP:

@@ -8,12 +8,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..backend import Array, array_module
 from .convolution import Channels, Conv2D, MaxPool2D, Pullback, ReLU
 from .layers import Dense, Flatten, Identity, Network, Sigmoid
 from .units import Position, centre
+
+if TYPE_CHECKING:
+    from .protocol import Model
 
 #: Layers whose outputs depend on the pixels of their window alone, wherever it is.
 LOCAL = (Conv2D, MaxPool2D, ReLU, Sigmoid, Identity)
@@ -148,7 +151,7 @@ def extent(
     return found[0], found[1]
 
 
-def receptive_field(model: Any, layer: str, position: Position = None) -> ReceptiveField:
+def receptive_field(model: Model, layer: str, position: Position = None) -> ReceptiveField:
     """What a unit of `layer` of a model sees of the image: at `position`, the centre if absent, or "mean" of the map.
 
     Raises
@@ -158,7 +161,8 @@ def receptive_field(model: Any, layer: str, position: Position = None) -> Recept
     ValueError
         If the position lies beyond the layer's map.
     """
-    shape, network = model.layer_shape(layer), model.network.upto(f"{layer}.pre")
+    shape = model.layer_shape(layer)
+    network: Any = model.network.upto(f"{layer}.pre")
     if len(shape) == 1:  # as the highest maps, all of them
         maps = {address: shape for address, shape in network.shapes.items() if len(shape) == 3}
         (*_, top), position = maps, "mean"

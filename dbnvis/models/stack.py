@@ -79,7 +79,7 @@ class FeedForward(Layered):
 
     @property
     def first_weights(self) -> Array:
-        return self.network.layers[f"{self.layer_names[0]}.pre"].W  # type: ignore[attr-defined]
+        return self.network.weighted(self.layer_names[0]).W
 
     def encode(self, v: Array, layer: str) -> Array:
         """Activations of `layer`: images (B, V) or (B, *input_shape) -> (B, *layer_shape).

@@ -13,10 +13,13 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import total_ordering
 from numbers import Integral
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..backend import Array
 from ..settings import shown
+
+if TYPE_CHECKING:
+    from .protocol import Model
 
 #: (row, column) of a channel's map, "mean" over the map, or its centre if absent.
 Position = tuple[int, int] | Literal["mean"] | None
@@ -101,7 +104,7 @@ def parse_units(units: Sequence[Unit | str] | Unit | str) -> list[Unit]:
     return [unit if isinstance(unit, Unit) else Unit.parse(unit) for unit in units]
 
 
-def as_units(model: Any, units: Sequence[Unit | str] | Unit | str) -> tuple[str, list[int]]:
+def as_units(model: Model, units: Sequence[Unit | str] | Unit | str) -> tuple[str, list[int]]:
     """Check `units` against `model`: their common layer and their numbers in it.
 
     Raises
@@ -132,18 +135,18 @@ def as_units(model: Any, units: Sequence[Unit | str] | Unit | str) -> tuple[str,
     return layer, [unit_number(shape, unit.index, unit.position) for unit in parsed]
 
 
-def channel_at(model: Any, layer: str, index: int, flat: int) -> Unit:
+def channel_at(model: Model, layer: str, index: int, flat: int) -> Unit:
     """The unit of channel `index` at the flat position `flat` of its map; a dense unit has none."""
     shape = model.layer_shape(layer)
     return Unit(layer, index) if len(shape) == 1 else Unit(layer, index, divmod(flat, shape[-1]))
 
 
-def unit_at(model: Any, layer: str, number: int) -> Unit:
+def unit_at(model: Model, layer: str, number: int) -> Unit:
     """The unit of `layer` with this number; at the centre of its map it is written without position."""
     return Unit(layer, *unit_place(model.layer_shape(layer), number))
 
 
-def one_hot(model: Any, layer: str, number: int) -> Array:
+def one_hot(model: Model, layer: str, number: int) -> Array:
     """1 at the unit of this number, 0 elsewhere: *layer_shape; a channel's mean is spread evenly over its map."""
     shape = model.layer_shape(layer)
     index, position = unit_place(shape, number)
@@ -158,7 +161,7 @@ def one_hot(model: Any, layer: str, number: int) -> Array:
     return y
 
 
-def neighbours(model: Any, layer: str, number: int, size: int) -> range:
+def neighbours(model: Model, layer: str, number: int, size: int) -> range:
     """Numbers of the block of at most `size` units, at the same position, that unit `number` belongs to."""
     channels = model.layer_shape(layer)[0]
     index = number % channels

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ..backend import Array, array_module
 from ..images import images_of
+from ..models.protocol import Model, Spatial
 from ..models.spatial import ReceptiveField
 from ..models.units import Unit, channel_at
 from .gradients import gradients
@@ -72,13 +72,13 @@ class TopPatches:
 
 
 def top_patches(
-    model: Any, images: Array, units: Sequence[Unit], k: int = 9, peaks: tuple[Array, Array] | None = None
+    model: Spatial, images: Array, units: Sequence[Unit], k: int = 9, peaks: tuple[Array, Array] | None = None
 ) -> TopPatches:
     """Find the top patches of `units`, channels of one layer, in images (N, *input_shape).
 
     Parameters
     ----------
-    model : ConvNet
+    model : Spatial
     images : array (N, *input_shape)
     units : sequence of Unit, length U
     k : int
@@ -125,7 +125,7 @@ def top_patches(
     )
 
 
-def _readings(model: Any, images: Array, units: Sequence[Unit]) -> Array:
+def _readings(model: Model, images: Array, units: Sequence[Unit]) -> Array:
     """Pre-activation of `units[b]`, which have positions, at `images[b]`: (B,)."""
     xp, address = array_module(images), f"{units[0].layer}.pre"
     pre = xp.concatenate([batch[address] for batch in passes(model, images, [address])])

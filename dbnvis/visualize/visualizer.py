@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Protocol
 
 from ..backend import Array, array_module, make_rng, to_numpy
 from ..evaluate.scores import unit_scores
+from ..models.protocol import Model
 from ..models.units import Unit, unit_at
 from ..system.memory import check_memory
 
@@ -63,27 +64,41 @@ class UnitImages:
         return [unit.index for unit in self.units]
 
 
+class NotApplicable(TypeError, ValueError):
+    """A method does not apply to a model, or not without training images; the message says why."""
+
+
 class Visualizer(Protocol):
     """A method: frozen settings, called on a model and units of one layer.
 
-    `images` are training images (N, *input_shape) on the model's device, for the methods that need some
-    (`needs_images`); `needs_sampling` methods draw from p(v | h), which only some models have (`sample_decode`).
+    `images` are training images (N, *input_shape) on the model's device, for the methods that need some.
     """
 
     title: ClassVar[str]
-    needs_images: ClassVar[bool]
-    needs_sampling: ClassVar[bool]
     symmetric: ClassVar[bool]
     """Pictures have both signs, zero is mid-grey; otherwise they are pixels in the input range."""
 
+    def why_not(self, model: Model, images: Array | None) -> str | None:
+        """Why the method, as it is set, does not apply to `model` with these images: a sentence; None if it does."""
+        ...
+
     def __call__(
-        self, model: Any, units: Sequence[Unit | str], *, rng: Any, images: Array | None = None
-    ) -> UnitImages: ...
+        self, model: Model, units: Sequence[Unit | str], *, rng: Any, images: Array | None = None
+    ) -> UnitImages:
+        """Draw `units` of one layer; NotApplicable for the reason of `why_not`."""
+        ...
+
+
+def check_applies(method: Visualizer, model: Model, images: Array | None) -> None:
+    """NotApplicable, which is a TypeError and a ValueError, unless the method applies (`Visualizer.why_not`)."""
+    reason = method.why_not(model, images)
+    if reason is not None:
+        raise NotApplicable(reason)
 
 
 def unit_images(
     method: Any,
-    model: Any,
+    model: Model,
     layer: str,
     indices: Sequence[int],
     images: Array,
@@ -104,7 +119,7 @@ def unit_images(
     )
 
 
-def unit_rngs(model: Any, layer: str, indices: Sequence[int], *, seed: int) -> list[Any]:
+def unit_rngs(model: Model, layer: str, indices: Sequence[int], *, seed: int) -> list[Any]:
     """A generator for each unit, a function of `seed` and the unit alone.
 
     So a unit's picture does not depend on which other units were asked for, nor on how they were chunked.
