@@ -15,10 +15,10 @@ from . import __version__, checkpoint
 from .backend import device_module
 from .commands import COMMANDS, FAMILIES, Figure, Options, Train, Visualize
 from .commands.drawing import check_names
-from .commands.look import METHODS
 from .console import one_line, option, run_command, say
 from .datasets import Dataset
 from .system.blas import use_best_kernels
+from .visualize import METHODS
 
 DESCRIPTION = """What has each hidden unit of a deep network learned?
 
@@ -72,7 +72,7 @@ def _parse(args: Sequence[str]) -> Options:
             prog="dbnvis",
             description=DESCRIPTION,
             args=args,
-            config=(tyro.conf.FlagCreatePairsOff,),
+            config=(tyro.conf.FlagCreatePairsOff, tyro.conf.SuppressFixed),
         )
     )
 

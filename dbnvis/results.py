@@ -24,6 +24,7 @@ import numpy as np
 
 from . import __version__, plot
 from .backend import Array, to_numpy
+from .models.protocol import Model, parts
 from .system.environment import computed_with
 from .system.files import replacing
 
@@ -42,11 +43,10 @@ def array_hash(*arrays: Array) -> str:
     return digest.hexdigest()
 
 
-def model_hash(model: Any) -> str:
+def model_hash(model: Model) -> str:
     """sha256 of a model's parameters, and of the variance of Gaussian pixels where that is not 1."""
-    parts = getattr(model, "rbms", None) or getattr(model, "daes", None) or [model.network]
-    variances = [np.asarray(part.variance, "float64") for part in parts if getattr(part, "variance", 1) != 1]
-    return array_hash(*(x for part in parts for x in part.params().values()), *variances)
+    variances = [np.asarray(part.variance, "float64") for part in parts(model) if getattr(part, "variance", 1) != 1]
+    return array_hash(*(x for part in parts(model) for x in part.params().values()), *variances)
 
 
 def versions(device: str) -> dict[str, str]:

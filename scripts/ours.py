@@ -205,7 +205,7 @@ def visualizer(method: str, units: int) -> dict[str, Any]:
 
     model, _ = shipped_model()
     draw = VISUALIZERS[method]()
-    images = training_images(EPOCH).reshape(-1, 28, 28) if draw.needs_images or method == "gibbs" else None
+    images = training_images(EPOCH).reshape(-1, 28, 28) if method in ("top-images", "gibbs") else None
     seconds: list[float] = []
     while sum(seconds) < 1:
         start = time.perf_counter()

@@ -20,6 +20,7 @@ import numpy as np
 from ..backend import Array, move, to_numpy
 from ..models.conv_dbn import ConvDBN
 from ..models.dbn import DBN
+from ..models.protocol import Stacked
 from ..system.environment import computed_with, differences
 from ..system.files import replacing
 from ..train.optim import KEEPS
@@ -229,41 +230,37 @@ def _opened(header: dict[str, Any], stored: dict[str, Array], xp: Any) -> Checkp
     return Checkpoint(model, header["config"], header["seed"], header["info"], arrays, header.get("computed_with", {}))
 
 
-def _stack(model: Model) -> list[Any] | None:
-    """What is trained one after the other, if anything is."""
-    return getattr(model, "rbms", getattr(model, "daes", None))
-
-
 def _unfinished(saved: Checkpoint) -> bool:
-    stack, info = _stack(saved.model), saved.info
-    if stack is None:
+    info = saved.info
+    if not isinstance(saved.model, Stacked):
         return info.get("epoch", 0) < saved.config.get("epochs", 0)
-    return info.get("layers_done", len(stack)) < len(stack)
+    n_layers = len(saved.model.parts)
+    return info.get("layers_done", n_layers) < n_layers
 
 
 def _check_state(saved: Checkpoint) -> None:
     """ValueError unless a training can go on from what is kept."""
-    stack, info = _stack(saved.model), saved.info
+    info, stacked = saved.info, isinstance(saved.model, Stacked)
     if isinstance(saved.model, ConvDBN) and "layers_done" not in info:  # of a version that kept finished ones alone
         return
-    for name in ("epoch", "tuning") if stack is None else ("epoch", "history", "layers_done"):
+    for name in ("epoch", "history", "layers_done") if stacked else ("epoch", "tuning"):
         if name not in info:
             raise ValueError(f"info.{name} is missing: it is no training to go on with")
     headers.LAYER_SETTINGS(saved.config.get("layers", []), "config.layers")
     if info["epoch"] == 0 or not _unfinished(saved):
         return
-    if stack is None:
+    if not stacked:
         keys = KEEPS.get(saved.config.get("optimizer", ""), ())
         wanted = {f"{name}.{key}": x.shape for name, x in saved.model.network.params().items() for key in keys}
     else:
-        part = stack[info["layers_done"]]
+        part = saved.model.parts[info["layers_done"]]
         wanted = {name: x.shape for name, x in part.params().items()}
         if isinstance(saved.model, DBN):
             chains = saved.arrays.get("chains")
             rows = ("B",) if chains is None or chains.ndim not in (2, 3) else chains.shape[:-1]
             wanted |= {"h_mean": (part.n_hidden,), "chains": (*rows, part.n_hidden)}
         elif isinstance(saved.model, ConvDBN) and "chains" in saved.arrays:
-            wanted["chains"] = (len(saved.arrays["chains"]), *part.hidden_shape)
+            wanted["chains"] = (len(saved.arrays["chains"]), *saved.model.rbms[info["layers_done"]].hidden_shape)
     for name, shape in wanted.items():
         x = saved.arrays.get(name)
         if x is None or x.shape != shape or x.dtype != saved.model.dtype:

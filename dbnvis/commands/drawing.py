@@ -15,6 +15,7 @@ from ..backend import device_module
 from ..catalogue import FIGURES
 from ..checkpoint import SHIPPED
 from ..console import EpochBars, progress, say
+from ..models.protocol import Spatial
 from ..results import Writer
 from ..runs.workspace import Workspace
 from .options import EXAMPLES, ModelOptions, load_study, paper_page
@@ -83,7 +84,7 @@ class Figure(ModelOptions):
             return space.writer.written
         model = self.model or figure.of
         study = load_study(self, model)
-        if figure.of == "convnet" and not hasattr(study.model, "receptive_field"):
+        if figure.of == "convnet" and not isinstance(study.model, Spatial):
             raise ValueError(f"this figure is of a convolutional network, and {model} is none; try --model convnet")
         study = replace(study, writer=writer_of(study.dataset))
         figure.draw(study)

@@ -3,40 +3,23 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import tyro
 
 from ..console import during, parse_indices, progress, say
-from ..datasets import advice
 from ..datasets.pictures import light_ground, read_picture
 from ..figures import diagnosis, evidence_samples
 from ..figures import sheets as figures
 from ..figures.convnets.explaining import OCCLUSION, explain, read_test_image
 from ..figures.study import Study, shortened
+from ..models.protocol import Model
 from ..results import array_hash
-from ..visualize import METHODS as LIBRARY
-from ..visualize import VISUALIZERS, EvidenceSampling, Unit, as_units
+from ..visualize import METHODS, VISUALIZERS, EvidenceSampling, Unit, as_units
 from .options import ModelOptions, load_study
-
-
-@dataclass(frozen=True)
-class Evidence(EvidenceSampling):
-    """Draw images of a DBN, weighed by the unit's evidence: the model, if it is one, or the one shipped."""
-
-    prior: Annotated[Any, tyro.conf.Suppress] = field(default=None, repr=False, compare=False)
-
-    def given(self, prior: Any) -> EvidenceSampling:
-        """The method, with these settings, for images of `prior`."""
-        settings = {f.name: getattr(self, f.name) for f in fields(self)}
-        return EvidenceSampling(**{**settings, "prior": prior})
-
-
-#: What `--method` takes: the library's methods, and the one that needs a prior.
-METHODS: dict[str, Any] = {**LIBRARY, "evidence": Evidence()}
 
 
 @dataclass(frozen=True)
@@ -81,14 +64,13 @@ class Visualize(SheetOptions):
             beyond = [i for i in indices if i >= size]
             units = [Unit(layer, i) for i in beyond[:1] or indices]
         as_units(study.model, units)
-        _needs(study, self.settings)
+        study.check_method(study.with_prior(self.settings))
         what = f"{self.method}_{layer}_{shortened(self.units or 'first')}"
         default = METHODS[self.method] if self.method in METHODS else type(self.settings)()
         name = study.sheet_name(what, asdict(self.settings) if self.settings != default else None)
         study.check(name)
-        if isinstance(self.settings, Evidence):
-            settings = self.settings.given(evidence_samples.prior_of(study))
-            evidence_samples.sheet(study, settings, {layer: units}, f"units of {layer}", name)
+        if isinstance(self.settings, EvidenceSampling):
+            evidence_samples.sheet(study, self.settings, {layer: units}, f"units of {layer}", name)
             print(*study.writer.written, sep="\n")
             return
         settings = self.settings if self.settings != type(self.settings)() else study.fitted(self.settings)
@@ -117,17 +99,9 @@ class Compare(SheetOptions):
         print(*study.writer.written, sep="\n")
 
 
-def _default_unit(model: Any) -> Unit:
+def _default_unit(model: Model) -> Unit:
     top = ([layer for layer in model.layer_names if layer != "output"] or model.layer_names)[-1]
     return Unit(top, 17 if model.layer_shape(top)[0] > 17 else 0)
-
-
-def _needs(study: Study, method: Any) -> None:
-    if method.needs_images and study.images is None:
-        raise ValueError(
-            f"{type(method).__name__} needs {study.dataset} training images and none are at hand; "
-            f"{advice(study.dataset)}"
-        )
 
 
 @dataclass(frozen=True)

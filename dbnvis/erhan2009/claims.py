@@ -26,6 +26,7 @@ from ..evaluate.resampling import energy_test
 from ..evaluate.scores import unit_scores
 from ..figures.acceptance import FREE_CHAINS, free_scores
 from ..figures.study import Study
+from ..models.protocol import stacked
 from ..visualize import FilterCombination, Unit
 from . import paper_figures as erhan
 from .measures import AM, COMBINATION, GIBBS, METHODS, Measure, Pictures, missed, row, training_images, unit_length
@@ -157,9 +158,9 @@ def _combination(x: Pictures, null: Pictures, rng: Any) -> Iterator[Measure]:
     yield row(claim, f"cosine with {AM}", alike[0], rng, alike[1], setting=f"k = {_kept(x.study)}")
     if layer == model.layer_names[0]:
         return  # nothing to combine
-    W = np.abs(to_numpy(model.network.layers[f"{layer}.pre"].W))[:, x.indices]
+    W = np.abs(to_numpy(model.network.weighted(layer).W))[:, x.indices]
     mass = np.cumsum(-np.sort(-W, axis=0), axis=0) / W.sum(axis=0)  # (n_in, U)
-    narrowest = min(model.sizes[1 : model.layer_names.index(layer) + 1])
+    narrowest = min(stacked(model).sizes[1 : model.layer_names.index(layer) + 1])
     reached = {}
     for k in (*(k for k in KS if k < narrowest), None):
         drawn = x.study.pictures(FilterCombination(k=k), [Unit(layer, i) for i in x.indices])
@@ -193,7 +194,7 @@ def _complexity(x: Pictures, null: Pictures, rng: Any) -> Iterator[Measure]:
 
 def _filters(study: Study) -> Array:
     """First-layer filters as rows (F, P)."""
-    return to_numpy(study.model.network.layers[f"{study.model.layer_names[0]}.pre"].W).T
+    return to_numpy(study.model.network.weighted(study.model.layer_names[0]).W).T
 
 
 def _invariance(x: Pictures, null: Pictures, rng: Any) -> Iterator[Measure]:

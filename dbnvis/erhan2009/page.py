@@ -18,6 +18,7 @@ from ..datasets import Dataset
 from ..figures.gabors import PATCHES_RECIPE
 from ..figures.opening import open_study
 from ..figures.study import Study
+from ..models.protocol import stacked
 from ..progress import Progress, silent
 from ..results import Writer
 from ..runs.run import HIDDEN, MODEL, planned
@@ -189,7 +190,7 @@ def _caption(name: str, shown: dict[str, tuple[Study, UnitImages]]) -> str:
         lines.append(f"| {key} | {pictures.units[0]} to {pictures.units[-1].index} | {settings} |")
     lines += ["", "| model | data | sizes | norm of the inputs | training |", "| --- | --- | --- | --- | --- |"]
     for study in {id(study): study for study, _ in shown.values()}.values():
-        sizes = "-".join(map(str, study.model.sizes))
+        sizes = "-".join(map(str, stacked(study.model).sizes))
         training = study.provenance.get("training", {})
         settings = ", ".join(f"{key} {value}" for key, value in training.items() if key != "hidden")
         kind = short_name(type(study.model).__name__)

@@ -12,8 +12,10 @@ from typing import Any
 
 from ..backend import Array, array_module, check_rng
 from ..images import UNBOUNDED, as_floats
+from ..models.dbn import DBN
 from ..models.layers import Dense, Layer, Network
 from ..models.mlp import MLP
+from ..models.protocol import Model
 
 
 def cosines(a: Array, b: Array) -> Array:
@@ -114,14 +116,14 @@ def optima(images: Array, scores: Array, same: float) -> Optima:
     )
 
 
-def shuffled(model: Any, *, rng: Any) -> Any:
+def shuffled(model: Model, *, rng: Any) -> DBN | MLP:
     """`model` without what it has learned: within each layer's matrix the weights change places, biases stay.
 
     So every layer keeps its weights' distribution and every unit its bias, but no weight vector points anywhere.
 
     Parameters
     ----------
-    model : DBN, or any model with a `network`
+    model : Model
     rng : numpy or cupy Generator
 
     Returns
@@ -132,7 +134,7 @@ def shuffled(model: Any, *, rng: Any) -> Any:
     def shuffle(W: Array) -> Array:
         return W.reshape(-1)[check_rng(rng).random(W.size).argsort()].reshape(W.shape)
 
-    if hasattr(model, "rbms"):
+    if isinstance(model, DBN):
         return replace(model, rbms=[replace(rbm, W=shuffle(rbm.W)) for rbm in model.rbms])
     layers: dict[str, Layer] = {
         name: replace(layer, W=shuffle(layer.W)) if isinstance(layer, Dense) else layer

@@ -9,6 +9,7 @@ from typing import Any
 from ..backend import make_rng, move
 from ..datasets import Dataset
 from ..models.dbn import DBN
+from ..models.protocol import fully_connected
 from ..models.rbm import GaussianRBM, gibbs
 from ..models.tempering import base_rates
 from ..progress import Progress, silent
@@ -77,7 +78,7 @@ def likelihood(
     UntrustedEstimate
         If few chains carry an estimate, or the two estimates are more than 2 nats apart.
     """
-    if not hasattr(model, "rbms"):
+    if not fully_connected(model):
         raise TypeError(f"{type(model).__name__} has no likelihood; give a DBN, such as model.npz of dbnvis train")
     if any(isinstance(rbm, GaussianRBM) for rbm in model.rbms):
         raise TypeError("likelihoods are written for binary units; this DBN has Gaussian ones")

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ..backend import Array, array_module
 from ..images import UNBOUNDED, as_floats, floats_of, images_of
-from ..models.spatial import unit_number
+from ..models.protocol import Model
+from ..models.spatial import SpatialNetwork
+from ..models.units import central_units, unit_number
 from ..settings import check_value
 
 BATCH = 5000  # images passed up at once
@@ -29,7 +30,7 @@ def rescale(images: Array, norm: float, n_axes: int) -> Array:
     return images * (norm / xp.where(length > 0, length, 1)).astype(images.dtype)
 
 
-def pre_activations(model: Any, layer: str, images: Array, indices: Sequence[int] | None = None) -> Array:
+def pre_activations(model: Model, layer: str, images: Array, indices: Sequence[int] | None = None) -> Array:
     """Pre-activations of units of `layer` at images (N, *input_shape): (N, U).
 
     The units of the numbers `indices`; if absent all, of a convolutional layer all channels at their centre. Floats
@@ -39,7 +40,7 @@ def pre_activations(model: Any, layer: str, images: Array, indices: Sequence[int
     xp, shape = array_module(images), model.layer_shape(layer)
     network = model.network.upto(f"{layer}.pre")
     size, columns = BATCH, slice(None) if indices is None else xp.asarray(indices)
-    if hasattr(model, "receptive_field"):
+    if isinstance(network, SpatialNetwork):
         size = MAPS_BATCH
     if len(shape) > 1:
         network = network.select(xp.asarray(central_units(shape)) if indices is None else columns)
@@ -48,12 +49,7 @@ def pre_activations(model: Any, layer: str, images: Array, indices: Sequence[int
     return xp.concatenate([network.forward(batch)[0][:, columns] for batch in batches])
 
 
-def central_units(shape: Sequence[int]) -> list[int]:
-    """Numbers of the units of a layer of `shape` that are addressed without position."""
-    return [unit_number(shape, index) for index in range(shape[0])]
-
-
-def unit_scores(model: Any, layer: str, indices: Sequence[int], images: Array) -> Array:
+def unit_scores(model: Model, layer: str, indices: Sequence[int], images: Array) -> Array:
     """Score pictures of units: images (U, S, *input_shape) of the units of numbers `indices` (U,) -> scores (U, S).
 
     Raises
@@ -74,7 +70,7 @@ def unit_scores(model: Any, layer: str, indices: Sequence[int], images: Array) -
     return xp.take_along_axis(pre, own, axis=2)[..., 0]
 
 
-def input_norm(model: Any) -> float:
+def input_norm(model: Model) -> float:
     """The model's `input_norm`; ValueError if it was never set."""
     if model.input_norm is None:
         raise ValueError(
@@ -100,11 +96,11 @@ class Responses:
     """
 
     by_layer: dict[str, Array]
-    model: Any = None
+    model: Model | None = None
     images: Array | None = None
 
     @classmethod
-    def of(cls, model: Any, images: Array, n_quantiles: int | None = None) -> Responses:
+    def of(cls, model: Model, images: Array, n_quantiles: int | None = None) -> Responses:
         """Measure `images` (N, *input_shape) on `model`, keeping all N responses or `n_quantiles` of them.
 
         Raises
@@ -144,9 +140,11 @@ class Responses:
     def _responses(self, layer: str, number: int) -> Array | None:
         """Ascending responses of the unit of this number."""
         tabled = None if self.model is None else _tabled(self.model.layer_shape(layer))
-        if tabled is None or number in tabled:
-            return self.by_layer[layer][:, number if tabled is None else tabled.index(number)]
-        if self.images is None:
+        if tabled is None:
+            return self.by_layer[layer][:, number]
+        if number in tabled:
+            return self.by_layer[layer][:, tabled.index(number)]
+        if self.model is None or self.images is None:
             return None
         xp = array_module(self.images)
         scaled = rescale(self.images, input_norm(self.model), len(self.model.input_shape))

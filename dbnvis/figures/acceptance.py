@@ -12,6 +12,7 @@ from ..backend import Array, make_rng, move, to_numpy
 from ..datasets import Dataset
 from ..evaluate.agreement import cosines, own_rank
 from ..evaluate.scores import input_norm, pre_activations, rescale, unit_scores
+from ..models.protocol import generative
 from ..visualize import ActivationMaximization, ClampedGibbs
 from ..visualize.clamped_gibbs import MIXED
 from .study import Study
@@ -90,7 +91,7 @@ def acceptance(study: Study, data: Dataset, classifier: Any) -> None:
 def free_scores(study: Study, layer: str, indices: Sequence[int], images: Array) -> Array:
     """Scores (U,) of units at the mean of free samples of the model under `layer`, chains started from `images`."""
     xp, rng = study.model.xp, make_rng(study.model.xp, study.seed, 3)
-    free = study.model.sample(len(images), layer, FREE_STEPS, rng=rng, start=images).mean(axis=0)
+    free = generative(study.model).sample(len(images), layer, FREE_STEPS, rng=rng, start=images).mean(axis=0)
     return to_numpy(unit_scores(study.model, layer, indices, xp.stack([free[None]] * len(indices))))[:, 0]
 
 

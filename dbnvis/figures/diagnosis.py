@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..evaluate.chains import LEVEL, MIXED
-from ..models.rbm import RBM
+from ..models.protocol import Generative, fully_connected
 from ..visualize import ClampedGibbs, UnitImages
 from .study import Study
 
@@ -22,10 +22,9 @@ NAMED = 3  # units at the most that a warning names
 
 def diagnosed(study: Study, method: Any) -> Any:
     """`method` with the diagnosis of its chains, if it runs some, in RBMs without maps, and images are at hand."""
-    rbms = getattr(study.model, "rbms", ())
-    if not runs_chains(method) or study.images is None or not rbms:
+    if not runs_chains(method) or study.images is None or not isinstance(study.model, Generative):
         return method
-    return replace(method, diagnose=all(isinstance(rbm, RBM) for rbm in rbms))
+    return replace(method, diagnose=fully_connected(study.model))
 
 
 def runs_chains(method: Any) -> bool:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from .. import plot, results
 from ..evaluate.chains import MIXED
-from ..models.dbn import DBN
 from ..models.layers import Softmax
+from ..models.protocol import Model, fully_connected
 from ..plot import BLUE, Panel
 from ..visualize import EvidenceSampling, Unit, UnitImages
-from .opening import finished
 from .study import Study, describe
 
 #: Few chains, so long that those of the shipped DBN mix.
@@ -22,37 +20,9 @@ UNITS = replace(CLASSES, beta=4.0)  # at 1 much of what is drawn has the unit ba
 LEGEND = "Model samples weighted by the unit's response: images of the shipped DBN drawn from p(x) sigmoid(beta a(x))."
 
 
-def shipped_prior(study: Study) -> Any:
-    """The DBN that ships with the package.
-
-    Raises
-    ------
-    ValueError
-        If it was trained on another data set than the study's.
-    """
-    saved, dataset = finished("pretrained", xp=study.model.xp)
-    if dataset != study.dataset:
-        raise ValueError(
-            f"the DBN that ships with the package was trained on {dataset}, this network on {study.dataset}; train one "
-            "(dbnvis train) and give it as EvidenceSampling(prior=...)"
-        )
-    return saved.model
-
-
-def prior_of(study: Study) -> Any:
-    """What images are drawn from: the study's model, if it is a DBN, or the shipped one; see `shipped_prior`."""
-    return study.model if isinstance(study.model, DBN) else shipped_prior(study)
-
-
-def by_evidence(study: Study, layer: str) -> list[EvidenceSampling]:
-    """The method for units of `layer` of a network that does not generate; none without a shipped DBN of its data."""
-    if hasattr(study.model, "sample_decode") or len(study.model.input_shape) != 2:
-        return []
-    try:
-        classes = isinstance(study.model.network.layers[layer], Softmax)
-        return [replace(CLASSES if classes else UNITS, prior=shipped_prior(study))]
-    except ValueError:
-        return []
+def settings_for(model: Model, layer: str) -> EvidenceSampling:
+    """Settings that suit the units of `layer`."""
+    return CLASSES if isinstance(model.network.layers[layer], Softmax) else UNITS
 
 
 def accepted(pictures: UnitImages) -> str:
@@ -62,11 +32,10 @@ def accepted(pictures: UnitImages) -> str:
 
 def evidence_samples(study: Study, n: int = 5) -> None:
     """Samples of all class scores, and of the first `n` living units of the two layers below."""
-    prior = shipped_prior(study)
     *_, maps, dense, classes = study.model.layer_names
-    sheet(study, replace(CLASSES, prior=prior), {classes: study.units(classes)}, "class scores", "evidence_classes")
+    sheet(study, CLASSES, {classes: study.units(classes)}, "class scores", "evidence_classes")
     chosen = {layer: _living(study, layer)[:n] for layer in (maps, dense)}
-    sheet(study, replace(UNITS, prior=prior), chosen, f"units of {maps} and {dense}", "evidence_units")
+    sheet(study, UNITS, chosen, f"units of {maps} and {dense}", "evidence_units")
 
 
 def _living(study: Study, layer: str) -> list[Unit]:
@@ -76,7 +45,10 @@ def _living(study: Study, layer: str) -> list[Unit]:
 
 def sheet(study: Study, method: EvidenceSampling, units: dict[str, list[Unit]], what: str, name: str) -> None:
     """A row for each of `units`, by layer: what is drawn, and what its chains are worth."""
-    prior = "this DBN" if method.prior is study.model else "the shipped DBN"
+    method = study.with_prior(method)
+    study.check_method(method)
+    prior = method.prior if fully_connected(method.prior) else study.model
+    whose = "this DBN" if prior is study.model else "the shipped DBN"
     panels, shown = [], {}
     for layer, of_layer in units.items():
         shown[layer] = pictures = study.pictures(method, of_layer)
@@ -85,7 +57,7 @@ def sheet(study: Study, method: EvidenceSampling, units: dict[str, list[Unit]], 
         panels,
         heading=f"{study.heading}: model samples weighted by the response of {what}",
         caption=(
-            f"Images drawn from {prior}, more often the more a unit responds; the first tile (blue) is their mean. "
+            f"Images drawn from {whose}, more often the more a unit responds; the first tile (blue) is their mean. "
             "What the samples of a row have in common is what the unit detects."
         ),
         key=(
@@ -99,7 +71,7 @@ def sheet(study: Study, method: EvidenceSampling, units: dict[str, list[Unit]], 
         ),
         side_by_side=False,
     )
-    study.save(name, figure, shown, prior_sha256=results.model_hash(method.prior))
+    study.save(name, figure, shown, prior_sha256=results.model_hash(prior))
 
 
 def _row(study: Study, pictures: UnitImages, captions: list[str], i: int) -> Panel:

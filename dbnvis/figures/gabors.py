@@ -53,8 +53,7 @@ def gabors(study: Study) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         raise ValueError(
             f"Gabor functions are fitted to a dense layer h1; the model has {', '.join(study.model.layer_names)}"
         )
-    dense = study.model.network.layers["h1.pre"]
-    filters = to_numpy(dense.W).T.reshape(-1, *study.model.input_shape)
+    filters = to_numpy(study.model.network.weighted("h1").W).T.reshape(-1, *study.model.input_shape)
     units = np.flatnonzero(np.abs(filters).max(axis=(1, 2)) > 0)
     fits = fit_gabors(filters[units])
     pixels = filters[units].reshape(len(units), -1)

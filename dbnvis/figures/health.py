@@ -14,8 +14,8 @@ import numpy as np
 
 from ..backend import Array, make_rng, move, to_numpy
 from ..models.dbn import DBN
+from ..models.protocol import generative, stacked
 from ..plot import Chart, Histograms, Lines, Matrix, Panel, Tiles, dashboard
-from ..runs.snapshots import stack
 from ..train import EpochStats
 from .study import Study
 
@@ -103,8 +103,9 @@ def training_health(study: Study) -> None:
 
 
 def _layer(study: Study, layer: str, epochs: Sequence[EpochStats], images: Array) -> None:
-    snapshots, model, depth = study.snapshots, study.model, study.model.depth(layer)
-    part = stack(model)[depth - 1]
+    snapshots, model = study.snapshots, stacked(study.model)
+    depth = model.depth(layer)
+    part = model.parts[depth - 1]
     images = move(images[:SAMPLES], model.xp)
     mean_h = to_numpy(model.encode(images, layer))
     order = np.argsort(-mean_h.mean(axis=0))
@@ -237,7 +238,7 @@ def _errors(epochs: Sequence[EpochStats]) -> list[Chart]:
 
 def _particles(study: Study, layer: str) -> tuple[dict[str, Any], Chart]:
     """The chains of a DBN's layer."""
-    model = study.model
+    model = generative(study.model)
     states = move(study.snapshots.particles(layer), model.xp)
     particles = to_numpy(model.sample_decode(states, layer, rng=make_rng(model.xp, study.seed)))
     return {"particles": particles}, Tiles(
@@ -250,11 +251,11 @@ def _particles(study: Study, layer: str) -> tuple[dict[str, Any], Chart]:
 
 def _reconstructions(study: Study, layer: str, images: Array) -> tuple[dict[str, Any], Chart]:
     """Test images, each above what an SDAE's layers up to `layer` give back of it."""
-    model = study.model
+    model = stacked(study.model)
     columns = min(10, len(images))
     images = images[: 2 * columns]
     x = model.encode(images, layer)
-    for dae in model.daes[: model.depth(layer)][::-1]:
+    for dae in model.parts[: model.depth(layer)][::-1]:
         x = dae.decode(x)
     back = to_numpy(x).reshape(images.shape)
     pairs = [(to_numpy(images[i : i + columns]), back[i : i + columns]) for i in range(0, len(images), columns)]
@@ -268,8 +269,8 @@ def _reconstructions(study: Study, layer: str, images: Array) -> tuple[dict[str,
 
 def _pictures(study: Study, layer: str, W: Array) -> Any:
     """Filters (V, n) of `layer`, carried down linearly, as pictures (n, *input_shape)."""
-    model = study.model
+    model = stacked(study.model)
     pictures = move(W, model.xp)
-    for part in stack(model)[: model.depth(layer) - 1][::-1]:
+    for part in model.parts[: model.depth(layer) - 1][::-1]:
         pictures = part.W @ pictures
     return to_numpy(pictures).T.reshape(-1, *model.input_shape)

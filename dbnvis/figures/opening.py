@@ -13,6 +13,7 @@ from .. import checkpoint, datasets, results
 from ..backend import move
 from ..datasets import Dataset
 from ..evaluate.scores import Responses
+from ..models.protocol import Stacked, parts
 from ..progress import Progress, silent
 from ..runs.snapshots import Snapshots
 from ..train import EpochStats
@@ -31,10 +32,10 @@ def finished(model: str | Path, *, xp: Any) -> tuple[checkpoint.Checkpoint, str]
         If its training is unfinished.
     """
     saved = checkpoint.load(model, xp=xp)
-    done, layers = saved.info.get("layers_done"), getattr(saved.model, "rbms", getattr(saved.model, "daes", ()))
-    if done is not None and done < len(layers):
+    done, stacked = saved.info.get("layers_done"), isinstance(saved.model, Stacked)
+    if done is not None and stacked and done < len(parts(saved.model)):
         raise ValueError(f"{model} is an unfinished training; finish it with dbnvis train --resume")
-    if not layers and saved.info.get("epoch", 0) < saved.config.get("epochs", 0):
+    if not stacked and saved.info.get("epoch", 0) < saved.config.get("epochs", 0):
         raise ValueError(f"{model} is an unfinished fine-tuning; run its script again to finish it")
     return saved, saved.info.get("dataset", "")
 

@@ -10,19 +10,22 @@ import numpy as np
 
 from .. import plot
 from ..backend import make_rng, to_numpy
+from ..models.protocol import Generative
 from ..plot import BLUE, ORANGE, Panel
 from ..visualize import (
     VISUALIZERS,
     ActivationMaximization,
     ClampedGibbs,
+    EvidenceSampling,
     FilterCombination,
     StrongestConnections,
     TopImages,
     Unit,
     UnitImages,
+    Visualizer,
 )
 from . import diagnosis, evidence_samples
-from .evidence_samples import accepted, by_evidence
+from .evidence_samples import accepted
 from .study import Study, describe
 
 #: Settings of the sheets of every unit.
@@ -32,6 +35,7 @@ MAXIMIZATION = ActivationMaximization(starts=3)
 # mean a unit's own, and not its chains', is their number.
 SAMPLING = ClampedGibbs(chains=60, burn_in=10, draws=2, thin=5, shown=0)
 
+SLOW = {"invariance"}  # methods that `compare` leaves out
 MOST_ROWS = 40  # units that `sheet` draws in rows
 
 FRAMES = (
@@ -228,7 +232,7 @@ def samples_sheet(study: Study, method: ClampedGibbs, pictures: UnitImages, name
 def fantasies(study: Study, n: int = 100, steps: int = 1000) -> None:
     """Free samples of the whole model: no unit fixed, chains started from noise."""
     layer = study.model.layer_names[-1]
-    if not hasattr(study.model, "sample"):
+    if not isinstance(study.model, Generative):
         raise ValueError(f"{type(study.model).__name__} does not generate images; give a deep belief network (--model)")
     rng = make_rng(study.model.xp, study.seed)
     tiles = to_numpy(study.model.sample(n, layer, steps, rng=rng))
@@ -241,14 +245,23 @@ def fantasies(study: Study, n: int = 100, steps: int = 1000) -> None:
     study.save("fantasies", figure, {"tiles": tiles}, n=n, steps=steps)
 
 
+def _compared(study: Study, layer: str) -> list[Visualizer]:
+    """One of every method, for units of `layer`, but for those that take long."""
+    methods: dict[str, Visualizer] = {name: cls() for name, cls in VISUALIZERS.items() if name not in SLOW}
+    if isinstance(study.model, Generative):
+        del methods["evidence"]  # which stands in for clamped Gibbs sampling
+    else:
+        methods["evidence"] = evidence_samples.settings_for(study.model, layer)
+    return list(methods.values())
+
+
 def compare(study: Study, unit: Unit, named: Callable[[str], str] = str) -> None:
     """One unit by every method: pictures, what they rest on, scores and settings; `named` gives the file's name."""
     at = f"_{unit.position}" if isinstance(unit.position, str) else "".join(f"_{p}" for p in unit.position or ())
     name = named(f"compare_{unit.layer}_{unit.index}{at}")
     study.check(name)
-    compared = [cls for cls in VISUALIZERS.values() if getattr(cls, "compared", True)]
-    found, evidence = study.applicable(cls() for cls in compared), by_evidence(study, unit.layer)
-    methods = [diagnosis.diagnosed(study, method) for method in [*found, *evidence]]
+    compared = _compared(study, unit.layer)
+    methods = [diagnosis.diagnosed(study, method) for method in study.applicable(compared)]
     shown = {type(method).__name__: study.pictures(method, [unit]) for method in methods}
     titles = [f"{method.title}: {describe(method, changed=True) or 'defaults'}" for method in methods]
     panels = [
@@ -260,10 +273,10 @@ def compare(study: Study, unit: Unit, named: Callable[[str], str] = str) -> None
     said = [FRAMES, "Settings that are not named are the defaults."]
     if StrongestConnections.__name__ in shown:
         said.append(FILTERS)
-    if evidence:
+    if EvidenceSampling.__name__ in shown:
         said.append(evidence_samples.LEGEND)
-    possible = [cls for cls in compared if study.images is not None or not cls.needs_images]
-    undefined = [cls.title for cls in possible if cls.__name__ not in shown]
+    left_out = [method for method in compared if type(method).__name__ not in shown]
+    undefined = [method.title for method in left_out if not study.lacks_images(method)]
     missing = f" Not defined for this model: {', '.join(undefined)}." if undefined else ""
     if study.images is None:
         missing += " Methods that need training images are left out: none at hand."

@@ -14,13 +14,14 @@ from ..backend import Array, make_rng, to_numpy
 from ..datasets import Dataset
 from ..datasets.whitening import unwhiten
 from ..evaluate.scores import Responses
+from ..models.protocol import Model, fully_connected
 from ..plot import Panel
 from ..progress import Progress, silent
 from ..results import Writer
 from ..runs.run import MODEL
 from ..runs.snapshots import Snapshots
 from ..train import EpochStats
-from ..visualize import Unit, UnitImages, as_units
+from ..visualize import FilterCombination, NotApplicable, StrongestConnections, Unit, UnitImages, as_units
 from ..visualize.filter_combination import combined_inputs
 
 CHUNK = 96  # units between two steps of the progress bar
@@ -65,7 +66,7 @@ class Study:
         If the images are to be unwhitened and the data set is none of whitened ones.
     """
 
-    model: Any
+    model: Model
     dataset: str
     responses: Responses
     writer: Writer
@@ -96,7 +97,7 @@ class Study:
         return self.data
 
     def pictures(self, method: Any, units: Sequence[Unit]) -> UnitImages:
-        """Run `method` on units of one layer, some at a time behind a progress bar.
+        """Run `method` on units of one layer, some at a time behind a progress bar; see `with_prior`.
 
         Every unit has random numbers of its own, so neither the grouping nor the other units matter.
 
@@ -106,6 +107,7 @@ class Study:
             If the model's images are none that can be drawn.
         """
         plot.check_picture(self.model.input_shape)
+        method = self.with_prior(method)
         parts = [units[i : i + CHUNK] for i in range(0, len(units), CHUNK)]
         title = f"{method.title}, {units[0].layer}"
         return UnitImages.join(
@@ -117,20 +119,47 @@ class Study:
 
     def applicable(self, methods: Iterable[Any]) -> list[Any]:
         """Those of `methods` that this model and the images at hand allow, fitted."""
-        can_sample, has_maps = hasattr(self.model, "sample_decode"), hasattr(self.model, "receptive_field")
-        return [
-            self.fitted(method)
-            for method in methods
-            if (self.images is not None or not method.needs_images)
-            and (can_sample or not method.needs_sampling)
-            and not (has_maps and getattr(method, "needs_dense", False))
-        ]
+        return [method for method in map(self.fitted, methods) if method.why_not(self.model, self.images) is None]
 
     def fitted(self, method: Any) -> Any:
-        """`method` with its `k` reduced to what the narrowest combined layer of a small model allows."""
-        if method.needs_images or getattr(method, "k", None) is None:
+        """`method` with the `k` that the narrowest combined layer of a small model allows, and with a prior."""
+        if isinstance(method, (FilterCombination, StrongestConnections)) and method.k is not None:
+            return replace(method, k=min(method.k, *combined_inputs(self.model)))
+        return self.with_prior(method)
+
+    def with_prior(self, method: Any) -> Any:
+        """`method` with the shipped DBN as its `prior`, if it takes one and the model, of the same data, is none."""
+        if not self._lacks_prior(method):
             return method
-        return replace(method, k=min(method.k, *combined_inputs(self.model)))
+        saved = checkpoint.load("pretrained", xp=self.model.xp)
+        return replace(method, prior=saved.model) if saved.info["dataset"] == self.dataset else method
+
+    def check_method(self, method: Any) -> None:
+        """NotApplicable, with the remedy, unless this model and the images at hand allow `method`."""
+        reason = method.why_not(self.model, self.images)
+        if reason is None:
+            return
+        if self._lacks_prior(method):
+            reason = (
+                f"the DBN that ships with the package was trained on mnist, this network on {self.dataset}; train one "
+                f"(dbnvis train) and give it as {type(method).__name__}(prior=...)"
+            )
+        elif self.lacks_images(method):
+            reason = (
+                f"{type(method).__name__} needs {self.dataset} training images and none are at hand; "
+                f"{datasets.advice(self.dataset)}"
+            )
+        raise NotApplicable(reason)
+
+    def lacks_images(self, method: Any) -> bool:
+        """Whether training images, of which none are at hand, are all that `method` lacks."""
+        if self.images is not None or method.why_not(self.model, None) is None:
+            return False
+        return method.why_not(self.model, self.model.xp.zeros((1, *self.model.input_shape))) is None
+
+    def _lacks_prior(self, method: Any) -> bool:
+        """Whether `method` takes a prior and has none, neither its own nor the model."""
+        return getattr(method, "prior", method) is None and not fully_connected(self.model)
 
     def units(self, layer: str, n: int | None = None) -> list[Unit]:
         """The first `n` units of `layer`, or all."""

@@ -4,8 +4,8 @@ The pooling units of each are the visible units of the next. Going up uses the m
 from the hidden units of one to the pooling units of the one below its visible biases. Where a pooling unit is on,
 which of its detection units is follows from p(v, h | pooling units) of the machine below.
 
-The units of a layer are its detection units, numbered as those of a convolutional network (`convnet`): position by
-position, row by row, group by group.
+The units of a layer are its detection units, numbered as in `units`: position by position, row by row,
+group by group.
 
 References
 ----------
@@ -18,16 +18,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
-from ..backend import Array, array_module
+from ..backend import Array
 from ..images import floats_of, images_of
-from ..settings import check_input
 from .conv_rbm import ConvRBM
 from .convolution import Channels
 from .pooling import Detection, Pooling, in_maps, in_rows
 from .rbm import gibbs
-from .spatial import Position, ReceptiveField, SpatialNetwork, centre, receptive_field, unit_place
+from .spatial import ReceptiveField, SpatialNetwork, receptive_field
+from .stack import Stack
+from .units import Position, centre, unit_place
 
 SETTLE = 10  # Gibbs sweeps by which the places of detection units within their blocks find each other
 BATCH = 500  # images passed up at once by `encode`
@@ -124,7 +125,7 @@ class Unrolled:
 
 
 @dataclass
-class ConvDBN:
+class ConvDBN(Stack):
     """A stack of convolutional RBMs, the visible units of each being the pooling units of the one below.
 
     Parameters
@@ -149,11 +150,15 @@ class ConvDBN:
     input_range: tuple[float, float] = (0.0, 1.0)
     input_norm: float | None = None
 
+    part_name: ClassVar[str] = "convolutional RBM"
+
     def __post_init__(self) -> None:
-        if not self.crbms:
-            raise ValueError("a convolutional DBN needs at least one convolutional RBM")
-        check_input(self.input_shape, self.input_range, self.input_norm)
+        super().__post_init__()
         self.rbms  # noqa: B018 (the shapes are checked where they are computed)
+
+    @property
+    def parts(self) -> list[ConvRBM]:
+        return self.crbms
 
     @property
     def rbms(self) -> list[Unrolled]:
@@ -165,30 +170,6 @@ class ConvDBN:
             groups, rows, columns = found[-1].hidden_shape
             shape = groups, -(-rows // crbm.pool), -(-columns // crbm.pool)
         return found
-
-    @property
-    def xp(self) -> Any:
-        """The array library the parameters live in."""
-        return array_module(self.crbms[0].W)
-
-    @property
-    def dtype(self) -> Any:
-        return self.crbms[0].W.dtype
-
-    @property
-    def layer_names(self) -> list[str]:
-        return [f"h{i + 1}" for i in range(len(self.crbms))]
-
-    @property
-    def sizes(self) -> list[int]:
-        """Units of each layer, from the pixels upwards."""
-        return [math.prod(self.input_shape), *(rbm.n_hidden for rbm in self.rbms)]
-
-    def depth(self, layer: str) -> int:
-        """1 for "h1", 2 for "h2", ...; KeyError, listing the layers, for another name."""
-        if layer not in self.layer_names:
-            raise KeyError(f"no layer {layer!r}; the model has {', '.join(self.layer_names)}")
-        return self.layer_names.index(layer) + 1
 
     def layer_shape(self, layer: str) -> tuple[int, int, int]:
         """(K, rows, columns) of the detection units of `layer`."""
@@ -217,9 +198,7 @@ class ConvDBN:
 
         Floats are taken as they are; integers and the like are images, checked (`images.images_of`).
         """
-        network, v = self.network.upto(layer), floats_of(self, v).reshape(len(v), *self.input_shape)
-        parts = [network.forward(v[i : i + BATCH])[0] for i in range(0, len(v), BATCH)]
-        return self.xp.concatenate(parts)
+        return self.passed_up(self.network.upto(layer), v, BATCH)
 
     def maps(self, v: Array, layer: str) -> Array:
         """What the machine under `layer` sees of images (B, ...): pixels, or means of pooling units, (B, C, H, W)."""
@@ -280,7 +259,7 @@ class ConvDBN:
         ValueError
             If `start` does not hold `n` images.
         """
-        rbm: Any = self.rbms[self.depth(layer) - 1]
+        rbm = self.rbms[self.depth(layer) - 1]
         if start is None:
             v = rbm.random_v((n, rbm.n_visible), rng=rng)
         elif len(start) != n:

@@ -6,20 +6,19 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 from ..backend import Array, array_module, check_rng
-from ..images import floats_of
 from ..settings import check_input, check_parameters, check_sizes, check_value
 from .convolution import Channels, Conv2D, MaxPool2D, ReLU
 from .layers import Dense, Flatten, Softmax
-from .spatial import Position, ReceptiveField, SpatialNetwork, receptive_field
-
-BATCH = 250  # images passed up at once by `encode`: a convolutional layer's maps are large
+from .spatial import ReceptiveField, SpatialNetwork, receptive_field
+from .stack import FeedForward
+from .units import Position
 
 
 @dataclass
-class ConvNet:
+class ConvNet(FeedForward):
     """A feed-forward network of convolutional and dense layers.
 
     Parameters
@@ -44,6 +43,8 @@ class ConvNet:
     input_shape: tuple[int, ...]
     input_range: tuple[float, float] = (0.0, 1.0)
     input_norm: float | None = None
+
+    batch: ClassVar[int] = 250  # few: a convolutional layer's maps are large
 
     def __post_init__(self) -> None:
         check_input(self.input_shape, self.input_range, self.input_norm)
@@ -121,42 +122,10 @@ class ConvNet:
             layers[name] = Softmax() if name == "output" else ReLU()
         return cls(SpatialNetwork(layers), tuple(input_shape), input_range)
 
-    @property
-    def xp(self) -> Any:
-        """The array library the parameters live in."""
-        return array_module(*self.network.params().values())
-
-    @property
-    def dtype(self) -> Any:
-        return next(iter(self.network.params().values())).dtype
-
-    @property
-    def layer_names(self) -> list[str]:
-        return [address.removesuffix(".pre") for address in self.network.layers if address.endswith(".pre")]
-
-    @property
-    def sizes(self) -> list[int]:
-        """Numbers in each layer, from the pixels upwards: units, or channels times positions."""
-        return [math.prod(self.input_shape), *(math.prod(self.layer_shape(name)) for name in self.layer_names)]
-
     def layer_shape(self, layer: str) -> tuple[int, ...]:
-        """(channels, rows, columns) of a convolutional layer, (units,) of a dense one; KeyError for another name."""
-        if layer not in self.layer_names:
-            raise KeyError(f"no layer {layer!r}; the model has {', '.join(self.layer_names)}")
+        """(channels, rows, columns) of a convolutional layer, (units,) of a dense one."""
+        self.check_layer(layer)
         return self._shapes[f"{layer}.pre"]
-
-    def encode(self, v: Array, layer: str) -> Array:
-        """Activations of `layer`: images (B, V) or (B, *input_shape) -> (B, *layer_shape).
-
-        Floats are taken as they are; integers and the like are images, checked (`images.images_of`).
-        """
-        self.layer_shape(layer)
-        network, v = self.network.upto(layer), floats_of(self, v)
-        if math.prod(v.shape[1:]) != math.prod(self.input_shape):
-            raise ValueError(f"expected images of shape {tuple(self.input_shape)}, got {tuple(v.shape[1:])}")
-        v = v.reshape(len(v), *self.input_shape)
-        parts = [network.forward(v[i : i + BATCH])[0] for i in range(0, len(v), BATCH)]
-        return self.xp.concatenate(parts)
 
     def receptive_field(self, layer: str, position: Position = None) -> ReceptiveField:
         """What a unit sees of the image; see the function of this name."""

@@ -10,21 +10,20 @@ Hinton, Osindero, Teh (2006), "A fast learning algorithm for deep belief nets".
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
-from ..backend import Array, array_module
+from ..backend import Array
 from ..images import floats_of, images_of
-from ..settings import check_input, check_sizes, check_value
-from .layers import Dense, Flatten, Network, Sigmoid
+from ..settings import check_sizes, check_value
 from .rbm import RBM, GaussianRBM, gibbs
+from .stack import DenseStack
 
 
 @dataclass
-class DBN:
+class DBN(DenseStack):
     """A stack of RBMs, the visible units of each being the hidden units of the one below.
 
     Parameters
@@ -49,20 +48,15 @@ class DBN:
     input_range: tuple[float, float] = (0.0, 1.0)
     input_norm: float | None = None
 
-    def __post_init__(self) -> None:
-        if not self.rbms:
-            raise ValueError("a DBN needs at least one RBM")
-        check_input(self.input_shape, self.input_range, self.input_norm)
-        if math.prod(self.input_shape) != self.rbms[0].n_visible:
-            raise ValueError(
-                f"images of shape {tuple(self.input_shape)} have {math.prod(self.input_shape)} pixels, "
-                f"the lowest RBM has {self.rbms[0].n_visible} visible units"
-            )
-        for i, (lower, upper) in enumerate(pairwise(self.rbms)):
-            if lower.n_hidden != upper.n_visible:
-                raise ValueError(
-                    f"RBM {i + 1} has {lower.n_hidden} hidden units, RBM {i + 2} has {upper.n_visible} visible units"
-                )
+    part_name: ClassVar[str] = "RBM"
+
+    @property
+    def parts(self) -> list[RBM]:
+        return self.rbms
+
+    @staticmethod
+    def hidden_means(part: RBM, v: Array) -> Array:
+        return part.mean_h_given_v(v)
 
     @classmethod
     def random(
@@ -99,54 +93,6 @@ class DBN:
             rbms[0] = GaussianRBM(**rbms[0].params(), variance=variance)
             rbms[0].W /= variance
         return cls(rbms, tuple(input_shape), input_range)
-
-    @property
-    def xp(self) -> Any:
-        """The array library the parameters live in."""
-        return array_module(self.rbms[0].W)
-
-    @property
-    def dtype(self) -> Any:
-        return self.rbms[0].W.dtype
-
-    @property
-    def layer_names(self) -> list[str]:
-        return [f"h{i + 1}" for i in range(len(self.rbms))]
-
-    @property
-    def sizes(self) -> list[int]:
-        """Units of each layer, from the pixels upwards."""
-        return [self.rbms[0].n_visible, *(rbm.n_hidden for rbm in self.rbms)]
-
-    def depth(self, layer: str) -> int:
-        """1 for "h1", 2 for "h2", ...; KeyError, listing the layers, for another name."""
-        if layer not in self.layer_names:
-            raise KeyError(f"no layer {layer!r}; the model has {', '.join(self.layer_names)}")
-        return self.layer_names.index(layer) + 1
-
-    def layer_shape(self, layer: str) -> tuple[int, ...]:
-        """Shape of one image's activations in `layer`."""
-        return (self.rbms[self.depth(layer) - 1].n_hidden,)
-
-    @property
-    def network(self) -> Network:
-        """The mean-field pass upwards as a differentiable network: images (..., *input_shape) -> units."""
-        layers: dict[str, Any] = {"input": Flatten(self.input_shape)}
-        for name, rbm in zip(self.layer_names, self.rbms, strict=True):
-            layers[f"{name}.pre"] = Dense(rbm.W, rbm.hbias)
-            layers[name] = Sigmoid()
-        return Network(layers)
-
-    def encode(self, v: Array, layer: str) -> Array:
-        """Mean-field pass up: images (B, V) or (B, *input_shape) -> means of `layer` (B, H).
-
-        Floats are taken as they are; integers and the like are images, checked (`images.images_of`).
-        """
-        v = floats_of(self, v)
-        x = v.reshape(len(v), math.prod(v.shape[1:]))
-        for rbm in self.rbms[: self.depth(layer)]:
-            x = rbm.mean_h_given_v(x)
-        return x
 
     def visible(self, v: Array, layer: str) -> Array:
         """What the RBM under `layer` sees of images (B, ...): pixels, or means of the layer below, (B, V)."""

@@ -36,6 +36,22 @@ class Trainable(Protocol):
     def gradients(self, x: Array, gy: Array, out: dict[str, Array] | None = None) -> dict[str, Array]: ...
 
 
+class Weighted(Layer, Trainable, Protocol):
+    """A layer with weights, `Dense` or `Conv2D`."""
+
+    W: Array
+    """(n_in, n_out), or kernels (O, I, rows, columns)."""
+    bias: Array
+    """One number for each output, or each channel of it."""
+
+
+@runtime_checkable
+class Buffered(Protocol):
+    """What a layer offers beside `Layer` that gains from memory of its own, as in training, where shapes repeat."""
+
+    def for_training(self) -> Layer: ...
+
+
 @dataclass(frozen=True)
 class Flatten:
     """(..., *shape) -> (..., prod(shape))."""
@@ -152,6 +168,10 @@ class Network:
             raise KeyError(f"no layer {address!r}; the network has {', '.join(names)}")
         return replace(self, layers={name: self.layers[name] for name in names[: names.index(address) + 1]})
 
+    def weighted(self, name: str) -> Weighted:
+        """The layer with weights of this name, whose address is "NAME.pre"."""
+        return self.layers[f"{name}.pre"]  # type: ignore[return-value]
+
     def select(self, units: Array) -> Network:
         """The network with `units` (U,) as its only outputs; its last layer must have a `select`."""
         *_, last = self.layers
@@ -185,6 +205,17 @@ class Network:
             if isinstance(layer, Trainable)
             for name, x in layer.params().items()
         }
+
+    @property
+    def weights(self) -> dict[str, Array]:
+        """Matrices (n_in, n_out) and kernels (O, I, rows, columns), by address, from the input upwards."""
+        params = {address: layer.params() for address, layer in self.layers.items() if isinstance(layer, Trainable)}
+        return {address: arrays["W"] for address, arrays in params.items() if "W" in arrays}
+
+    def for_training(self) -> Network:
+        """The network with layers that write into the same arrays again, for inputs of the same shape."""
+        layers = self.layers.items()
+        return Network({name: layer.for_training() if isinstance(layer, Buffered) else layer for name, layer in layers})
 
     def trace(self, x: Array) -> tuple[Array, Callable[..., dict[str, Array]]]:
         """Run all layers for training: (y, gradients).

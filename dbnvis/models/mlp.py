@@ -12,21 +12,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
-from ..backend import Array, array_module, check_rng
-from ..images import floats_of
+from ..backend import Array, check_rng
 from ..numerics import sigmoid
 from ..settings import check_input, check_parameters, check_sizes
 from .layers import Dense, Identity, Network, Sigmoid, Softmax
 from .rbm import GaussianRBM
+from .stack import FeedForward
 
-BATCH = 5000  # images passed up at once by `encode`
 SAMPLE = 10_000  # images at the most from which an autoencoder's code starts
 
 
 @dataclass
-class MLP:
+class MLP(FeedForward):
     """A feed-forward network as visualizers see it: layers by name, images of a known shape and norm.
 
     Parameters
@@ -50,6 +49,8 @@ class MLP:
     input_range: tuple[float, float] = (0.0, 1.0)
     input_norm: float | None = None
 
+    batch: ClassVar[int] = 5000
+
     def __post_init__(self) -> None:
         check_input(self.input_shape, self.input_range, self.input_norm)
         if not self.layer_names:
@@ -58,49 +59,16 @@ class MLP:
             )
         n_in, below = math.prod(self.input_shape), f"images of shape {tuple(self.input_shape)}"
         for name in self.layer_names:
-            W = self._dense(name).W
+            W = self.network.weighted(name).W
             if len(W) != n_in:
                 raise ValueError(f"layer {name} has {len(W)} inputs, {below} give {n_in}")
             n_in, below = W.shape[1], f"layer {name}'s units"
         check_parameters(**self.network.params())
 
-    def _dense(self, layer: str) -> Dense:
-        return self.network.layers[f"{layer}.pre"]  # type: ignore[return-value]
-
-    @property
-    def xp(self) -> Any:
-        """The array library the parameters live in."""
-        return array_module(self._dense(self.layer_names[0]).W)
-
-    @property
-    def dtype(self) -> Any:
-        return self._dense(self.layer_names[0]).W.dtype
-
-    @property
-    def layer_names(self) -> list[str]:
-        return [address.removesuffix(".pre") for address in self.network.layers if address.endswith(".pre")]
-
-    @property
-    def sizes(self) -> list[int]:
-        """Units of each layer, from the pixels upwards."""
-        return [math.prod(self.input_shape), *(self.layer_shape(name)[0] for name in self.layer_names)]
-
     def layer_shape(self, layer: str) -> tuple[int, ...]:
-        """Shape of one image's activations in `layer`; KeyError, listing the layers, for one that is not there."""
-        if layer not in self.layer_names:
-            raise KeyError(f"no layer {layer!r}; the model has {', '.join(self.layer_names)}")
-        return (self._dense(layer).W.shape[1],)
-
-    def encode(self, v: Array, layer: str) -> Array:
-        """Activations of `layer`: images (B, V) or (B, *input_shape) -> (B, H).
-
-        Floats are taken as they are; integers and the like are images, checked (`images.images_of`).
-        """
-        self.layer_shape(layer)
-        network, v = self.network.upto(layer), floats_of(self, v)
-        v = v.reshape(len(v), *self.input_shape)
-        parts = [network.forward(v[i : i + BATCH])[0] for i in range(0, len(v), BATCH)]
-        return self.xp.concatenate(parts)
+        """(units,) of `layer`."""
+        self.check_layer(layer)
+        return (self.network.weighted(layer).W.shape[1],)
 
 
 def classifier(dbn: Any, n_classes: int, *, rng: Any, scale: float = 0.01) -> MLP:

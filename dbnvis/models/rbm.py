@@ -15,11 +15,52 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from ..backend import Array, array_module, bernoulli, check_rng, logistic_mean, logistic_sample, matmul
 from ..numerics import softplus
 from ..settings import check_parameters, check_sizes, check_value
+
+
+class Machine(Protocol):
+    """What block Gibbs sampling runs on: an RBM, or one whose units are put in rows. Leading axes are free."""
+
+    @property
+    def n_visible(self) -> int: ...
+
+    @property
+    def n_hidden(self) -> int: ...
+
+    @property
+    def binary(self) -> bool:
+        """Visible units are 0 or 1."""
+        ...
+
+    def params(self) -> dict[str, Array]: ...
+
+    def mean_h_given_v(self, v: Array) -> Array:
+        """E[h | v]: (..., V) -> (..., H)."""
+        ...
+
+    def sample_h_given_v(self, v: Array, *, rng: Any) -> Array:
+        """h ~ p(h | v): (..., V) -> (..., H)."""
+        ...
+
+    def mean_v_given_h(self, h: Array) -> Array:
+        """E[v | h]: (..., H) -> (..., V)."""
+        ...
+
+    def sample_v_given_h(self, h: Array, *, rng: Any) -> Array:
+        """v ~ p(v | h): (..., H) -> (..., V)."""
+        ...
+
+    def random_v(self, shape: tuple[int, ...], *, rng: Any) -> Array:
+        """Noise to start chains from, `shape` (..., V)."""
+        ...
+
+    def hold(self, h: Array, units: Sequence[int]) -> None:
+        """In the states h[u] (U, ..., H), drawn given v, switch unit `units[u]` on, in place."""
+        ...
 
 
 @dataclass
@@ -212,7 +253,7 @@ class GaussianRBM(RBM):
         return math.sqrt(self.variance) * check_rng(rng).standard_normal(shape, dtype=self.W.dtype)
 
 
-def gibbs(rbm: RBM, v: Array, steps: int, *, rng: Any) -> Array:
+def gibbs(rbm: Machine, v: Array, steps: int, *, rng: Any) -> Array:
     """Run `steps` full Gibbs sweeps v -> h -> v from the states `v` (B, V); `v` is left unchanged."""
     check_value("steps", steps, int, "[0, inf)")
     for _ in range(steps):

@@ -16,12 +16,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 from ..backend import Array, array_module, check_rng, logistic_mean, matmul
-from ..images import floats_of
-from ..settings import check_input, check_parameters, check_sizes
-from .layers import Dense, Flatten, Network, Sigmoid
+from ..settings import check_parameters, check_sizes
+from .stack import DenseStack
 
 
 @dataclass
@@ -131,7 +130,7 @@ class DAE:
 
 
 @dataclass
-class StackedDAE:
+class StackedDAE(DenseStack):
     """Denoising autoencoders on top of each other: the input of each is the hidden activations of the one below.
 
     Parameters
@@ -156,21 +155,15 @@ class StackedDAE:
     input_range: tuple[float, float] = (0.0, 1.0)
     input_norm: float | None = None
 
-    def __post_init__(self) -> None:
-        if not self.daes:
-            raise ValueError("a stack needs at least one autoencoder")
-        check_input(self.input_shape, self.input_range, self.input_norm)
-        if math.prod(self.input_shape) != self.daes[0].n_visible:
-            raise ValueError(
-                f"images of shape {tuple(self.input_shape)} have {math.prod(self.input_shape)} pixels, "
-                f"the lowest autoencoder has {self.daes[0].n_visible} visible units"
-            )
-        for i, (lower, upper) in enumerate(pairwise(self.daes)):
-            if lower.n_hidden != upper.n_visible:
-                raise ValueError(
-                    f"autoencoder {i + 1} has {lower.n_hidden} hidden units, "
-                    f"autoencoder {i + 2} has {upper.n_visible} visible units"
-                )
+    part_name: ClassVar[str] = "autoencoder"
+
+    @property
+    def parts(self) -> list[DAE]:
+        return self.daes
+
+    @staticmethod
+    def hidden_means(part: DAE, v: Array) -> Array:
+        return part.encode(v)
 
     @classmethod
     def random(
@@ -207,51 +200,3 @@ class StackedDAE:
             for i, (n_in, n_out) in enumerate(pairwise(sizes))
         ]
         return cls(daes, tuple(input_shape), input_range)
-
-    @property
-    def xp(self) -> Any:
-        """The array library the parameters live in."""
-        return array_module(self.daes[0].W)
-
-    @property
-    def dtype(self) -> Any:
-        return self.daes[0].W.dtype
-
-    @property
-    def layer_names(self) -> list[str]:
-        return [f"h{i + 1}" for i in range(len(self.daes))]
-
-    @property
-    def sizes(self) -> list[int]:
-        """Units of each layer, from the pixels upwards."""
-        return [self.daes[0].n_visible, *(dae.n_hidden for dae in self.daes)]
-
-    def depth(self, layer: str) -> int:
-        """1 for "h1", 2 for "h2", ...; KeyError, listing the layers, for another name."""
-        if layer not in self.layer_names:
-            raise KeyError(f"no layer {layer!r}; the model has {', '.join(self.layer_names)}")
-        return self.layer_names.index(layer) + 1
-
-    def layer_shape(self, layer: str) -> tuple[int, ...]:
-        """Shape of one image's activations in `layer`."""
-        return (self.daes[self.depth(layer) - 1].n_hidden,)
-
-    @property
-    def network(self) -> Network:
-        """The way up as a differentiable network: images (..., *input_shape) -> units."""
-        layers: dict[str, Any] = {"input": Flatten(self.input_shape)}
-        for name, dae in zip(self.layer_names, self.daes, strict=True):
-            layers[f"{name}.pre"] = Dense(dae.W, dae.hbias)
-            layers[name] = Sigmoid()
-        return Network(layers)
-
-    def encode(self, v: Array, layer: str) -> Array:
-        """Activations of `layer`: images (B, V) or (B, *input_shape) -> (B, H).
-
-        Floats are taken as they are; integers and the like are images, checked (`images.images_of`).
-        """
-        v = floats_of(self, v)
-        x = v.reshape(len(v), math.prod(v.shape[1:]))
-        for dae in self.daes[: self.depth(layer)]:
-            x = dae.encode(x)
-        return x

@@ -1,8 +1,6 @@
-"""Networks on images of a known shape: which units their maps have, what each sees, and what it takes to compute it.
+"""Networks on images of a known shape: what each unit of their maps sees, and what it takes to compute it.
 
-The units of a convolutional layer are its channels at its positions. They are numbered position by position, row by
-row, from 0: unit number (row * columns + column) * channels + channel; after the last position come the channels'
-means. A dense layer's units are numbered as ever.
+Units are numbered as in `units`.
 """
 
 from __future__ import annotations
@@ -10,43 +8,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..backend import Array, array_module
 from .convolution import Channels, Conv2D, MaxPool2D, Pullback, ReLU
 from .layers import Dense, Flatten, Identity, Network, Sigmoid
+from .units import Position, centre
+
+if TYPE_CHECKING:
+    from .protocol import Model
 
 #: Layers whose outputs depend on the pixels of their window alone, wherever it is.
 LOCAL = (Conv2D, MaxPool2D, ReLU, Sigmoid, Identity)
-
-#: (row, column) of a channel's map, "mean" over the map, or its centre if absent.
-Position = tuple[int, int] | Literal["mean"] | None
-
-
-def centre(shape: Sequence[int]) -> tuple[int, int]:
-    """The middle position of maps (channels, rows, columns); of an even number the later of the two."""
-    return shape[1] // 2, shape[2] // 2
-
-
-def unit_number(shape: Sequence[int], index: int, position: Position = None) -> int:
-    """Number of a unit in a layer of `shape`, (channels, rows, columns) or (units,)."""
-    if len(shape) == 1:
-        return index
-    channels, rows, columns = shape
-    if position == "mean":
-        return rows * columns * channels + index
-    row, column = centre(shape) if position is None else position
-    return (row * columns + column) * channels + index
-
-
-def unit_place(shape: Sequence[int], number: int) -> tuple[int, Position]:
-    """`unit_number` read backwards: index and position, which is None at the centre and in a dense layer."""
-    if len(shape) == 1:
-        return number, None
-    channels, rows, columns = shape
-    place, index = divmod(number, channels)
-    position = divmod(place, columns)
-    return index, "mean" if place == rows * columns else None if position == centre(shape) else position
 
 
 class ReceptiveField(NamedTuple):
@@ -178,7 +151,7 @@ def extent(
     return found[0], found[1]
 
 
-def receptive_field(model: Any, layer: str, position: Position = None) -> ReceptiveField:
+def receptive_field(model: Model, layer: str, position: Position = None) -> ReceptiveField:
     """What a unit of `layer` of a model sees of the image: at `position`, the centre if absent, or "mean" of the map.
 
     Raises
@@ -188,7 +161,8 @@ def receptive_field(model: Any, layer: str, position: Position = None) -> Recept
     ValueError
         If the position lies beyond the layer's map.
     """
-    shape, network = model.layer_shape(layer), model.network.upto(f"{layer}.pre")
+    shape = model.layer_shape(layer)
+    network: Any = model.network.upto(f"{layer}.pre")
     if len(shape) == 1:  # as the highest maps, all of them
         maps = {address: shape for address, shape in network.shapes.items() if len(shape) == 3}
         (*_, top), position = maps, "mean"

@@ -14,11 +14,6 @@ PARTICLES = 30  # negative-phase particles kept
 PREFIX = "album."  # of the arrays' names in a checkpoint
 
 
-def stack(model: DBN | StackedDAE) -> list[Any]:
-    """What each layer was trained as: an RBM or a DAE."""
-    return model.rbms if isinstance(model, DBN) else model.daes
-
-
 def shown_epoch(epoch: int) -> bool:
     """Whether filters are kept after `epoch`: 1, 2, 5, 10, 20, 50, ..."""
     return epoch in {digit * 10**power for digit in (1, 2, 5) for power in range(6)}
@@ -50,7 +45,7 @@ class Snapshots:
 
     def add(self, model: DBN | StackedDAE, layer: str, epoch: int, chains: Array | None = None) -> None:
         """Keep the filters of some units after `epoch`, and the particles, of which autoencoders have none, as now."""
-        part = stack(model)[model.depth(layer) - 1]
+        part = model.parts[model.depth(layer) - 1]
         if shown_epoch(epoch):
             self.arrays[f"{PREFIX}{layer}.filters.{epoch}"] = part.W[:, :FILTERS].copy()
         if chains is not None:

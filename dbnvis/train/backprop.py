@@ -18,6 +18,7 @@ from typing import Any, Literal
 from ..backend import Array, array_module, child_seeds, make_rng
 from ..images import UNBOUNDED, check_images, images_of, plain_array
 from ..models.layers import Dense, Dropout, Layer, Network
+from ..models.spatial import SpatialNetwork
 from ..settings import check_kind, check_settings, check_trainable, check_value
 from . import optim
 from .greedy import mean_norm
@@ -204,7 +205,7 @@ def measure(model: Any, data: Array, targets: Array, config: BackpropConfig) -> 
     network = _trained_part(model, loss)
     data, targets = checked(model, data, targets, config, "data")
     losses, errors = 0.0, 0.0
-    size = CHUNK_OF_MAPS if hasattr(model, "receptive_field") else CHUNK
+    size = CHUNK_OF_MAPS if isinstance(network, SpatialNetwork) else CHUNK
     for i in range(0, len(data), size):
         y, _ = network.forward(data[i : i + size])
         losses += float(loss.value(y, targets[i : i + size])[0].sum())
@@ -259,7 +260,7 @@ class BackpropUpdate:
 
     def __init__(self, network: Network, loss: Loss, config: BackpropConfig, state: BackpropState):
         self.loss, self.config, self.state = loss, config, state
-        self.reusing = Network({name: _for_training(layer) for name, layer in network.layers.items()})
+        self.reusing = network.for_training()
         self.params = network.params()
         self.gradients = {name: array_module(x).empty_like(x) for name, x in self.params.items()}
         self.top = next(name.rpartition(".")[0] for name in reversed(self.params))
@@ -287,11 +288,6 @@ class BackpropUpdate:
             if config.weight_decay and w.ndim > 1:
                 w *= 1 - rate * config.weight_decay
         return losses.mean()
-
-
-def _for_training(layer: Any) -> Layer:
-    """`layer`, with memory of its own where it can use some."""
-    return layer.for_training() if hasattr(layer, "for_training") else layer
 
 
 def _trained_part(model: Any, loss: Loss) -> Network:

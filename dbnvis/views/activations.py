@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ..backend import Array, array_module
 from ..evaluate.audit import duplicate_units
 from ..images import image_of, images_of
 from ..models.convolution import ReLU
+from ..models.protocol import Model
 from .responses import passes
 
 MANY = 0.5  # of a layer's units: where more are dead, the start is not to blame
 BLOWN = 3.0  # times the median norm of a layer's weights, beyond which a unit's have been blown up
 
 
-def maps(model: Any, image: Array, addresses: Sequence[str]) -> dict[str, Array]:
+def maps(model: Model, image: Array, addresses: Sequence[str]) -> dict[str, Array]:
     """What `image` (*input_shape) leaves at each of `addresses`, by address: (C, rows, columns) or (H,)."""
     return {address: x[0] for address, x in next(passes(model, image_of(model, image)[None], addresses)).items()}
 
@@ -44,7 +44,7 @@ class Statistics:
     reached: Array
 
 
-def statistics(model: Any, images: Array, layers: Sequence[str]) -> dict[str, Statistics]:
+def statistics(model: Model, images: Array, layers: Sequence[str]) -> dict[str, Statistics]:
     """Statistics of the channels of `layers` over images (N, *input_shape), by layer, in one pass."""
     images = images_of(model, images)
     xp, parts = model.xp, {layer: [] for layer in layers}  # type: ignore[var-annotated]
@@ -88,7 +88,7 @@ class Fault:
     cause: str
 
 
-def audit(model: Any, layer: str, statistics: Statistics) -> list[Fault]:
+def audit(model: Model, layer: str, statistics: Statistics) -> list[Fault]:
     """Faults of the units of `layer`, whose activation is ReLU, from `statistics` over a data set; [] for other layers.
 
     A dead unit gets no gradient. One whose bias is exactly 0, where biases start, has never learned. Others died in
@@ -98,15 +98,15 @@ def audit(model: Any, layer: str, statistics: Statistics) -> list[Fault]:
     """
     if not isinstance(model.network.layers[layer], ReLU):
         return []
-    dense = model.network.layers[f"{layer}.pre"]
-    xp = array_module(dense.W)
-    # Inputs by units, whichever kind of layer: a convolution has (O, I, kh, kw), a dense layer (n_in, n_out).
-    W = dense.W if dense.W.ndim == 2 else dense.W.reshape(len(dense.W), -1).T
+    weighted = model.network.weighted(layer)
+    W, xp = weighted.W, array_module(weighted.W)
+    if W.ndim > 2:
+        W = W.reshape(len(W), -1).T  # inputs by units, as a dense layer's
     norms = xp.sqrt((W * W).sum(axis=0))
     typical, faults = float(xp.median(norms)), []
     copies, many = duplicate_units(W), float((statistics.high <= 0).mean()) > MANY
     for j in range(W.shape[1]):
-        bias, norm = float(dense.bias[j]), float(norms[j])
+        bias, norm = float(weighted.bias[j]), float(norms[j])
         low, high = float(statistics.low[j]), float(statistics.high[j])
         if high <= 0:
             faults.append(Fault(j, "dead", _why_dead(high - bias, bias, norm, typical, many)))

@@ -15,28 +15,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from ..backend import Array, array_module, check_rng
+from ..models.protocol import Model
+
+M = TypeVar("M", bound=Model)
 
 WINDOW = 7  # side of the window of the structural similarity, pixels
 
 
-def randomized(model: Any, *, rng: Any) -> Iterator[tuple[str, Any]]:
+def randomized(model: M, *, rng: Any) -> Iterator[tuple[str, M]]:
     """Models with ever more layers randomized, from the top down: (the lowest randomized layer, the model).
 
     Parameters
     ----------
     model : ConvNet or MLP
-        Stays as it is.
+        A dataclass with a field `network`; stays as it is.
     rng : numpy or cupy Generator
     """
     for layer in reversed(model.layer_names):
-        address = f"{layer}.pre"
-        below = model.network.layers[address]
-        arrays = {name: _drawn(x, rng) for name, x in below.params().items()}
-        layers = {**model.network.layers, address: replace(below, **arrays)}
-        model = replace(model, network=replace(model.network, layers=layers))
+        weighted: Any = model.network.weighted(layer)
+        arrays = {name: _drawn(x, rng) for name, x in weighted.params().items()}
+        layers = {**model.network.layers, f"{layer}.pre": replace(weighted, **arrays)}
+        model = replace(model, network=replace(model.network, layers=layers))  # type: ignore[type-var]
         yield layer, model
 
 

@@ -9,10 +9,10 @@ van der Maaten, Hinton (2008), "Visualizing data using t-SNE". A perplexity need
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from ..backend import Array, to_numpy
 from ..images import images_of
+from ..models.protocol import Model
 from .responses import passes, peaks_of
 
 COMPONENTS = 50
@@ -46,7 +46,7 @@ def tsne(codes: Array, *, perplexity: float = 30.0, seed: int) -> Array:
     return TSNE(perplexity=perplexity, init="pca", learning_rate="auto", random_state=seed).fit_transform(x)
 
 
-def codes(model: Any, images: Array, layer: str) -> Array:
+def codes(model: Model, images: Array, layer: str) -> Array:
     """What `layer` makes of images (N, *input_shape), as rows (N, D); "input": the pixels."""
     images = images_of(model, images)
     if layer == "input":
@@ -56,7 +56,7 @@ def codes(model: Any, images: Array, layer: str) -> Array:
     )
 
 
-def responses_of_units(model: Any, images: Array, layers: Sequence[str]) -> tuple[list[tuple[str, int]], Array]:
+def responses_of_units(model: Model, images: Array, layers: Sequence[str]) -> tuple[list[tuple[str, int]], Array]:
     """Rows of units: each channel's peak pre-activations over images (N, *input_shape), standardized.
 
     Returns

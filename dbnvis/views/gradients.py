@@ -24,13 +24,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from ..backend import Array, array_module
 from ..images import images_of
 from ..models.convolution import Channels, Conv2D, MaxPool2D, ReLU
 from ..models.layers import Dense, Flatten, Identity, Network, Pullback, Softmax
-from ..visualize.visualizer import Unit, as_units, one_hot, parse_units
+from ..models.protocol import Model
+from ..models.units import Unit, as_units, one_hot, parse_units
 
 Rule = Callable[[Array, Array], Array]
 
@@ -88,7 +88,7 @@ def ruled(network: Network, rule: str) -> Network:
     return replace(network, layers=layers)
 
 
-def gradients(model: Any, images: Array, units: Sequence[Unit | str], rule: str = "gradient") -> Array:
+def gradients(model: Model, images: Array, units: Sequence[Unit | str], rule: str = "gradient") -> Array:
     """The map of `units[b]` at `images[b]` by `rule`.
 
     Parameters

@@ -14,8 +14,9 @@ from typing import Any
 
 from ..backend import Array, array_module
 from ..images import UNBOUNDED, as_floats, image_of
+from ..models.protocol import Model
+from ..models.units import Unit, as_units, one_hot, parse_units
 from ..settings import check_settings
-from ..visualize.visualizer import Unit, as_units, one_hot, parse_units
 from .responses import batch_size, passes
 
 Place = tuple[slice, slice]  # rows and columns that are covered
@@ -66,7 +67,7 @@ class Occlusion:
             copies[i, ..., rows, columns] = self.fill
         return copies
 
-    def __call__(self, model: Any, image: Array, units: Sequence[Unit | str]) -> OcclusionMaps:
+    def __call__(self, model: Model, image: Array, units: Sequence[Unit | str]) -> OcclusionMaps:
         """Cover `image` (*input_shape) and read `units`, of any layers, at their pre-activations.
 
         See `located` for the position at which a channel responds most to the whole image.
@@ -81,7 +82,7 @@ class Occlusion:
 
         return self._measured(model, image, parsed, [address for address, _ in readers], readings)
 
-    def top_channel(self, model: Any, image: Array, layer: str) -> OcclusionMaps:
+    def top_channel(self, model: Model, image: Array, layer: str) -> OcclusionMaps:
         """Cover `image` and sum the activation of the channel of `layer` that responds most to the whole image."""
         image = image_of(model, image)
         whole = next(passes(model, image[None], [layer]))[layer]
@@ -94,7 +95,7 @@ class Occlusion:
         return self._measured(model, image, (Unit(layer, top),), [layer], readings)
 
     def _measured(
-        self, model: Any, image: Array, units: tuple[Unit, ...], addresses: Sequence[str], readings: Any
+        self, model: Model, image: Array, units: tuple[Unit, ...], addresses: Sequence[str], readings: Any
     ) -> OcclusionMaps:
         xp, grid, size = array_module(image), self._grid(image), batch_size(model)
         places = [NOWHERE, *(place for row in grid for place in row)]
@@ -107,7 +108,7 @@ class Occlusion:
         return OcclusionMaps(units, values[0], xp.moveaxis(covered, -1, 0))
 
 
-def _number(model: Any, unit: Unit) -> tuple[str, int]:
+def _number(model: Model, unit: Unit) -> tuple[str, int]:
     layer, numbers = as_units(model, [unit])
     return layer, numbers[0]
 

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from ..backend import Array, array_module
 from ..images import image_of, images_of
-from ..visualize.visualizer import Unit, as_units, parse_units
+from ..models.protocol import Model
+from ..models.units import Unit, as_units, channel_at, parse_units
 
 BATCH = 250  # images of 28 x 28 passed up at once, of larger ones fewer: a convolutional layer's maps are large
 PIXELS = 28 * 28
 
 
-def passes(model: Any, images: Array, addresses: Sequence[str]) -> Iterator[dict[str, Array]]:
+def passes(model: Model, images: Array, addresses: Sequence[str]) -> Iterator[dict[str, Array]]:
     """Run images (N, *input_shape) up, some at a time; what stands at each of `addresses`, by address.
 
     Raises
@@ -40,7 +40,7 @@ def passes(model: Any, images: Array, addresses: Sequence[str]) -> Iterator[dict
         yield found
 
 
-def batch_size(model: Any) -> int:
+def batch_size(model: Model) -> int:
     """How many of the model's images go up at once."""
     return max(1, min(BATCH, BATCH * PIXELS // math.prod(model.input_shape[-2:])))
 
@@ -56,7 +56,7 @@ def peaks(pre: Array) -> tuple[Array, Array]:
     return xp.take_along_axis(flat, where[..., None], axis=-1)[..., 0], where
 
 
-def peaks_of(model: Any, images: Array, layers: Sequence[str]) -> dict[str, tuple[Array, Array]]:
+def peaks_of(model: Model, images: Array, layers: Sequence[str]) -> dict[str, tuple[Array, Array]]:
     """`peaks` of every channel of `layers` over images (N, *input_shape), by layer: values (N, C), positions (N, C)."""
     xp, found = model.xp, {layer: ([], []) for layer in layers}  # type: ignore[var-annotated]
     for batch in passes(model, images, [f"{layer}.pre" for layer in layers]):
@@ -66,13 +66,7 @@ def peaks_of(model: Any, images: Array, layers: Sequence[str]) -> dict[str, tupl
     return {layer: tuple(map(xp.concatenate, parts)) for layer, parts in found.items()}
 
 
-def at(model: Any, layer: str, index: int, flat: int) -> Unit:
-    """The unit of channel `index` at the flat position `flat` of its map; a dense unit has none."""
-    shape = model.layer_shape(layer)
-    return Unit(layer, index) if len(shape) == 1 else Unit(layer, index, divmod(flat, shape[-1]))
-
-
-def located(model: Any, image: Array, units: Sequence[Unit | str]) -> list[Unit]:
+def located(model: Model, image: Array, units: Sequence[Unit | str]) -> list[Unit]:
     """`units`, of any layers; a channel without a position is moved to where it responds most to image (*input_shape).
 
     Raises
@@ -85,6 +79,6 @@ def located(model: Any, image: Array, units: Sequence[Unit | str]) -> list[Unit]
         as_units(model, [unit])
         if unit.position is None and len(model.layer_shape(unit.layer)) > 1:
             _, where = peaks_of(model, image[None], [unit.layer])[unit.layer]
-            unit = at(model, unit.layer, unit.index, int(where[0, unit.index]))
+            unit = channel_at(model, unit.layer, unit.index, int(where[0, unit.index]))
         found.append(unit)
     return found

@@ -13,14 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ..backend import Array, array_module
 from ..images import images_of
+from ..models.protocol import Model, Spatial
 from ..models.spatial import ReceptiveField
-from ..visualize.visualizer import Unit
+from ..models.units import Unit, channel_at
 from .gradients import gradients
-from .responses import at, passes, peaks_of
+from .responses import passes, peaks_of
 
 
 def crop(image: Array, field: ReceptiveField, outside: float = float("nan")) -> Array:
@@ -72,13 +72,13 @@ class TopPatches:
 
 
 def top_patches(
-    model: Any, images: Array, units: Sequence[Unit], k: int = 9, peaks: tuple[Array, Array] | None = None
+    model: Spatial, images: Array, units: Sequence[Unit], k: int = 9, peaks: tuple[Array, Array] | None = None
 ) -> TopPatches:
     """Find the top patches of `units`, channels of one layer, in images (N, *input_shape).
 
     Parameters
     ----------
-    model : ConvNet
+    model : Spatial
     images : array (N, *input_shape)
     units : sequence of Unit, length U
     k : int
@@ -102,7 +102,8 @@ def top_patches(
     rows = xp.argsort(-values[:, own], axis=0, kind="stable")[:k].T  # (U, k)
     scores, flat = values[rows, own[:, None]], places[rows, own[:, None]].tolist()
     winners = tuple(
-        tuple(at(model, layer, unit.index, where) for where in row) for unit, row in zip(units, flat, strict=True)
+        tuple(channel_at(model, layer, unit.index, where) for where in row)
+        for unit, row in zip(units, flat, strict=True)
     )
     every = [winner for row in winners for winner in row]
     fields = [model.receptive_field(layer, winner.position) for winner in every]
@@ -124,7 +125,7 @@ def top_patches(
     )
 
 
-def _readings(model: Any, images: Array, units: Sequence[Unit]) -> Array:
+def _readings(model: Model, images: Array, units: Sequence[Unit]) -> Array:
     """Pre-activation of `units[b]`, which have positions, at `images[b]`: (B,)."""
     xp, address = array_module(images), f"{units[0].layer}.pre"
     pre = xp.concatenate([batch[address] for batch in passes(model, images, [address])])

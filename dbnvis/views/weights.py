@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from ..backend import Array, array_module
+from ..models.convolution import Channels
+from ..models.layers import Flatten
+from ..models.protocol import Model
 
 
-def weight_tiles(model: Any, layer: str) -> Array:
+def weight_tiles(model: Model, layer: str) -> Array:
     """The weights of each unit of `layer` as a picture: (U, height, width).
 
     A unit that sees several channels, or a channel's map of the layer below, gets a mosaic of what it weighs each
     by, row by row, a line of zeros between; one that sees dense units a block of their weights.
     """
-    below = model.network.layers[f"{layer}.pre"]
-    if below.W.ndim == 4:
-        return _mosaic(below.W)
-    names, shape = list(model.network.layers), (1, *model.input_shape[-2:])
-    before = names[: names.index(f"{layer}.pre")]
-    flat = next((name for name in reversed(before) if hasattr(model.network.layers[name], "shape")), None)
-    if flat is not None and not any(name.endswith(".pre") for name in before[before.index(flat) :]):
-        shape = (*(model.network.layers[flat].shape[:-2] or (1,)), *model.network.layers[flat].shape[-2:])
-    else:
-        shape = (1, *_block(below.W.shape[0]))
-    padded = math.prod(shape) - below.W.shape[0]
-    W = below.W.T
+    W = model.network.weighted(layer).W
+    if W.ndim == 4:
+        return _mosaic(W)
+    *below, _ = model.network.upto(f"{layer}.pre").layers.items()
+    shape: tuple[int, ...] = (1, *_block(len(W)))
+    for name, part in reversed(below):
+        if isinstance(part, (Channels, Flatten)):
+            shape = (*(part.shape[:-2] or (1,)), *part.shape[-2:])
+        if isinstance(part, (Channels, Flatten)) or name.endswith(".pre"):
+            break
+    padded = math.prod(shape) - len(W)
+    W = W.T
     if padded:
         xp = array_module(W)
         W = xp.concatenate([W, xp.zeros((len(W), padded), dtype=W.dtype)], axis=1)

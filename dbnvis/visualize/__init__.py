@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ..models.units import Unit, as_units
 from .activation_maximization import ActivationMaximization
 from .clamped_gibbs import ClampedGibbs
 from .evidence_sampling import EvidenceSampling
@@ -11,7 +12,7 @@ from .recipes import RECIPES
 from .regularized import RegularizedOptimization
 from .strongest_connections import StrongestConnections
 from .top_images import TopImages
-from .visualizer import Unit, UnitImages, Visualizer, as_units
+from .visualizer import NotApplicable, UnitImages, Visualizer
 
 #: Short name on the command line -> method.
 VISUALIZERS: dict[str, type[Visualizer]] = {
@@ -22,6 +23,7 @@ VISUALIZERS: dict[str, type[Visualizer]] = {
     "connections": StrongestConnections,
     "invariance": InvarianceManifold,
     "regularized": RegularizedOptimization,
+    "evidence": EvidenceSampling,
 }
 
 #: Settings by the name that `--method` takes: the defaults of every method, and recipes.
@@ -36,6 +38,7 @@ __all__ = [
     "EvidenceSampling",
     "FilterCombination",
     "InvarianceManifold",
+    "NotApplicable",
     "RegularizedOptimization",
     "StrongestConnections",
     "TopImages",

@@ -14,8 +14,10 @@ from typing import Any, ClassVar, Literal
 
 from ..backend import Array, child_seeds
 from ..evaluate.scores import input_norm, rescale
+from ..models.protocol import Model, Spatial
+from ..models.units import Unit, as_units, neighbours, unit_at
 from ..settings import check_settings, check_value
-from .visualizer import Unit, UnitImages, as_units, neighbours, unit_at, unit_images, unit_rngs
+from .visualizer import UnitImages, unit_images, unit_rngs
 
 # Neighbours climb together, whether asked for or not: a matrix product's last bits depend on all of its rows, and
 # a unit's picture must not depend on its company. Enough rows for a fast product, few enough for the cache.
@@ -39,8 +41,6 @@ class ActivationMaximization:
     """
 
     title: ClassVar[str] = "activation maximization"
-    needs_images: ClassVar[bool] = False
-    needs_sampling: ClassVar[bool] = False
     symmetric: ClassVar[bool] = True
 
     starts: int = 9
@@ -67,7 +67,12 @@ class ActivationMaximization:
             tolerance="[0, inf)",
         )
 
-    def __call__(self, model: Any, units: Sequence[Unit | str], *, rng: Any, images: Array | None = None) -> UnitImages:
+    def why_not(self, model: Model, images: Array | None) -> str | None:
+        return None
+
+    def __call__(
+        self, model: Model, units: Sequence[Unit | str], *, rng: Any, images: Array | None = None
+    ) -> UnitImages:
         """Maximize `units` of one layer; see `UnitImages`.
 
         Raises
@@ -81,7 +86,7 @@ class ActivationMaximization:
         (seed,) = child_seeds(rng, 1)
         parts, climbed = [], []
         # A pass through maps costs so much that units there climb alone.
-        size = 1 if hasattr(model, "receptive_field") else BLOCK
+        size = 1 if isinstance(model, Spatial) else BLOCK
         for members in sorted({neighbours(model, layer, i, size) for i in indices}, key=lambda members: members.start):
             block = list(members)
             rngs = unit_rngs(model, layer, block, seed=seed)
@@ -100,7 +105,7 @@ class ActivationMaximization:
         return unit_images(self, model, layer, indices, x, notes=notes, extras={"trace": trace}, norm=norm)
 
     def _ascend(
-        self, model: Any, layer: str, indices: list[int], x: Array, norm: float, rngs: Sequence[Any]
+        self, model: Model, layer: str, indices: list[int], x: Array, norm: float, rngs: Sequence[Any]
     ) -> tuple[Array, Array, Array]:
         """Climb from `x` (U, S, *shape), or from images drawn from the units' `rngs` where the gradient there is zero:
         optima, traces (U, S, max_steps + 1), and whether there was a gradient (U, S)."""
@@ -164,7 +169,7 @@ def _note(alive: list[bool]) -> str:
     return "" if all(alive) else f"zero gradient: {alive.count(False)} of {len(alive)} starts"
 
 
-def fresh_noise(model: Any, rngs: Sequence[Any], wanted: Array) -> Array:
+def fresh_noise(model: Model, rngs: Sequence[Any], wanted: Array) -> Array:
     """Uniform noise in [0, 1], (U, S, *input_shape), a generator per unit; one with none `wanted` (U, S) draws none."""
     xp, shape = model.xp, (wanted.shape[1], *model.input_shape)
     drawn = [
@@ -174,9 +179,9 @@ def fresh_noise(model: Any, rngs: Sequence[Any], wanted: Array) -> Array:
     return xp.stack(drawn)
 
 
-def darken_unseen(model: Any, unit: Unit, images: Array) -> None:
+def darken_unseen(model: Model, unit: Unit, images: Array) -> None:
     """Set pixels of `images` (..., H, W) outside the receptive field of a convolutional `unit` to zero, in place."""
-    if len(model.layer_shape(unit.layer)) > 1:
+    if isinstance(model, Spatial) and len(model.layer_shape(unit.layer)) > 1:
         rows, columns = model.receptive_field(unit.layer, unit.position).slices
         seen = images[..., rows, columns].copy()
         images[...] = 0

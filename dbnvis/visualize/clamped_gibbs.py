@@ -19,10 +19,12 @@ from ..backend.clusters import cluster_centres
 from ..evaluate import activity, chains
 from ..evaluate.chains import LEVEL, MIXED
 from ..images import images_of
-from ..models.rbm import RBM, clamp, gibbs
+from ..models.protocol import Generative, Model, fully_connected, generative
+from ..models.rbm import RBM, Machine, clamp, gibbs
 from ..models.tempering import Tempered, base_rates
+from ..models.units import Unit, as_units
 from ..settings import check_settings
-from .visualizer import MEMORY, Unit, UnitImages, as_units, chunks, unit_images, unit_rngs
+from .visualizer import MEMORY, UnitImages, check_applies, chunks, unit_images, unit_rngs
 
 STARTS = 10_000  # training images at the most from which chains start
 SKETCH = 32  # random directions of the hidden layer along which chains are recorded
@@ -60,8 +62,6 @@ class ClampedGibbs:
     """
 
     title: ClassVar[str] = "clamped Gibbs sampling"
-    needs_images: ClassVar[bool] = False
-    needs_sampling: ClassVar[bool] = True
     symmetric: ClassVar[bool] = False
 
     chains: int = 30
@@ -97,35 +97,42 @@ class ClampedGibbs:
         if self.others == "zero":
             object.__setattr__(self, "title", "ancestral sampling from one unit, the others off")
 
-    def __call__(self, model: Any, units: Sequence[Unit | str], *, rng: Any, images: Array | None = None) -> UnitImages:
+    def why_not(self, model: Model, images: Array | None) -> str | None:
+        if not isinstance(model, Generative):
+            return (
+                f"{type(model).__name__} has no p(v | h), so a unit cannot be fixed to 1 while sampling; "
+                "use activation maximization or sampling by evidence"
+            )
+        if self.others == "zero":
+            return None
+        if self.start == "data" and images is None:
+            return "start 'data' needs images; pass images=... or use start='noise'"
+        if self.diagnose and images is None:
+            return "diagnose compares two starts and needs images; pass images=..."
+        if (self.temperatures > 1 or self.diagnose) and not fully_connected(model):
+            return (
+                f"tempered chains and diagnose are written for fully connected RBMs, {type(model).__name__} has others"
+                "; leave both settings out"
+            )
+        return None
+
+    def __call__(
+        self, model: Model, units: Sequence[Unit | str], *, rng: Any, images: Array | None = None
+    ) -> UnitImages:
         """Sample with each of `units` of one layer fixed to 1; see `UnitImages`.
 
         Raises
         ------
-        TypeError
-            If the model has no p(v | h) to sample from.
-        ValueError
-            If images are needed and absent.
+        NotApplicable
+            If the model has no p(v | h) to sample from, or images are needed and absent.
         """
-        if not hasattr(model, "sample_decode"):
-            raise TypeError(
-                f"{type(model).__name__} has no p(v | h), so a unit cannot be fixed to 1 while sampling; "
-                "use activation maximization or sampling by evidence"
-            )
+        check_applies(self, model, images)
+        model = generative(model)
         layer, indices = as_units(model, units)
         if self.others == "zero":
             return self._alone(model, layer, indices, rng)
         start = self.start if self.start != "auto" else ("noise" if images is None else "data")
-        if start == "data" and images is None:
-            raise ValueError("start 'data' needs images; pass images=... or use start='noise'")
-        if self.diagnose and images is None:
-            raise ValueError("diagnose compares two starts and needs images; pass images=...")
         rbm = model.rbms[model.depth(layer) - 1]
-        if not isinstance(rbm, RBM) and (self.temperatures > 1 or self.diagnose):
-            raise TypeError(
-                f"tempered chains and diagnose are written for fully connected RBMs, {type(model).__name__} has others"
-                "; leave both settings out"
-            )
         codes = None if images is None else model.visible(images_of(model, images[:STARTS]), layer)
         sampler = _Sampler(self, model, layer, codes, child_seeds(rng, 4))
         row = 2 * rbm.n_visible + 3 * rbm.n_hidden + 2 * model.rbms[0].n_visible + self.draws * self.thin * SKETCH
@@ -137,7 +144,7 @@ class ClampedGibbs:
         extras = {name: model.xp.concatenate([part[1][name] for part in parts]) for name in parts[0][1]}
         return unit_images(self, model, layer, indices, pictures, notes=_notes(extras), extras=extras, start=start)
 
-    def _alone(self, model: Any, layer: str, indices: list[int], rng: Any) -> UnitImages:
+    def _alone(self, model: Generative, layer: str, indices: list[int], rng: Any) -> UnitImages:
         """The pass down from states that have one unit on."""
         if self.start != "auto" or self.temperatures > 1 or self.diagnose:
             raise ValueError("others 'zero' runs no chain: leave start, temperatures and diagnose out")
@@ -169,9 +176,9 @@ def _notes(extras: dict[str, Array]) -> list[str]:
 class _Sampler:
     """Chains of units of one layer fixed to 1, and what is measured along them."""
 
-    def __init__(self, method: ClampedGibbs, model: Any, layer: str, codes: Any, seeds: list[int]):
+    def __init__(self, method: ClampedGibbs, model: Generative, layer: str, codes: Any, seeds: list[int]):
         self.method, self.model, self.layer, self.codes = method, model, layer, codes
-        self.rbm: RBM = model.rbms[model.depth(layer) - 1]
+        self.rbm = model.rbms[model.depth(layer) - 1]
         # The first is the pictures' own; the others are of what is measured beside them.
         self.seed, self.other_seed, self.annealing_seed, self.shared_seed = seeds
         coins = make_rng(model.xp, self.shared_seed).random((self.rbm.n_hidden, SKETCH))
@@ -247,6 +254,7 @@ class _Sampler:
     def _tempered(self, indices: list[int], start: str, rngs: list[Any]) -> States:
         """Parallel tempering: each unit's machine is one of its own, `clamp`."""
         xp = self.model.xp
+        assert isinstance(self.rbm, RBM)
         base = xp.zeros_like(self.rbm.vbias) if self.codes is None else base_rates(self.codes)
         betas = xp.linspace(1.0, 0.0, self.method.temperatures).astype(self.model.dtype)
         v = self._start(indices, start, UnitStreams(rngs))
@@ -263,6 +271,7 @@ class _Sampler:
     def _activity(self, indices: list[int]) -> tuple[Array, Array]:
         """p(unit on) and its standard error from free chains and by annealing: (U, 2) each."""
         xp, method = self.model.xp, self.method
+        assert isinstance(self.rbm, RBM)
         rng = make_rng(xp, self.shared_seed, 2)
         rows = (rng.random(method.chains) * len(self.codes)).astype(int)
         v = gibbs(self.rbm, _drawn(self.rbm, self.codes[rows], rng), method.burn_in, rng=rng)
@@ -285,12 +294,12 @@ def _replicas(path: Tempered, v: Array, betas: Array, rng: Any) -> States:
         yield all_v[0], h[0]
 
 
-def _drawn(rbm: RBM, means: Array, rng: Any) -> Array:
+def _drawn(rbm: Machine, means: Array, rng: Any) -> Array:
     """States of the visible units from their means; Gaussian units start at the means themselves."""
     return bernoulli(means, rng=rng) if rbm.binary else means
 
 
-def _rows_that_excite(rbm: RBM, indices: list[int], codes: Array, n: int, rng: UnitStreams) -> Array:
+def _rows_that_excite(rbm: Machine, indices: list[int], codes: Array, n: int, rng: UnitStreams) -> Array:
     """For each unit draw `n` rows of `codes` in proportion to p(unit on | row): (U, n)."""
     xp = array_module(codes)
     size, units = max(1, MEMORY // (codes.dtype.itemsize * rbm.n_hidden)), xp.asarray(indices)

@@ -38,10 +38,11 @@ from ..evaluate.chains import MIXED, binary_scale_reduction, integrated_time
 from ..evaluate.scores import pre_activations
 from ..images import images_of
 from ..models.layers import Softmax
-from ..models.rbm import GaussianRBM
+from ..models.protocol import DeepBelief, Generative, Model, fully_connected
+from ..models.units import Unit, as_units
 from ..numerics import log_mean_exp, softplus
 from ..settings import check_settings
-from .visualizer import Unit, UnitImages, as_units, chunks, unit_images, unit_rngs
+from .visualizer import UnitImages, check_applies, chunks, unit_images, unit_rngs
 
 STARTS = 2_000  # training images at the most from which chains start
 SKETCH = 32  # random directions of the top hidden layer along which chains are recorded
@@ -62,13 +63,10 @@ class EvidenceSampling:
     """
 
     title: ClassVar[str] = "sampling by evidence"
-    needs_images: ClassVar[bool] = False
-    needs_sampling: ClassVar[bool] = False
     symmetric: ClassVar[bool] = False
-    compared: ClassVar[bool] = False  # needs a prior, which a sheet of all methods does not have
 
-    prior: Any = field(default=None, repr=False, compare=False)
-    """The DBN whose images are p(x); a DBN is its own prior if absent."""
+    prior: object = field(default=None, repr=False, compare=False)  # an object, so that it is no option of commands
+    """The DBN whose images are p(x), see `protocol.fully_connected`; a DBN is its own prior if absent."""
     chains: int = 30
     """Parallel chains per unit."""
     burn_in: int = 50
@@ -104,22 +102,42 @@ class EvidenceSampling:
             shown="[0, inf)",
         )
 
-    def __call__(self, model: Any, units: Sequence[Unit | str], *, rng: Any, images: Array | None = None) -> UnitImages:
+    def why_not(self, model: Model, images: Array | None) -> str | None:
+        prior = self._prior_of(model)
+        if not isinstance(prior, Generative):
+            return (
+                f"{type(prior).__name__} has no p(x) to sample from; give a DBN trained on the same images: "
+                f"{type(self).__name__}(prior=dbn)"
+            )
+        if not fully_connected(prior):
+            return (
+                f"{type(prior).__name__} is no stack of fully connected RBMs to sample p(x) from; give a DBN as prior"
+            )
+        if tuple(prior.input_shape) != tuple(model.input_shape):
+            return (
+                f"the prior's images have shape {tuple(prior.input_shape)}, the model takes {tuple(model.input_shape)}"
+            )
+        if self.pixels == "states" and not prior.rbms[0].binary:
+            return "the prior's pixels are Gaussian and have no binary states; use pixels='means'"
+        if self.start == "data" and images is None:
+            return "start 'data' needs images; pass images=... or use start='noise'"
+        return None
+
+    def __call__(
+        self, model: Model, units: Sequence[Unit | str], *, rng: Any, images: Array | None = None
+    ) -> UnitImages:
         """Sample with each of `units` of one layer fixed to 1; see `UnitImages`.
 
         Raises
         ------
-        TypeError
-            If there is no prior.
-        ValueError
-            If the prior makes other images than the model takes, or images are needed and
-            absent.
+        NotApplicable
+            If there is no prior, or it makes other images than the model takes, or images are needed and absent.
         """
-        prior = self._checked_prior(model)
+        check_applies(self, model, images)
+        prior = self._prior_of(model)
+        assert fully_connected(prior)
         layer, indices = as_units(model, units)
         start = self.start if self.start != "auto" else ("noise" if images is None else "data")
-        if start == "data" and images is None:
-            raise ValueError("start 'data' needs images; pass images=... or use start='noise'")
         images = None if images is None else images_of(model, images[:STARTS])
         xp, (seed, shared_seed) = model.xp, child_seeds(rng, 2)
         weights = None if start == "noise" or images is None else _evidence(model, layer, indices, images, self.beta)
@@ -138,20 +156,8 @@ class EvidenceSampling:
         resolved, bare = {"start": start, "prior": "-".join(map(str, prior.sizes))}, replace(self, prior=None)
         return unit_images(bare, model, layer, indices, pictures, notes=notes, extras=found, **resolved)
 
-    def _checked_prior(self, model: Any) -> Any:
-        prior = model if self.prior is None else self.prior
-        if not hasattr(prior, "rbms"):
-            raise TypeError(
-                f"{type(prior).__name__} has no p(x) to sample from; give a DBN trained on the same images: "
-                "EvidenceSampling(prior=dbn)"
-            )
-        if tuple(prior.input_shape) != tuple(model.input_shape):
-            raise ValueError(
-                f"the prior's images have shape {tuple(prior.input_shape)}, the model takes {tuple(model.input_shape)}"
-            )
-        if self.pixels == "states" and isinstance(prior.rbms[0], GaussianRBM):
-            raise ValueError("the prior's pixels are Gaussian and have no binary states; use pixels='means'")
-        return prior
+    def _prior_of(self, model: Model) -> object:
+        return model if self.prior is None else self.prior
 
     def _measured(self, target: Target, h: Array, sketch: Array, rng: UnitStreams) -> dict[str, Array]:
         """Run chains from `h` (U, C, H): pictures (U, 1 + shown, *shape) and what `extras` holds."""
@@ -194,8 +200,8 @@ class Target:
     """
 
     method: EvidenceSampling
-    prior: Any
-    model: Any
+    prior: DeepBelief
+    model: Model
     layer: str
     numbers: Sequence[int]
 
@@ -249,7 +255,7 @@ class Target:
         return -softplus(-self.method.beta * array_module(x).stack(each))
 
 
-def _log_odds(model: Any, layer: str, numbers: Sequence[int], images: Array) -> Array:
+def _log_odds(model: Model, layer: str, numbers: Sequence[int], images: Array) -> Array:
     """Pre-activations of units at images (N, *input_shape), and of classes before the softmax log-odds: (N, U)."""
     xp = array_module(images)
     if len(model.layer_shape(layer)) > 1:  # one pass per unit, as in `unit_scores`
@@ -262,13 +268,15 @@ def _log_odds(model: Any, layer: str, numbers: Sequence[int], images: Array) -> 
     return (scores - log_mean_exp(others, axis=-1) - math.log(K))[:, xp.asarray(numbers)]
 
 
-def _evidence(model: Any, layer: str, numbers: Sequence[int], images: Array, beta: float) -> Array:
+def _evidence(model: Model, layer: str, numbers: Sequence[int], images: Array, beta: float) -> Array:
     """sigmoid(beta a) of each unit at images (N, *input_shape): (U, N), so scaled that its largest is 1."""
     log_e = -softplus(-beta * _log_odds(model, layer, numbers, images)).T
     return array_module(images).exp(log_e - log_e.max(axis=1, keepdims=True))
 
 
-def _start(prior: Any, shape: tuple[int, int], weights: Array | None, images: Array | None, rng: UnitStreams) -> Array:
+def _start(
+    prior: DeepBelief, shape: tuple[int, int], weights: Array | None, images: Array | None, rng: UnitStreams
+) -> Array:
     """First states of the prior's top hidden layer (U, C, H), from images by their `weights` (U, N) or from noise."""
     top = prior.rbms[-1]
     if weights is None or images is None:

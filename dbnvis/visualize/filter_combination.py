@@ -13,13 +13,15 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 from ..backend import Array, array_module
+from ..models.protocol import Model
+from ..models.units import Unit, as_units, one_hot
 from ..settings import check_settings
-from .visualizer import Unit, UnitImages, as_units, one_hot, unit_images
+from .visualizer import UnitImages, unit_images
 
 
-def combined_inputs(model: Any) -> list[int]:
+def combined_inputs(model: Model) -> list[int]:
     """Inputs of a unit of every layer whose strongest weights are combined, or of the only layer's outputs."""
-    _, *uppers = weights = [layer.W for layer in model.network.layers.values() if hasattr(layer, "W")]
+    _, *uppers = weights = list(model.network.weights.values())
     return [W[0].size if W.ndim > 2 else len(W) for W in uppers] or [weights[0].shape[-1]]
 
 
@@ -34,8 +36,6 @@ class FilterCombination:
     """
 
     title: ClassVar[str] = "linear combination of filters"
-    needs_images: ClassVar[bool] = False
-    needs_sampling: ClassVar[bool] = False
     symmetric: ClassVar[bool] = True
 
     k: int | None = 100
@@ -46,8 +46,11 @@ class FilterCombination:
     def __post_init__(self) -> None:
         check_settings(self)
 
+    def why_not(self, model: Model, images: Array | None) -> str | None:
+        return None
+
     def __call__(
-        self, model: Any, units: Sequence[Unit | str], *, rng: Any = None, images: Array | None = None
+        self, model: Model, units: Sequence[Unit | str], *, rng: Any = None, images: Array | None = None
     ) -> UnitImages:
         """Draw `units` of one layer; see `UnitImages`. `rng` is not used.
 
@@ -58,11 +61,10 @@ class FilterCombination:
         """
         layer, indices = as_units(model, units)
         network = model.network.upto(f"{layer}.pre")
-        names = list(network.layers)
-        weighted = [name for name in names if hasattr(network.layers[name], "W")]
-        strongest = {
-            name: replace(network.layers[name], W=self._strongest(network.layers[name].W, name))
-            for name in weighted[1:]  # the first layer's filters are drawn whole
+        _, *uppers = network.weights.items()  # the first layer's filters are drawn whole
+        strongest: dict[str, Any] = {
+            name: replace(network.layers[name], W=self._strongest(W, name))  # type: ignore[type-var]
+            for name, W in uppers
         }
         xp = model.xp
         outputs = xp.stack([one_hot(model, layer, number) for number in indices])  # (U, *layer_shape)

@@ -16,9 +16,11 @@ from typing import Any, ClassVar, Literal
 from ..backend import Array, array_module, child_seeds, make_rng, move
 from ..evaluate.curvature import CURVATURES, Function, random_tangent, tangent_curvatures
 from ..models.layers import Network, Trainable
+from ..models.protocol import Model, Spatial
+from ..models.units import Unit, as_units, unit_at
 from ..settings import check_settings
 from .activation_maximization import ActivationMaximization
-from .visualizer import Unit, UnitImages, as_units, unit_at, unit_images, unit_rngs
+from .visualizer import UnitImages, unit_images, unit_rngs
 
 CLIMB, POLISH = 60, 300  # steps at the most of every re-maximization, and of the optimum's own
 FIRST, GROW, SHRINK = 0.02, 1.5, 0.5  # of a step in the unit sphere; its change after a success, after a failure
@@ -46,10 +48,7 @@ class InvarianceManifold:
     """
 
     title: ClassVar[str] = "invariance manifold"
-    needs_images: ClassVar[bool] = False
-    needs_sampling: ClassVar[bool] = False
     symmetric: ClassVar[bool] = True
-    compared: ClassVar[bool] = False  # too slow for the sheet of all methods
 
     direction: Literal["flattest", "steepest", "random"] = "flattest"
     """Where the trace leaves the optimum."""
@@ -79,7 +78,12 @@ class InvarianceManifold:
         """Of the trace, on either way."""
         return round(self.max_angle / self.step)
 
-    def __call__(self, model: Any, units: Sequence[Unit | str], *, rng: Any, images: Array | None = None) -> UnitImages:
+    def why_not(self, model: Model, images: Array | None) -> str | None:
+        return None
+
+    def __call__(
+        self, model: Model, units: Sequence[Unit | str], *, rng: Any, images: Array | None = None
+    ) -> UnitImages:
         """Trace `units` of one layer; see `UnitImages`.
 
         Raises
@@ -160,19 +164,19 @@ class InvarianceManifold:
         )
 
 
-def _seen(model: Any, layer: str, index: int) -> tuple[tuple[Any, ...], tuple[int, ...]]:
+def _seen(model: Model, layer: str, index: int) -> tuple[tuple[Any, ...], tuple[int, ...]]:
     """Where in images (..., *input_shape) are the pixels that a unit sees, and the shape of that part.
 
     The others change nothing: directions along them would be the flattest of all.
     """
     shape = tuple(model.input_shape)
-    if len(model.layer_shape(layer)) == 1:
+    if not isinstance(model, Spatial) or len(model.layer_shape(layer)) == 1:
         return (...,), shape
     rows, columns = model.receptive_field(layer, unit_at(model, layer, index).position).slices
     return (..., rows, columns), (*shape[:-2], rows.stop - rows.start, columns.stop - columns.start)
 
 
-def _function(model: Any, layer: str, index: int) -> Function:
+def _function(model: Model, layer: str, index: int) -> Function:
     """Pre-activation of one unit and its gradient by the D pixels it sees, (R, D) -> (R,), (R, D), in float64."""
     seen, shape = _seen(model, layer, index)
     network = model.network.upto(f"{layer}.pre").select(model.xp.asarray([index]))

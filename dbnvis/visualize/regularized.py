@@ -15,11 +15,12 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 from ..backend import Array, UnitStreams, array_module, child_seeds
-from ..models.layers import Network
+from ..models.protocol import Model
+from ..models.units import Unit, as_units, neighbours, unit_at
 from ..settings import check_settings
 from .activation_maximization import RESTARTS, darken_unseen, fresh_noise
 from .regularizers import colours, gaussian_blur, rolled, without_small
-from .visualizer import Unit, UnitImages, as_units, neighbours, unit_at, unit_images, unit_rngs
+from .visualizer import UnitImages, check_applies, unit_images, unit_rngs
 
 BLOCK = 10  # neighbours that climb together, asked for or not, as in `activation_maximization`; all classes of digits
 STAYED = "the picture never left its noise"
@@ -43,8 +44,6 @@ class RegularizedOptimization:
     """
 
     title: ClassVar[str] = "regularized optimization"
-    needs_images: ClassVar[bool] = False
-    needs_sampling: ClassVar[bool] = False
     symmetric: ClassVar[bool] = True
 
     starts: int = 9
@@ -105,15 +104,25 @@ class RegularizedOptimization:
         if self.length is not None and self.gain is not None:
             raise ValueError(f"length and gain both choose the step; leave one out, got {self.length} and {self.gain}")
 
-    def __call__(self, model: Any, units: Sequence[Unit | str], *, rng: Any, images: Array | None = None) -> UnitImages:
+    def why_not(self, model: Model, images: Array | None) -> str | None:
+        if len(model.input_shape) < 2 and ((self.blur_width and self.blur_every) or self.jitter):
+            return (
+                f"images of shape {tuple(model.input_shape)} have no rows and columns to blur or move; set blur_width "
+                "and jitter to 0, or give the model an input_shape of two axes"
+            )
+        return None
+
+    def __call__(
+        self, model: Model, units: Sequence[Unit | str], *, rng: Any, images: Array | None = None
+    ) -> UnitImages:
         """Maximize `units` of one layer; see `UnitImages`.
 
         Raises
         ------
-        ValueError
-            If a setting makes no sense for images of one axis, or a unit does not exist.
+        NotApplicable
+            If a setting makes no sense for images of one axis.
         """
-        self._check(model)
+        check_applies(self, model, images)
         layer, indices = as_units(model, units)
         (seed,) = child_seeds(rng, 1)
         lengths = self._lengths(model.input_shape)
@@ -135,27 +144,20 @@ class RegularizedOptimization:
         x = _reordered(x, order)
         return unit_images(self, model, layer, indices, x, notes=notes, extras=extras, scaled=lengths)
 
-    def _check(self, model: Any) -> None:
-        if len(model.input_shape) < 2 and ((self.blur_width and self.blur_every) or self.jitter):
-            raise ValueError(
-                f"images of shape {tuple(model.input_shape)} have no rows and columns to blur or move; set blur_width "
-                "and jitter to 0, or give the model an input_shape of two axes"
-            )
-
     def _lengths(self, shape: tuple[int, ...]) -> dict[str, Any]:
         """The settings that `side` scales, for images of `shape`."""
         values, pixels = (math.sqrt(math.prod(axes)) / self.side if self.side else 1.0 for axes in (shape, shape[-2:]))
         length = None if self.length is None else self.length * values
         return {"length": length, "blur_width": self.blur_width * pixels, "jitter": round(self.jitter * pixels)}
 
-    def _ascend(self, model: Any, layer: str, indices: list[int], seed: int) -> tuple[Array, ...]:
+    def _ascend(self, model: Model, layer: str, indices: list[int], seed: int) -> tuple[Array, ...]:
         """Climb for these units: best images (U, S, *shape), traces (U, S, steps), and (U, S) of each start: the
         highest value, its step, how often it began again, whether its gradient was ever other than zero, and whether
         its best image never left the noise."""
         xp, shape, (low, high) = model.xp, tuple(model.input_shape), model.input_range
         streams = UnitStreams(unit_rngs(model, layer, indices, seed=seed))
         per_unit, n_rows = (len(indices), self.starts), len(indices) * self.starts
-        network = _reusing(model.network.upto(f"{layer}.pre").select(xp.asarray(indices)))
+        network = model.network.upto(f"{layer}.pre").select(xp.asarray(indices)).for_training()
         own = xp.repeat(xp.eye(len(indices), dtype=model.dtype), self.starts, axis=0)  # (R, U), R = U S rows
         width, zero = high - low, low if math.isfinite(low) else 0.0
         unit = self.pixels / width if math.isfinite(width) else 1.0  # the settings' pixel values in one of the model's
@@ -252,12 +254,6 @@ def _square(x: Array) -> Array:
 def _like(a: Array, x: Array) -> Array:
     """A number per row, (R,), that broadcasts against x (R, ...)."""
     return a.reshape(-1, *(1,) * (x.ndim - 1))
-
-
-def _reusing(network: Network) -> Network:
-    """`network` with layers that write into their own arrays again: every step is of the same shape."""
-    layers = network.layers.items()
-    return Network({name: layer.for_training() if hasattr(layer, "for_training") else layer for name, layer in layers})
 
 
 def _reordered(a: Array, order: Array) -> Array:

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ..backend import Array
+from ..models.protocol import Model
+from ..models.units import Unit, as_units
 from ..settings import check_settings
-from .visualizer import Unit, UnitImages, as_units, unit_images
+from .visualizer import UnitImages, check_applies, unit_images
 
 
 @dataclass(frozen=True)
@@ -27,9 +29,6 @@ class StrongestConnections:
     """
 
     title: ClassVar[str] = "strongest first-layer filters"
-    needs_images: ClassVar[bool] = False
-    needs_sampling: ClassVar[bool] = False
-    needs_dense: ClassVar[bool] = True
     symmetric: ClassVar[bool] = True
 
     k: int = 9
@@ -38,28 +37,30 @@ class StrongestConnections:
     def __post_init__(self) -> None:
         check_settings(self)
 
+    def why_not(self, model: Model, images: Array | None) -> str | None:
+        if any(len(model.layer_shape(name)) > 1 for name in model.layer_names):
+            return (
+                "StrongestConnections multiplies the weight matrices of dense layers, and this model has convolutional "
+                "ones; use FilterCombination"
+            )
+        return None
+
     def __call__(
-        self, model: Any, units: Sequence[Unit | str], *, rng: Any = None, images: Array | None = None
+        self, model: Model, units: Sequence[Unit | str], *, rng: Any = None, images: Array | None = None
     ) -> UnitImages:
         """Find the filters of `units` of one layer; see `UnitImages`. `rng` is not used.
 
         Raises
         ------
-        TypeError
+        NotApplicable
             If the model has convolutional layers.
         ValueError
             If k is not between 1 and the size of the first layer, or a unit does not exist.
         """
         layer, indices = as_units(model, units)
-        if any(len(model.layer_shape(name)) > 1 for name in model.layer_names):
-            raise TypeError(
-                "StrongestConnections multiplies the weight matrices of dense layers, and this model has convolutional "
-                "ones; use FilterCombination"
-            )
+        check_applies(self, model, images)
         xp = model.xp
-        first, *uppers = [
-            layer_.W for layer_ in model.network.upto(f"{layer}.pre").layers.values() if hasattr(layer_, "W")
-        ]
+        first, *uppers = model.network.upto(f"{layer}.pre").weights.values()
         if not 1 <= self.k <= first.shape[1]:
             raise ValueError(f"k must lie between 1 and {first.shape[1]}, the units of the first layer; got {self.k}")
         links = xp.eye(first.shape[1], dtype=first.dtype)

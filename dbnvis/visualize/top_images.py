@@ -9,8 +9,10 @@ from typing import Any, ClassVar
 from ..backend import Array
 from ..evaluate.scores import pre_activations
 from ..images import images_of
+from ..models.protocol import Model
+from ..models.units import Unit, as_units
 from ..settings import check_settings
-from .visualizer import Unit, UnitImages, as_units, unit_images
+from .visualizer import UnitImages, check_applies, unit_images
 
 
 @dataclass(frozen=True)
@@ -22,8 +24,6 @@ class TopImages:
     """
 
     title: ClassVar[str] = "mean of the top images"
-    needs_images: ClassVar[bool] = True
-    needs_sampling: ClassVar[bool] = False
     symmetric: ClassVar[bool] = False
 
     k: int = 9
@@ -32,19 +32,25 @@ class TopImages:
     def __post_init__(self) -> None:
         check_settings(self)
 
+    def why_not(self, model: Model, images: Array | None) -> str | None:
+        if images is None:
+            return "TopImages needs training images; pass images=... (or a data set on the command line)"
+        return None
+
     def __call__(
-        self, model: Any, units: Sequence[Unit | str], *, rng: Any = None, images: Array | None = None
+        self, model: Model, units: Sequence[Unit | str], *, rng: Any = None, images: Array | None = None
     ) -> UnitImages:
         """Find the top images of `units` of one layer; see `UnitImages`. `rng` is not used.
 
         Raises
         ------
+        NotApplicable
+            If there are no images.
         ValueError
-            If there are no images, or fewer than k.
+            If there are fewer than k.
         """
         layer, indices = as_units(model, units)
-        if images is None:
-            raise ValueError("TopImages needs training images; pass images=... (or a data set on the command line)")
+        check_applies(self, model, images)
         images = images_of(model, images)
         if not 1 <= self.k <= len(images):
             raise ValueError(f"k must lie between 1 and the {len(images)} images, got {self.k}")

@@ -25,7 +25,8 @@ from dbnvis.figures.opening import open_study
 from dbnvis.models.convnet import ConvNet
 from dbnvis.models.convolution import Channels, Conv2D, MaxPool2D, ReLU
 from dbnvis.models.layers import Dense, Flatten, Softmax
-from dbnvis.models.spatial import SpatialNetwork, unit_number, unit_place
+from dbnvis.models.spatial import SpatialNetwork
+from dbnvis.models.units import unit_number, unit_place
 from dbnvis.runs.classifiers import percent_wrong, train_convnet
 from dbnvis.train.backprop import BackpropState, ConvNetConfig, train_backprop, with_dropout
 from dbnvis.visualize import as_units

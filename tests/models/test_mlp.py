@@ -120,7 +120,7 @@ def test_encode_takes_flat_images_and_many(xp, rng, monkeypatch):
     model, v = classifier(build(xp), 3, rng=rng), images(xp)
     whole = host(model.encode(v, "h2"))
     np.testing.assert_array_equal(host(model.encode(v.reshape(7, 6), "h2")), whole)
-    monkeypatch.setattr("dbnvis.models.mlp.BATCH", 3)
+    monkeypatch.setattr(MLP, "batch", 3)
     np.testing.assert_allclose(host(model.encode(v, "h2")), whole, rtol=1e-12)
 
 

@@ -89,6 +89,14 @@ def test_one_module_alone_imports(library, home):
     assert importers == {home}
 
 
+def test_only_the_protocols_say_what_a_model_offers():
+    guess = re.compile(r"\b(?:hasattr|getattr)\(\s*(?:\w+\.)*(?:model|prior|dbn|network)\b,")
+    for path in FILES:
+        found = guess.search((ROOT / path).read_text())
+        assert found is None or str(path) == "models/protocol.py", f"{path}: {found[0]}: ask isinstance(model, ...)"
+    assert guess.search("hasattr(study.model, 'rbms')") and not guess.search("hasattr(model.layers, 'W')")
+
+
 def test_maths_names_no_array_library():
     for path in FILES:
         if unit_of(path) in MATHS:

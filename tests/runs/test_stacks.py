@@ -18,6 +18,7 @@ from dbnvis import (
     ActivationMaximization,
     ClampedGibbs,
     DenoisingConfig,
+    EvidenceSampling,
     FilterCombination,
     GaussianRBM,
     StackedDAE,
@@ -796,5 +797,8 @@ def test_the_legend_of_a_comparison_explains_what_is_shown_and_names_what_is_not
     model.input_norm = 3.0
     opened = Study(model, "tiny", Responses.of(model, tiny().test_images), tmp_path)
     figures.compare(opened, Unit("h2", 1))
-    assert f"Not defined for this model: {ClampedGibbs.title}. Methods that need training images" in legends[1]
+    assert (
+        f"Not defined for this model: {ClampedGibbs.title}, {EvidenceSampling.title}. Methods that need training images"
+        in legends[1]
+    )
     assert "Strongest filters: number" in legends[1]

@@ -12,7 +12,7 @@ import oracles
 import pytest
 from counts import chi_squared_p, host, state_counts
 
-from dbnvis import DBN, RBM, EvidenceSampling, GaussianRBM, Unit, results
+from dbnvis import DBN, RBM, EvidenceSampling, GaussianRBM, Unit, checkpoint, results
 from dbnvis.backend import make_rng, move
 from dbnvis.checkpoint import Checkpoint
 from dbnvis.evaluate.scores import Responses
@@ -334,7 +334,7 @@ def test_the_sheets_prior_is_the_shipped_dbn_of_the_same_data(monkeypatch, tmp_p
     prior = DBN.random((64, 6, 5), (8, 8), rng=rng)
     net.input_norm = prior.input_norm = 3.0
     net.network.layers["dense1.pre"].bias[1] = -1000.0  # dead
-    monkeypatch.setattr(evidence_samples, "finished", lambda model, xp: (Checkpoint(prior, {}, 0), "mnist"))
+    monkeypatch.setattr(checkpoint, "load", lambda model, xp: Checkpoint(prior, {}, 0, {"dataset": "mnist"}))
     quick = EvidenceSampling(chains=4, burn_in=1, draws=2, thin=2, shown=3)
     monkeypatch.setattr(evidence_samples, "CLASSES", quick)
     monkeypatch.setattr(evidence_samples, "UNITS", quick)
@@ -359,7 +359,7 @@ def test_on_a_sheet_of_all_methods_evidence_is_sharper_below_the_classes(monkeyp
     rng = np.random.default_rng(0)
     net, prior = ConvNet.random((8, 8), (3,), (5,), 4, rng=rng, kernel=3), DBN.random((64, 6, 5), (8, 8), rng=rng)
     net.input_norm = prior.input_norm = 3.0
-    monkeypatch.setattr(evidence_samples, "finished", lambda model, xp: (Checkpoint(prior, {}, 0), "mnist"))
+    monkeypatch.setattr(checkpoint, "load", lambda model, xp: Checkpoint(prior, {}, 0, {"dataset": "mnist"}))
     quick = EvidenceSampling(chains=4, burn_in=1, draws=2, thin=2, shown=3)
     monkeypatch.setattr(evidence_samples, "CLASSES", quick)
     monkeypatch.setattr(evidence_samples, "UNITS", replace(quick, beta=4.0))
@@ -375,4 +375,5 @@ def test_on_a_sheet_of_all_methods_evidence_is_sharper_below_the_classes(monkeyp
     assert sentence in legends[0] and undefined in legends[0] and "Strongest filters:" not in legends[0]
     study.dataset = "fashion-mnist"
     figures.compare(study, Unit.parse(unit))
-    assert "weighted by the unit's response" not in legends[1] and undefined in legends[1]
+    assert "weighted by the unit's response" not in legends[1]
+    assert f"{undefined[:-1]}, {EvidenceSampling.title}." in legends[1]

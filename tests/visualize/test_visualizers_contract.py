@@ -22,6 +22,7 @@ SETTINGS = {
     "invariance": {"starts": 4, "step": 10.0, "shown": 2},
     # Without what depends on which pixels are neighbours, or which are colours of one.
     "regularized": {"starts": 4, "steps": 60, "decay": 0.1, "blur_width": 0.0, "norm_percentile": 0.0, "jitter": 0},
+    "evidence": {"chains": 200, "burn_in": 4, "draws": 4, "thin": 2, "sweeps": 5, "beta": 4.0, "shown": 3},
 }
 
 every_method = pytest.mark.parametrize("name", list(VISUALIZERS))
@@ -220,7 +221,7 @@ def test_model_and_images_are_left_as_they_are(xp, name):
 def test_images_are_needed_exactly_where_the_method_says_so(name):
     net = planted()
     net.images = None
-    if VISUALIZERS[name].needs_images:
+    if method(name).why_not(net.model, None):
         with pytest.raises(ValueError, match="needs training images"):
             run(net, name, "h2")
     else:

@@ -6,6 +6,7 @@ import math
 
 from ... import plot, views
 from ...backend import to_numpy
+from ...models.protocol import spatial
 from ...plot import Panel
 from ...visualize import ActivationMaximization, FilterCombination
 from ..study import Study
@@ -27,7 +28,7 @@ def units_sheet(study: Study) -> None:
     }
     rows, pictures = [], {}
     for layer in [name for name in study.model.layer_names if not name.startswith("dense")]:
-        field = (..., *study.model.receptive_field(layer).slices)
+        field = (..., *spatial(study.model).receptive_field(layer).slices)
         units, panels = study.units(layer), []
         columns = math.ceil(len(units) / math.ceil(len(units) / COLUMNS))
         side = COLUMNS * (TILE + GAP) / columns - GAP

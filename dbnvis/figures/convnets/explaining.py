@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 
 from ... import plot, views
 from ...backend import Array, move, to_numpy
+from ...models.protocol import Model, Spatial, spatial
 from ...plot import Panel
 from ...visualize import Unit
 from ..study import Study
@@ -73,7 +73,7 @@ def explain(
         than the image.
     """
     model = study.model
-    if "output" not in model.layer_names or not hasattr(model, "receptive_field"):
+    if "output" not in model.layer_names or not isinstance(model, Spatial):
         raise ValueError("explain needs a convolutional network with a layer output, such as --model convnet")
     x = move(image, model.xp)
     spatial = [layer for layer in model.layer_names if len(model.layer_shape(layer)) > 1]
@@ -133,13 +133,13 @@ def _advice(study: Study, image: Array) -> str:
     return f"The image's border is {'bright' if usual < middle else 'dark'}, that of {study.dataset} is not: --invert? "
 
 
-def _strongest(model: Any, image: Array, layer: str) -> Unit:
+def _strongest(model: Model, image: Array, layer: str) -> Unit:
     peaks, _ = views.peaks_of(model, image[None], [layer])[layer]
     return views.located(model, image, [Unit(layer, int(peaks[0].argmax()))])[0]
 
 
 def _occlusions(
-    occlusion: views.Occlusion, model: Any, image: Array, units: Sequence[Unit], spatial: Sequence[str]
+    occlusion: views.Occlusion, model: Model, image: Array, units: Sequence[Unit], spatial: Sequence[str]
 ) -> Panel:
     maps = [occlusion(model, image, units), *(occlusion.top_channel(model, image, layer) for layer in spatial)]
     drops = np.concatenate([to_numpy(each.drops) for each in maps])
@@ -152,7 +152,7 @@ def _occlusions(
     return Panel(drops, True, ACROSS, title, names, captions, side=HIDDEN)
 
 
-def _gradients(model: Any, image: Array, unit: Unit) -> Panel:
+def _gradients(model: Model, image: Array, unit: Unit) -> Panel:
     tiles = np.concatenate([shown(views.VIEWS[view](model, image[None], [unit])) for view in SIGNED])
     return Panel(tiles, True, len(tiles), f"pixels that {unit} is sensitive to", captions=tuple(SIGNED.values()))
 
@@ -177,10 +177,10 @@ def _nearest(study: Study, image: Array, layers: Sequence[str]) -> tuple[list[li
         if not len(best):
             continue
         units = [Unit(layer, j) for j in best.tolist()]
-        top = views.top_patches(model, images, units, min(TOP, len(images)), peaks[layer])
+        top = views.top_patches(spatial(model), images, units, min(TOP, len(images)), peaks[layer])
         panels = []
         for i, unit in enumerate(views.located(model, image, units)):
-            patch = views.crop(image[None], model.receptive_field(layer, unit.position))
+            patch = views.crop(image[None], spatial(model).receptive_field(layer, unit.position))
             tiles, absent = patch_tiles(np.concatenate([to_numpy(patch), to_numpy(top.patches[i])]))
             share = 100 * (values[:, unit.index] < response[unit.index]).mean()
             title = (

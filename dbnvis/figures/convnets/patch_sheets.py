@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import chain
 
 from ... import plot, views
+from ...models.protocol import spatial
 from ...plot import Panel
 from ...views.top_patches import TopPatches
 from ..study import Study
@@ -19,7 +20,7 @@ def patches_figures(study: Study, k: int = 9, n: int = 32) -> None:
     model = study.model
     peaks = views.peaks_of(model, images, model.layer_names)
     for layer in study.progress(model.layer_names, "top patches", len(model.layer_names)):
-        top = views.top_patches(model, images, study.units(layer, n), k, peaks[layer])
+        top = views.top_patches(spatial(model), images, study.units(layer, n), k, peaks[layer])
         pairs = [patch_panels(study, top, i) for i in range(len(top.units))]
         rows = [[*chain(*pairs[i : i + PAIRS])] for i in range(0, len(pairs), PAIRS)]
         key = [

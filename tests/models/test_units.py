@@ -7,8 +7,9 @@ import pytest
 
 from dbnvis import DBN, RBM, Unit, UnitImages
 from dbnvis.backend import to_numpy
+from dbnvis.models.units import as_units
 from dbnvis.visualize import visualizer as base
-from dbnvis.visualize.visualizer import as_units, chunks, unit_rngs
+from dbnvis.visualize.visualizer import chunks, unit_rngs
 
 
 def small_dbn(sizes=(6, 5, 4, 3), seed=0):
