@@ -393,7 +393,7 @@ def test_pictures_of_a_network_on_whitened_data_are_drawn_in_either_space(whiten
     """Unwhitened by a matrix made from single pixels; scores, and the arrays kept, stay those of the whitened ones."""
     unmix = unwhiten(np.eye(36).reshape(36, 6, 6)).reshape(36, 36)
     draw(whitened_study)
-    draw(replace(whitened_study, unwhiten=True, written=[]))
+    draw(replace(whitened_study, unwhiten=True))
     (plain, words), (luminance, other_words) = sheets[0], sheets[len(sheets) // 2]
     assert "whitened, as the network sees them" in words["key"] and "unwhitened" not in words["heading"]
     assert "inverse of the whitening filter" in other_words["key"] and "patches, unwhitened" in other_words["heading"]
@@ -795,7 +795,7 @@ def test_the_legend_of_a_comparison_explains_what_is_shown_and_names_what_is_not
     assert "Strongest filters: number" in legends[0] and "Not defined" not in legends[0]
     model = classifier(DBN.random((36, 9, 8), (6, 6), rng=np.random.default_rng(0)), 3, rng=np.random.default_rng(0))
     model.input_norm = 3.0
-    opened = Study(model, "tiny", Responses.of(model, tiny().test_images), tmp_path)
+    opened = Study(model, "tiny", Responses.of(model, tiny().test_images), Writer(tmp_path))
     figures.compare(opened, Unit("h2", 1))
     assert (
         f"Not defined for this model: {ClampedGibbs.title}, {EvidenceSampling.title}. Methods that need training images"
