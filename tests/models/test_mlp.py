@@ -169,12 +169,17 @@ def unrolled(xp, unroll):
     return net, unroll(net.model, xp)
 
 
+def prior(name, net):
+    """The DBN that an unrolled network, which draws no images, takes them from."""
+    return {"prior": net.model} if name == "evidence" else {}
+
+
 @pytest.mark.parametrize("unroll", [to_classifier, to_autoencoder])
 @pytest.mark.parametrize("name", [name for name in VISUALIZERS if name != "gibbs"])
 def test_every_visualizer_shows_the_same_as_of_the_dbn(xp, name, unroll):
     """Before fine-tuning the lower layers are the DBN's: so are their pictures and scores."""
     net, model = unrolled(xp, unroll)
-    method = VISUALIZERS[name](**SETTINGS.get(name, {}))
+    method = VISUALIZERS[name](**SETTINGS.get(name, {}), **prior(name, net))
     for layer in N_UNITS:
         units = [Unit(layer, i) for i in range(3)]
         ours, theirs = (method(m, units, rng=make_rng(xp, 0), images=net.images) for m in (model, net.model))
@@ -186,7 +191,8 @@ def test_every_visualizer_shows_the_same_as_of_the_dbn(xp, name, unroll):
 @pytest.mark.parametrize("name", [name for name in VISUALIZERS if name != "gibbs"])
 def test_every_visualizer_draws_every_layer(xp, name, unroll):
     net, model = unrolled(xp, unroll)
-    method = VISUALIZERS[name](**SETTINGS.get(name, {}) | ({"k": 2} if name == "combination" else {}))  # of two codes
+    settings = SETTINGS.get(name, {}) | ({"k": 2} if name == "combination" else {})  # of two codes
+    method = VISUALIZERS[name](**settings, **prior(name, net))
     for layer in model.layer_names:
         units = [Unit(layer, i) for i in range(2)]
         out = method(model, units, rng=make_rng(xp, 0), images=net.images)
