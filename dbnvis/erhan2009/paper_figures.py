@@ -82,7 +82,7 @@ def maximization(page: Page, subject: str, name: str) -> None:
             row.append(_panel(study, one, pictures, subject, f"{family}, layer {layer}"))
         top = study.pictures(nine, study.units(study.model.layer_names[-1], NINE_STARTS))
         shown[f"{family} {top.layer}, nine starts"] = study, top
-        across = 1.05 * sum(part.width(tile) + MARGIN for part in row)
+        across = 1.15 * sum(part.width(tile) + MARGIN for part in row)
         rows += [row, *plot.packed(_nine_starts(study, family, top), tile, across)]
     studies = [page.study(family, subject) for family in FAMILIES]
     figure = plot.grid(

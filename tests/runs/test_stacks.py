@@ -393,7 +393,7 @@ def test_pictures_of_a_network_on_whitened_data_are_drawn_in_either_space(whiten
     """Unwhitened by a matrix made from single pixels; scores, and the arrays kept, stay those of the whitened ones."""
     unmix = unwhiten(np.eye(36).reshape(36, 6, 6)).reshape(36, 36)
     draw(whitened_study)
-    draw(replace(whitened_study, unwhiten=True, written=[]))
+    draw(replace(whitened_study, unwhiten=True))
     (plain, words), (luminance, other_words) = sheets[0], sheets[len(sheets) // 2]
     assert "whitened, as the network sees them" in words["key"] and "unwhitened" not in words["heading"]
     assert "inverse of the whitening filter" in other_words["key"] and "patches, unwhitened" in other_words["heading"]
@@ -606,12 +606,12 @@ def test_many_units_go_on_pages_that_hold_what_one_sheet_would(tiny_study, monke
     monkeypatch.setattr(figures, "PAGE", 4)
     pictures = tiny_study.pictures(METHODS[1], tiny_study.units("h2"))
     figures.units_sheet(tiny_study, METHODS[1], pictures, "sheet")
-    pages = [check_figure(tiny_study.out, f"sheet_{page}")[1] for page in (1, 2, 3)]
+    pages = [check_figure(tiny_study.writer.root, f"sheet_{page}")[1] for page in (1, 2, 3)]
     assert [len(page["pictures.images"]) for page in pages] == [4, 4, 2]
     for name in pages[0]:
         whole = getattr(pictures, name.removeprefix("pictures."), pictures.extras.get(name.removeprefix("pictures.")))
         np.testing.assert_array_equal(np.concatenate([page[name] for page in pages]), whole)
-    assert not (tiny_study.out / "sheet.png").exists()
+    assert not (tiny_study.writer.root / "sheet.png").exists()
 
 
 def test_every_layer_gets_a_sheet_and_a_row_of_methods(tiny_study):
@@ -808,7 +808,7 @@ def test_the_legend_of_a_comparison_explains_what_is_shown_and_names_what_is_not
     assert "Strongest filters: number" in legends[0] and "Not defined" not in legends[0]
     model = classifier(DBN.random((36, 9, 8), (6, 6), rng=np.random.default_rng(0)), 3, rng=np.random.default_rng(0))
     model.input_norm = 3.0
-    opened = Study(model, "tiny", Responses.of(model, tiny().test_images), tmp_path)
+    opened = Study(model, "tiny", Responses.of(model, tiny().test_images), Writer(tmp_path))
     figures.compare(opened, Unit("h2", 1))
     assert (
         f"Not defined for this model: {ClampedGibbs.title}, {EvidenceSampling.title}. Methods that need training images"
