@@ -35,7 +35,7 @@ OPTIMA = (
 )
 SAMPLES = (
     "A row is one unit of the second layer, fixed to 1; each picture is from a chain of its own. Look for what the "
-    "pictures of a row share. Numbers marked ! say that chains are not to be trusted."
+    "pictures of a row share. Numbers marked ! warn: chains have not mixed."
 )
 THREE_METHODS = (
     "The same units, at the same places, by three methods: the mean of samples, a sum of first-layer filters, the "

@@ -110,7 +110,7 @@ def sheet(study: Study, method: Any, pictures: UnitImages, name: str) -> None:
             caption=FEW_UNITS if not isinstance(method, StrongestConnections) else STRONGEST,
             key=f"{study.legend} {settings_line(method)}",
             tile=_tile(pictures.images.shape[1]),
-            pack=True,
+            pack=6.5,
         )
         study.save(name, figure, {"pictures": pictures})
     else:
@@ -378,6 +378,6 @@ def compare(study: Study, unit: Unit, named: Callable[[str], str] = str) -> None
         caption=ONE_UNIT,
         key=f"{' '.join(said)}{worth} {study.legend}{missing}",
         tile=0.6,
-        pack=True,
+        pack=7.5,
     )
     study.save(name, figure, shown, unit=str(unit))

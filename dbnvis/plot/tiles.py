@@ -236,7 +236,7 @@ def sheet(
     key: str = "",
     tile: float = 0.5,
     side_by_side: bool = True,
-    pack: bool = False,
+    pack: float = 0.0,
 ) -> Figure:
     """Draw panels beside or below each other.
 
@@ -252,12 +252,12 @@ def sheet(
     tile : float
         Side of a tile in inches.
     side_by_side : bool
-    pack : bool
-        Below each other, but panels that fit share a row.
+    pack : float
+        If not 0: below each other, but panels that fit share a row of so many inches.
     """
     rows: Sequence[Sequence[Part]] = [panels] if side_by_side else [[panel] for panel in panels]
     if pack:
-        rows = packed(panels, tile)
+        rows = packed(panels, tile, pack)
     return grid(rows, heading=heading, caption=caption, key=key, tile=tile)
 
 
