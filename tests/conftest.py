@@ -26,7 +26,7 @@ def legible():
 
     def checked(figure, path):
         found = faults(figure)
-        assert not found, (path.name, found[:5])
+        assert not found, (figure.texts[0].get_text(), found[:5])
         save(figure, path)
 
     with pytest.MonkeyPatch.context() as patch:

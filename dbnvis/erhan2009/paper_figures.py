@@ -16,8 +16,9 @@ import numpy as np
 
 from .. import plot
 from ..figures import diagnosis
-from ..figures.study import Study, describe
-from ..plot import Panel
+from ..figures.study import Study, settings_line
+from ..plot import Panel, Part
+from ..plot.base import MARGIN
 from ..visualize import ActivationMaximization, ClampedGibbs, FilterCombination, StrongestConnections, UnitImages
 from .page import Page
 
@@ -25,6 +26,25 @@ FAMILIES = ("DBN", "SDAE")
 SUBJECTS = ("digits", "patches")
 #: Units of each layer in figures 1, 2 and 4, and tiles' columns and sides in inches.
 SHOWN = {"digits": (36, 6, 0.42), "patches": (144, 12, 0.24)}
+
+NINE_STARTS = 4  # units of the top layer that figures 1 and 2 show from nine starts
+
+OPTIMA = (
+    "The optimum of one unit in each picture, layer by layer. Look for edges in h1 and for larger, more complex shapes "
+    "above. Below: units from nine random starts; alike pictures mean one optimum."
+)
+SAMPLES = (
+    "A row is one unit of the second layer, fixed to 1; each picture is from a chain of its own. Look for what the "
+    "pictures of a row share. Numbers marked ! warn: chains have not mixed."
+)
+THREE_METHODS = (
+    "The same units, at the same places, by three methods: the mean of samples, a sum of first-layer filters, the "
+    "optimum. Look for units that all three draw alike."
+)
+SUMS = (
+    "A row is one unit: first the sum of its strongest filters, each times its weight, then these filters, strongest "
+    "first, the weight above. Look for lines made longer, corners and junctions."
+)
 
 
 def _panel(study: Study, method: Any, pictures: UnitImages, subject: str, title: str) -> Panel:
@@ -48,40 +68,43 @@ def _legend(study: Study, subject: str) -> str:
 
 
 def maximization(page: Page, subject: str, name: str) -> None:
-    """Figures 1 (digits) and 2 (patches): units of every layer, and 4 of the top layer from 9 starts."""
+    """Figures 1 (digits) and 2 (patches): units of every layer, and below them some of the top layer from 9 starts."""
     n, _, tile = SHOWN[subject]
     one, nine = ActivationMaximization(), ActivationMaximization(starts=9)
-    rows: list[list[Panel]] = []
+    rows: list[list[Part]] = []
     shown: dict[str, tuple[Study, UnitImages]] = {}
     for family in FAMILIES:
         study = page.study(family, subject)
-        row = []
+        row: list[Part] = []
         for layer in study.model.layer_names:
             pictures = study.pictures(one, study.units(layer, n))
             shown[f"{family} {layer}"] = study, pictures
             row.append(_panel(study, one, pictures, subject, f"{family}, layer {layer}"))
-        top = study.pictures(nine, study.units(study.model.layer_names[-1], 4))
+        top = study.pictures(nine, study.units(study.model.layer_names[-1], NINE_STARTS))
         shown[f"{family} {top.layer}, nine starts"] = study, top
-        spread = 100 * np.nanmedian(top.scores.std(axis=1) / np.abs(top.scores.mean(axis=1)))
-        row.append(
-            Panel(
-                top.images.reshape(-1, *top.images.shape[2:]),
-                True,
-                9,
-                f"{family} {top.layer}, nine starts (spread {spread:.1g} %)",
-            )
-        )
-        rows.append(row)
+        across = 1.15 * sum(part.width(tile) + MARGIN for part in row)
+        rows += [row, *plot.packed(_nine_starts(study, family, top), tile, across)]
     studies = [page.study(family, subject) for family in FAMILIES]
     figure = plot.grid(
         rows,
         heading=f"{studies[0].dataset}: activation maximization, {n} units of every layer, DBN above, SDAE below",
-        key=f"{_legend(studies[0], subject)} Every unit is the best of {one.starts} starts. At the right: four "
-        "units, a row each, from nine starts; spread: median over units of std / |mean| of their scores. "
-        f"Settings: {describe(one)}.",
+        caption=OPTIMA,
+        key=f"{_legend(studies[0], subject)} Every unit is the best of {one.starts} starts. ±: standard deviation of "
+        f"the scores from nine starts, of their mean. {settings_line(one)}",
         tile=tile,
     )
     page.save(name, figure, shown)
+
+
+def _nine_starts(study: Study, family: str, pictures: UnitImages) -> list[Panel]:
+    """A row of nine optima for each unit, and how far their scores differ."""
+    spread = 100 * pictures.scores.std(axis=1) / np.abs(pictures.scores.mean(axis=1))
+    return [
+        study.panel(
+            images, True, len(images), f"{family} {unit}, nine starts: ± {f'{s:.1g}' if s >= 0.1 else '<0.1'} %"
+        )
+        for unit, images, s in zip(pictures.units, pictures.images, spread, strict=True)
+    ]
 
 
 def sampling(page: Page, name: str = "figure_3", units: int = 6, samples: int = 10) -> None:
@@ -108,8 +131,10 @@ def sampling(page: Page, name: str = "figure_3", units: int = 6, samples: int = 
     figure = plot.grid(
         list(zip(*columns, strict=True)),
         heading=f"Samples of the DBN with one unit of the second layer fixed to 1, {units} units{failed}",
+        caption=SAMPLES,
         key=f"Each picture is the last draw of one chain, as pixel means. Of patches: {_legend(study, 'patches')} "
-        f"{diagnosis.legend(pictures)} Settings: {describe(method)}.",
+        f"{diagnosis.legend(pictures)} {settings_line(method)}",
+        tile=0.46,
     )
     page.save(name, figure, shown)
 
@@ -129,6 +154,7 @@ def comparison(page: Page, name: str = "figure_4") -> None:
             panels,
             heading=f"{study.subject}: the same {n} units of the DBN's second layer by three methods"
             f"{diagnosis.warning(found[0])}",
+            caption=THREE_METHODS,
             key=f"{_legend(study, subject)} {diagnosis.summary(found[0])} Starts from noise and p(on): in figure 3.",
             tile=tile,
         )
@@ -149,9 +175,9 @@ def ingredients(page: Page, name: str = "lee_2008", units: int = 16, k: int = 10
     figure = plot.sheet(
         [panel],
         heading=f"{study.subject}: second-layer units as combinations of first-layer filters (Lee et al. 2008)",
-        key=f"A row is a unit: the sum of its {k} strongest filters, each times its weight, then these filters as "
-        f"they are, the strongest first, the weight above. {_legend(study, 'patches')}",
-        tile=0.42,
+        caption=SUMS,
+        key=f"The {k} strongest filters of every unit. {_legend(study, 'patches')}",
+        tile=0.5,
     )
     page.save(name, figure, {"combination": (study, whole), "filters": (study, parts)})
 

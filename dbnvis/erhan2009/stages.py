@@ -138,7 +138,8 @@ def _claims(page: Page, subject: str) -> Stage:
         study, other, control = (page.named("claims").study(*model) for model in models)
         measure_claims(study, other, control=control)
 
-    return Stage(f"claims: {subject}", table, models, make, [_figure(page, subject, "claims"), table])
+    figures = [_figure(page, subject, name) for name in ("claims", "claims_methods")]
+    return Stage(f"claims: {subject}", table, models, make, [*figures, table])
 
 
 def _verdicts(page: Page, subject: str) -> Stage:

@@ -19,12 +19,21 @@ from .measures import METHODS, TYPICAL, Measure, printed, read_measures
 from .texts import texts
 from .verdicts import COMPLEXITY, Table, Verdicts, by_model, verdicts
 
+CURVES = (
+    "Claims of the paper, measured on every unit. Thick: this network; thin, with crosses: random weights, or what the "
+    "note names. What was learned shows where thick and thin lines lie apart."
+)
+AGREEMENT = (
+    "Above the diagonal: how alike two methods' pictures of a unit are; below: how often a unit's own picture is the "
+    "most alike. Dark: the methods agree. Compare with random weights, in brackets."
+)
+
 
 def claims(study: Study, other: Study | None = None, n: int | None = None, control: Study | None = None) -> None:
     """Measure the claims about a model and, if given, another family's of the same data, and judge them.
 
-    Writes the tables `claims.csv`, `verdicts.json` and `claims.md` and the figure `claims.png`; beside the figure, in
-    `claims.npz`, what was measured of every unit.
+    Writes the tables `claims.csv`, `verdicts.json` and `claims.md` and the figures `claims.png` and
+    `claims_methods.png`; beside the first, in `claims.npz`, what was measured of every unit.
 
     Parameters
     ----------
@@ -74,6 +83,10 @@ def measure_claims(
     }
     arrays = {f"{row.model}.{row.layer}.{name}": x for row in rows for name, x in row.arrays.items()}
     study.save("claims", _figure(study, tables), arrays, **settings)
+    layers = dict.fromkeys(layer for table in tables.values() for layer in table.layers)
+    charts = [[_method_table(name, t, layer) for name, t in tables.items() if layer in t.layers] for layer in layers]
+    agreement = {chart.title: chart.values for row in charts for chart in row}
+    study.save("claims_methods", _methods_figure(study, charts), agreement, **settings)
     study.save_table("claims", [printed(row) for row in rows], **settings)
 
 
@@ -123,18 +136,38 @@ def _targets(table: Table) -> list[str]:
 
 
 def _figure(study: Study, tables: dict[str, Table]) -> Any:
-    """For each model a row of method tables, one per layer, and a row of curves over layers and k."""
+    """For each model two rows of curves over layers and k."""
     rows: list[list[Chart]] = []
     for name, table in tables.items():
-        rows += [[_method_table(name, table, layer) for layer in table.layers], _curves(name, table)]
+        charts = _curves(_family(name), table)
+        rows += [charts[:2], charts[2:]]
     units = sum(round(row.value) for t in tables.values() for row in t.rows if row.quantity == "units measured")
     return plot.dashboard(
         rows,
         heading=f"{study.heading}: the claims of Erhan et al. 2009, measured on {units} units",
-        key="Bands and ±: 95 % bootstrap intervals over units. Brackets and thin lines with crosses: the same on "
-        "random weights (each layer's weights shuffled, biases kept), or the null that the note names.",
-        heights=[2.3, 2.1] * len(tables),
+        caption=CURVES,
+        key="Bands: 95 % bootstrap intervals over units. Random weights: each layer's weights shuffled, biases kept.",
+        heights=[1.7] * len(rows),
     )
+
+
+def _methods_figure(study: Study, charts: list[list[HeatMap]]) -> Any:
+    """A table of methods for each layer and model; a single model's side by side."""
+    rows = charts if max(map(len, charts)) > 1 else [[chart for (chart,) in charts]]
+    return plot.dashboard(
+        rows,
+        heading=f"{study.heading}: do two methods show the same of a unit?",
+        caption=AGREEMENT,
+        key="Above the diagonal: mean cosine of a unit's two pictures, the methods' means removed. Below: share of "
+        "units whose own picture is the most alike of all. After ±: half the 95 % bootstrap interval over units; in "
+        "brackets: random weights (each layer's weights shuffled, biases kept).",
+        heights=[2.5] * len(rows),
+    )
+
+
+def _family(model: str) -> str:
+    """The short name of a model's class, as the paper has it."""
+    return model.replace("StackedDAE", "SDAE")
 
 
 def _method_table(name: str, t: Table, layer: str) -> HeatMap:
@@ -150,12 +183,8 @@ def _method_table(name: str, t: Table, layer: str) -> HeatMap:
             )
             texts[row][col] = f"{value}\n±{half} ({random})"
     units = t.get("one optimum", layer, "units measured").value
-    note = (
-        "Above the diagonal: mean cosine of a unit's two pictures, the methods' means removed. Below: share of units "
-        f"whose own picture is the most alike of all {units:.0f} (chance {1 / units:.1%}). After ±: half the "
-        "95 % interval; in brackets: random weights."
-    )
-    return HeatMap(f"{name} {layer}: do methods agree?", note, names, values, texts)
+    note = f"{units:.0f} units; by chance a unit's own picture is the most alike in {1 / units:.1%}."
+    return HeatMap(f"{_family(name)} {layer}", note, names, values, texts)
 
 
 def _curves(name: str, t: Table) -> list[Chart]:

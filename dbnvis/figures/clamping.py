@@ -6,7 +6,12 @@ from .. import plot
 from ..plot import Panel
 from ..visualize import ClampedGibbs, UnitImages
 from . import diagnosis
-from .study import Study, describe
+from .study import Study, settings_line
+
+CAPTION = (
+    "The same units fixed to 1, as mean images. Left: with the other units of the layer sampled; right: with all of "
+    "them off. Tiles that look alike show what the biases draw, not the unit."
+)
 
 
 def clamping(study: Study, n: int = 12) -> None:
@@ -18,7 +23,7 @@ def clamping(study: Study, n: int = 12) -> None:
         units = study.units(layer, n)
         shown = {method.others: study.pictures(method, units) for method in (free, zero)}
         found |= {f"{layer}.{others}": pictures for others, pictures in shown.items()}
-        titles = (f"{layer}: the others sampled", f"{layer}: the others 0")
+        titles = (f"{layer}: the other units sampled", f"{layer}: the other units 0")
         rows.append(
             [
                 Panel(
@@ -36,12 +41,11 @@ def clamping(study: Study, n: int = 12) -> None:
     figure = plot.grid(
         rows,
         heading=f"{study.heading}: one unit fixed to 1, the other units of its layer sampled (left) or all 0 (right)",
+        caption=CAPTION,
         key=(
-            "Mean image. Left: block Gibbs sampling in the RBM below the unit (Erhan et al. 2009), which averages over "
-            "the other units as the model has them while the unit is on. Right: an ancestral pass from the unit alone, "
-            f"of h1 exact, above it the mean of {zero.chains * zero.draws} draws; that the others are all off is a "
-            f"state of small probability, and what its tiles share is the biases'. {study.legend} "
-            f"{diagnosis.summary(chains)} Settings: {describe(free)}."
+            "Left: block Gibbs sampling in the RBM below the unit (Erhan et al. 2009). Right: one pass down from the "
+            f"unit alone, of h1 exact, above it the mean of {zero.chains * zero.draws} draws. {study.legend} "
+            f"{diagnosis.summary(chains)} {settings_line(free)}"
         ),
         tile=0.5,
     )

@@ -17,7 +17,9 @@ LONG_CHAINS = ClampedGibbs(chains=16, burn_in=200, draws=40, thin=20)
 ENOUGH = 10  # times tau that a record lasts where its tau is more than a lower bound
 APART = 3  # standard errors between two estimates that are said to differ
 SHOWN = 0.01  # least difference of probabilities that is seen
+MANY = 40  # units whose chains failed that are counted instead
 NAMED = 3  # units at the most that a warning names
+DETAILS = "results/mnist/README.md, Numbers of chains"  # where the numbers beside samples are explained
 
 
 def diagnosed(study: Study, method: Any) -> Any:
@@ -59,8 +61,9 @@ def note(pictures: UnitImages, i: int) -> str:
     if "start_p" in x:
         n = x["occupancy"].shape[-1]
         modes = " and ".join(f"{share * n:.0f}" for share in x["visited"]) + f" of {n}"
-        said += f"; starts: R {x['start_mixing']:.2f}{_mark(x['start_mixing'] > MIXED)}, apart {x['distance']:.2f}, "
-        said += f"p {x['start_p']:.2g}{_mark(x['start_p'] < LEVEL)}; modes {modes}"
+        said += f"; starts: R {x['start_mixing']:.2f}{_mark(x['start_mixing'] > MIXED)}, "
+        said += f"mode-share difference {x['distance']:.2f}, "
+        said += f"p-value {x['start_p']:.2g}{_mark(x['start_p'] < LEVEL)}; modes {modes}"
     return said
 
 
@@ -69,30 +72,26 @@ def warning(pictures: UnitImages, dataset: str = "") -> str:
     failed = [str(unit) for unit, note in zip(pictures.units, pictures.notes, strict=True) if note]
     if not failed:
         return ""
+    if len(failed) > MANY:
+        among = f"{len(failed)} of {len(pictures.units)} units"
+        return f"\nWARNING: the chains of {among} have not mixed (R above {MIXED})."
     more = f" and {len(failed) - NAMED} others" if len(failed) > NAMED else ""
     return f"\nWARNING: the {dataset}{' ' * bool(dataset)}chains of {', '.join(failed[:NAMED])}{more} have not mixed."
 
 
 def legend(pictures: UnitImages) -> str:
     """What the numbers of `note` and `title` mean."""
-    method, steps = pictures.settings, "proposals" if "acceptance" in pictures.extras else "sweeps"
+    steps = "proposals" if "acceptance" in pictures.extras else "sweeps"
     said = (
-        f"R: potential scale reduction (Gelman and Rubin 1992), 1 when all {method['chains']} chains see the same "
-        f"distribution; above {MIXED} (!) they have not mixed: each shows its own neighbourhood, not the whole. tau: "
-        f"integrated autocorrelation time in {steps}; draws: independent draws that the "
-        f"{method['chains'] * method['draws'] * method['thin']} recorded states are worth; > and < where the record is "
-        f"shorter than {ENOUGH} tau."
+        f"R: potential scale reduction, above {MIXED} (!) each chain explored only part of the distribution; tau: "
+        f"autocorrelation time in {steps}; draws: independent draws that all states are worth"
     )
     if "start_p" not in pictures.extras:
-        return said
-    other = "noise" if method["start"] == "data" else "data"
+        return f"{said}. Details: {DETAILS}."
+    other = "noise" if pictures.settings["start"] == "data" else "data"
     return (
-        f"{said} starts: these chains against as many from {other}: R between the two; apart: total variation between "
-        f"their shares of {pictures.extras['occupancy'].shape[-1]} modes (clusters of the training codes); p: how "
-        f"often chance does that, below {LEVEL} (!) the start is not forgotten; modes: visited by these chains and by "
-        "the others. p(on): probability that the unit is on in its free RBM, from free chains and from the ratio of "
-        "partition functions, unit on to all (by annealing), ± one standard error; more than "
-        f"{APART} errors apart (!) one of them is wrong."
+        f"{said}; starts: against chains from {other}; p-value: probability under no difference, below {LEVEL} (!) "
+        f"the start is not forgotten; p(on): probability that the unit is on, ± one standard error. Details: {DETAILS}."
     )
 
 
@@ -101,9 +100,8 @@ def summary(pictures: UnitImages) -> str:
     r, tau, ess = (pictures.extras[name] for name in ("mixing", "tau", "ess"))
     return (
         f"Chains of clamped Gibbs sampling (medians): R {np.median(r):.1f}, "
-        f"{_memory(pictures, np.nanmedian(tau), np.nanmedian(ess))} (potential scale reduction, integrated "
-        "autocorrelation time in sweeps, independent draws that all chains of a unit are worth); "
-        f"{100 * np.mean(r > MIXED):.0f} % of the units above R {MIXED}, chains not mixed."
+        f"{_memory(pictures, np.nanmedian(tau), np.nanmedian(ess))} (potential scale reduction, autocorrelation time "
+        f"in sweeps, independent draws); {100 * np.mean(r > MIXED):.0f} % of the units above R {MIXED}: not mixed."
     )
 
 

@@ -1,4 +1,4 @@
-"""What fine-tuning is worth: tables of errors, codes in the plane, units before and after."""
+"""What fine-tuning is worth: tables of errors, codes in two dimensions, units before and after."""
 
 from __future__ import annotations
 
@@ -13,7 +13,16 @@ from ..evaluate.scores import Responses
 from ..runs.fine_tuned import FineTuning
 from ..train.backprop import measure
 from ..visualize import ActivationMaximization
-from .study import Study, describe
+from .study import Study, settings_line
+
+CODES = (
+    "Each dot is a test image, its colour the class, whose number stands at the median of its dots. Look for how well "
+    "each of the two separates the classes; neither saw a label."
+)
+BEFORE_AND_AFTER = (
+    "The same units before and after the network learned the classes. Compare each pair of rows: how much did a layer "
+    "change, and what became sharper or noisier? Last row: the classes, after only."
+)
 
 
 def classifier_table(tuned: FineTuning) -> None:
@@ -59,7 +68,7 @@ def autoencoder_table(tuned: FineTuning, codes: tuple[int, ...] = (30, 2)) -> No
 
 
 def codes_figure(tuned: FineTuning) -> None:
-    """Test images in the plane: two principal components beside the code of a two-unit autoencoder."""
+    """Test images in two dimensions: two principal components beside the code of a two-unit autoencoder."""
     model = tuned.autoencoder(2)
     encoder = model.sizes[: model.layer_names.index("code") + 2]
     (images, _), (tests, labels) = tuned.images("train"), tuned.images("test")
@@ -70,11 +79,9 @@ def codes_figure(tuned: FineTuning) -> None:
     figure = plot.scatter(
         points,
         to_numpy(labels),
-        heading=f"{tuned.data.name}: {len(tests)} test images in the plane, by PCA and by an autoencoder",
-        key=(
-            "Each dot is a test image; its colour is its class, whose number stands at the median of its dots. No "
-            "label was used in training. After Hinton and Salakhutdinov (2006), figure 3."
-        ),
+        heading=f"{tuned.data.name}: {len(tests)} test images in two dimensions, by PCA and by an autoencoder",
+        caption=CODES,
+        key="After Hinton and Salakhutdinov (2006), figure 3.",
     )
     arrays = {"labels": labels, "pca": points["two principal components"], "code": list(points.values())[1]}
     training = {"pretraining": asdict(tuned.autoencoder_pretraining), "tuning": asdict(tuned.autoencoder_tuning)}
@@ -112,9 +119,10 @@ def finetuning_figure(tuned: FineTuning, n: int = 18, method: Any = None) -> Non
             f"{tuned.data.name}: the same units of {'-'.join(map(str, after.sizes))} before and after "
             f"fine-tuning as a classifier, by {method.title}"
         ),
+        caption=BEFORE_AND_AFTER,
         key=(
-            f"Above a picture: the unit (of the layer output: the class). Crossed out: a unit whose weights were all "
-            f"zero. {studies['after'].legend} Before: of the network as pretrained. Settings: {describe(method)}."
+            "Above a picture: the unit (of the layer output: the class). Crossed out: a unit whose weights were all "
+            f"zero. {studies['after'].legend} {settings_line(method)}"
         ),
         side_by_side=False,
     )

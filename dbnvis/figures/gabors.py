@@ -30,7 +30,11 @@ PATCHES_RECIPE: tuple[tuple[int, ...], tuple[CDConfig, ...]] = (
 )
 GOOD = 0.8  # explained variance of a good fit; white noise has 0.25 at most, filters with shuffled pixels 0.5
 SECTORS = 8  # of the half circle, to count orientations in
-COLUMNS, TILE = 20, 0.3
+COLUMNS, TILE, SHOWN = 10, 0.36, 100  # at most so many filters are drawn, evenly spread in the order of fits
+CAPTION = (
+    "Left: filters of the first layer; right, at the same places: the Gabor function nearest to each, best fit first. "
+    "Blue frame: a good fit. Look for edges of all orientations, sizes and places."
+)
 
 
 def gabor_tables(study: Study) -> None:
@@ -60,6 +64,8 @@ def gabors(study: Study) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     shuffled = np.random.default_rng(study.seed).permuted(pixels, axis=1).reshape(-1, *study.model.input_shape)
     summary = {"units": len(filters), "all zero": len(filters) - len(units), **_summary(fits, fit_gabors(shuffled).r2)}
     order = np.argsort(-fits.r2, kind="stable")
+    step = -(-len(order) // SHOWN)
+    order = order[::step]
     good = [BLUE if r2 >= GOOD else "" for r2 in fits.r2[order]]
     captions = [f"{unit}" for unit in units[order]], [f"{r2:.2f}" for r2 in fits.r2[order]]
     panels = [
@@ -76,7 +82,9 @@ def gabors(study: Study) -> tuple[list[dict[str, Any]], dict[str, Any]]:
             f"best fit first; {summary['good fits, %']} % explained to {100 * GOOD:.0f} % or more, "
             f"{summary['good fits that are band-pass, %']} % and band-pass"
         ),
+        caption=CAPTION,
         key=(
+            f"{f'One in {step} filters is drawn. ' if step > 1 else ''}"
             f"Framed: explained variance {GOOD} or more. Of the same filters with their pixels shuffled 99 % are "
             f"explained to less than {summary['shuffled pixels: explained variance, 99th percentile']}. "
             f"Filters are drawn in the space of the data{'' if study.dataset != 'patches' else ', which is whitened'}."

@@ -21,7 +21,15 @@ from .study import Study
 
 SAMPLES = 200  # images whose hidden probabilities are drawn
 
-
+HINTON = "What healthy means: after Hinton (2010), A practical guide to training restricted Boltzmann machines."
+COURSE = (
+    "How training went, a line per layer. Look for curves that level off, and for few units that learned nothing; "
+    "below each chart stands what is healthy."
+)
+HEALTH = (
+    "Did this layer learn? Look for filters with structure, pictures like the data, few dead units, and activities "
+    "that differ from image to image; below each chart stands what is healthy."
+)
 CURVES = {
     "reconstruction_error": (
         "reconstruction error (squared, per image)",
@@ -71,7 +79,8 @@ def training_curves(study: Study) -> None:
     figure = dashboard(
         [charts[:3], charts[3:]],
         heading=f"{study.heading}: training, layer by layer",
-        key="What healthy means: after Hinton (2010), A practical guide to training restricted Boltzmann machines.",
+        caption=COURSE,
+        key=HINTON,
         heights=(1.6, 1.6),
     )
     numbers = {key: np.array([getattr(stats, key) for stats in history]) for key in measured}
@@ -116,7 +125,7 @@ def _layer(study: Study, layer: str, epochs: Sequence[EpochStats], images: Array
     n = tiles.shape[0] // len(filters)
     labels = [f"epoch {epoch}" if i == 0 else "" for epoch in filters for i in range(n)]
     generates = isinstance(model, DBN)
-    shown, pictures = _particles(study, layer) if generates else _reconstructions(study, layer, images)
+    shown, pictures = _particles(study, layer) if generates else _reconstructions(study, layer, images, len(filters))
     W, vbias, hbias = (to_numpy(p) for p in (part.W, part.vbias, part.hbias))
     below = "pixels" if depth == 1 else f"units of {model.layer_names[depth - 2]}"
     activity = "p(h = 1)" if generates else "h"
@@ -183,9 +192,9 @@ def _layer(study: Study, layer: str, epochs: Sequence[EpochStats], images: Array
         rows,
         heading=f"{study.heading}: training of layer {layer}, {part.n_visible} {below}, {part.n_hidden} hidden units, "
         f"{len(epochs)} epochs",
-        key="Filters: zero at mid-grey, each tile by its own largest |value|. What healthy means: after Hinton "
-        "(2010), A practical guide to training restricted Boltzmann machines.",
-        heights=(0.52 * len(filters), 1.5, 1.5, 1.7),
+        caption=HEALTH,
+        key=f"Filters: zero at mid-grey, each tile by its own largest |value|. {HINTON}",
+        heights=(0.62 * len(filters), 1.5, 1.5, 1.7),
     )
     study.save(f"health_{layer}", figure, {"filters": tiles, **shown, "mean_h": mean_h})
 
@@ -246,14 +255,18 @@ def _particles(study: Study, layer: str) -> tuple[dict[str, Any], Chart]:
         "Healthy: they look like data and differ from each other; all classes occur. All alike or frozen: "
         "chains do not mix, the rate is too high.",
         study.panel(particles, False, 10),
+        reflow=True,
     )
 
 
-def _reconstructions(study: Study, layer: str, images: Array) -> tuple[dict[str, Any], Chart]:
-    """Test images, each above what an SDAE's layers up to `layer` give back of it."""
+def _reconstructions(study: Study, layer: str, images: Array, beside: int) -> tuple[dict[str, Any], Chart]:
+    """Test images, each above what an SDAE's layers up to `layer` give back of it.
+
+    They take about the height of so many rows of filters as stand `beside` them.
+    """
     model = stacked(study.model)
     columns = min(10, len(images))
-    images = images[: 2 * columns]
+    images = images[: columns * max(1, round(0.66 * beside))]
     x = model.encode(images, layer)
     for dae in model.parts[: model.depth(layer)][::-1]:
         x = dae.decode(x)

@@ -10,7 +10,7 @@ import numpy as np
 from .. import plot
 from ..evaluate.curvature import invariance_angle
 from ..evaluate.resampling import bootstrap
-from ..plot import ORANGE, Panel
+from ..plot import BLUE, Panel
 from ..plot.dashboard import Lines
 from ..visualize import InvarianceManifold, UnitImages
 from .study import Study, describe
@@ -20,6 +20,15 @@ TRACED = 30  # units of every layer whose invariance is measured
 SHARE = 0.9  # of the gain: where a unit counts as no longer itself
 BOOTSTRAPS = 2000  # resamplings of a layer's units
 WIDE = InvarianceManifold(max_angle=84.0, shown=1)  # so far that few traces end before they have fallen
+
+FILM = (
+    "Blue frame: a unit's optimum. To either side: images at growing angles from it. Along the flattest direction the "
+    "unit stays active: what changes there does not matter to it; along the steepest it matters most."
+)
+FALL = (
+    "How a unit's response falls as its input turns away from the optimum. The slower, the more invariant the unit is: "
+    "compare the layers, and within a layer the directions."
+)
 
 
 def film_strips(study: Study, n: int = 4, method: InvarianceManifold | None = None) -> None:
@@ -36,13 +45,13 @@ def film_strips(study: Study, n: int = 4, method: InvarianceManifold | None = No
         ]
         figure = plot.sheet(
             panels,
-            heading=f"{study.heading}, layer {layer}: what {len(units)} units are invariant to, and what they are not",
+            heading=f"{study.heading}, layer {layer}: what {len(units)} units are, and are not, invariant to",
+            caption=FILM,
             key=(
-                "Framed: the unit's optimum on the sphere of inputs of equal norm (after Erhan, Courville and Bengio "
-                "2010). To either side: inputs at growing angles from it, above each its angle in degrees, below it "
-                "the unit's pre-activation in per cent of the optimum's. Flattest: leaves along the direction of least "
-                "curvature and is maximized again at every angle; steepest: the great circle of greatest curvature. In "
-                f"the first layer all directions are alike and that drawn is random. Settings: {_settings(method)}."
+                "Above: the angle in degrees, among inputs of equal norm; below: the pre-activation in per cent of the "
+                "optimum's. Flattest: least curvature, maximized again at every angle; steepest: the great circle of "
+                "greatest curvature; in the first layer all directions are alike. After Erhan, Courville and Bengio "
+                f"2010. Settings: {_settings(method)}."
             ),
             side_by_side=False,
         )
@@ -67,7 +76,7 @@ def _strip(pictures: UnitImages, i: int, title: str) -> Panel:
         title=f"{title}{note}",
         labels=[f"{a:+.0f}" if a else "0" for a in angles[order]],
         captions=[f"{100 * trace[a] / trace[0.0]:.0f} %" for a in angles[order]],
-        frames=[ORANGE if a == 0 else "" for a in angles[order]],
+        frames=[BLUE if a == 0 else "" for a in angles[order]],
     )
 
 
@@ -121,6 +130,7 @@ def invariance(study: Study, n: int = 30, method: InvarianceManifold | None = No
     figure = plot.dashboard(
         [charts],
         heading=f"{study.heading}: activation against angle from the optimum, by layer",
+        caption=FALL,
         key=(
             "Share of what the optimum gains over the unit's mean response to test images of the same norm. Flattest: "
             "maximized again at every angle; steepest and random: great circles; for a unit of the first layer all "

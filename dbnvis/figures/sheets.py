@@ -11,7 +11,7 @@ import numpy as np
 from .. import plot
 from ..backend import make_rng, to_numpy
 from ..models.protocol import Generative
-from ..plot import BLUE, ORANGE, Panel
+from ..plot import BLUE, ORANGE, Panel, Part, Space
 from ..visualize import (
     VISUALIZERS,
     ActivationMaximization,
@@ -26,7 +26,7 @@ from ..visualize import (
 )
 from . import diagnosis, evidence_samples
 from .evidence_samples import accepted
-from .study import Study, describe
+from .study import Study, describe, settings_line
 
 #: Settings of the sheets of every unit.
 COMBINATION = FilterCombination(k=100, rank="positive")
@@ -36,13 +36,50 @@ MAXIMIZATION = ActivationMaximization(starts=3)
 SAMPLING = ClampedGibbs(chains=60, burn_in=10, draws=2, thin=5, shown=0)
 
 SLOW = {"invariance"}  # methods that `compare` leaves out
+COMPARED = 11  # pictures at the most of each method where methods are compared
 MOST_ROWS = 40  # units that `sheet` draws in rows
 
-FRAMES = (
-    "Blue frame: the method's picture; the others are what it rests on (further starts, best first; single chains; "
-    "single images)."
-)
+PAGE, PAGE_COLUMNS = 250, 20  # units at the most of a page of a sheet of many units, and of them in a row
+
 FILTERS = "Strongest filters: number and link above, blue frame positive, orange negative."
+
+STRONGEST = (
+    "Each group of pictures is one unit: the first-layer filters it is most strongly linked to, number and weight "
+    "above. Blue frame: the filter activates the unit; orange: it silences it."
+)
+FEW_UNITS = (
+    "Each group of pictures is one unit. Blue frame: the method's picture; the other tiles are single starts, samples "
+    "or images. Look for what all of them share: that is what the unit stands for."
+)
+MANY_UNITS = (
+    "One picture per unit, its number above. Look for kinds of pictures that recur, and compare the layers: higher "
+    "ones should show larger, more complex shapes. Crossed out: units that have learned nothing."
+)
+BY_METHOD = (
+    "A row is a unit, a column a method. Samples and images show what activates the unit in the data; combinations and "
+    "optima show which pixels matter to it. Trust what several methods agree on."
+)
+FROM_STARTS = (
+    "Each unit's optimum from random starts, the best first. If all pictures of a unit look alike, it has one optimum; "
+    "if they differ, a single picture tells only a part."
+)
+SAMPLED = (
+    "A row is one unit, fixed to 1. Blue frame: the mean over all chains; then samples of single chains. Look for what "
+    "a row's samples share. Numbers marked ! say that its chains are not to be trusted."
+)
+FREE = (
+    "Images that the whole network makes up: each tile is the end of a chain of its own. Look for clear images of "
+    "every kind; blurred or all alike, they mean that the network learned little."
+)
+ONE_UNIT = (
+    "One unit by every method. Blue frame: the method's picture; the other tiles are single starts, samples or images. "
+    "Trust what several methods show; where they disagree, the unit has no single picture."
+)
+
+
+def frames_of(tiles: Sequence[Any]) -> list[str]:
+    """A blue frame around the first of `tiles`, the method's picture."""
+    return [BLUE, *[""] * (len(tiles) - 1)]
 
 
 def _symmetric(method: Any) -> bool:
@@ -70,19 +107,34 @@ def sheet(study: Study, method: Any, pictures: UnitImages, name: str) -> None:
         figure = plot.sheet(
             panels,
             heading=f"{study.heading}, layer {pictures.layer}: {method.title}, {len(panels)} units",
-            key=f"{FRAMES}{f' {FILTERS}' * isinstance(method, StrongestConnections)} {study.legend} "
-            f"Settings: {describe(method)}.",
-            side_by_side=False,
+            caption=FEW_UNITS if not isinstance(method, StrongestConnections) else STRONGEST,
+            key=f"{study.legend} {settings_line(method)}",
+            tile=_tile(pictures.images.shape[1]),
+            pack=6.5,
         )
         study.save(name, figure, {"pictures": pictures})
     else:
         units_sheet(study, method, pictures, name)
 
 
-def _row(study: Study, method: Any, pictures: UnitImages, captions: Sequence[str], i: int, title: str) -> Panel:
-    """All pictures of unit `i`, its own first in a blue frame; links with their signs, what chains are worth."""
-    tiles, labels = pictures.images[i], None
-    frames = [BLUE, *[""] * (len(tiles) - 1)]
+def _tile(n: int) -> float:
+    """Inches of a tile, such that groups of `n` fill the width of a page."""
+    groups = max(1, round(6.3 / (0.65 * n)))
+    return max(0.5, min(0.75, (6.26 - 0.12 * (groups - 1)) / (groups * n) - 0.05))
+
+
+def _row(
+    study: Study,
+    method: Any,
+    pictures: UnitImages,
+    captions: Sequence[str],
+    i: int,
+    title: str,
+    most: int | None = None,
+) -> Panel:
+    """Pictures of unit `i`, all or `most` at the most, its own first in a blue frame; what chains are worth."""
+    tiles, captions, labels = pictures.images[i][:most], captions[:most], None
+    frames = frames_of(tiles)
     if isinstance(method, StrongestConnections):
         links = pictures.extras["links"][i]
         links = links[links != 0]  # a first-layer unit has one
@@ -97,21 +149,47 @@ def _row(study: Study, method: Any, pictures: UnitImages, captions: Sequence[str
 
 
 def units_sheet(study: Study, method: Any, pictures: UnitImages, name: str) -> None:
-    """One picture per unit, with its number and score."""
+    """One picture per unit, with its number and score; many units on pages, `<name>_1`, `<name>_2`, ..."""
+    n = len(pictures.units)
+    pages = -(-n // PAGE)
+    if pages <= 1:
+        _units_page(study, method, pictures, name)
+        return
+    size = -(-n // pages)
+    for page in range(pages):
+        part = _part(pictures, slice(page * size, (page + 1) * size))
+        _units_page(study, method, part, f"{name}_{page + 1}", f", page {page + 1} of {pages}")
+
+
+def _part(pictures: UnitImages, units: slice) -> UnitImages:
+    """Some of the units."""
+    return replace(
+        pictures,
+        images=pictures.images[units],
+        scores=pictures.scores[units],
+        units=pictures.units[units],
+        notes=pictures.notes[units],
+        extras={name: x[units] for name, x in pictures.extras.items()},
+    )
+
+
+def _units_page(study: Study, method: Any, pictures: UnitImages, name: str, page: str = "") -> None:
     captions = [row[0] for row in study.captions(pictures)]
     noted = [i for i, note in enumerate(pictures.notes) if note]
     panel = study.panel(
         pictures.images[:, 0],
         _symmetric(method),
-        columns=min(25, len(pictures.units)),
+        columns=min(PAGE_COLUMNS, len(pictures.units)),
         labels=[str(i) for i in pictures.indices],
         captions=captions,
     )
     figure = plot.sheet(
         [panel],
-        heading=f"{study.heading}, layer {pictures.layer}: {method.title}, {len(captions)} units",
-        key=f"Above a picture: the unit. {study.legend} Settings: {describe(method)}.{_notes(pictures, noted)}",
-        tile=0.42,
+        heading=f"{study.heading}, layer {pictures.layer}: {method.title}, {len(captions)} units{page}"
+        f"{diagnosis.warning(pictures) if diagnosis.of_chains(pictures) else ''}",
+        caption=MANY_UNITS,
+        key=f"{study.legend} {settings_line(method)}{_notes(pictures, noted)}",
+        tile=max(0.42, min(0.75, 6.1 / panel.columns - 0.05)),
     )
     study.save(name, figure, {"pictures": pictures})
 
@@ -125,8 +203,11 @@ def _notes(pictures: UnitImages, noted: Sequence[int]) -> str:
     return f" Notes on {len(noted)} of {len(pictures.units)} units ({first}{', ...' if len(noted) > 3 else ''})."
 
 
-def methods_side_by_side(study: Study, n: int = 36, methods: Sequence[Any] | None = None) -> None:
-    """The first `n` units of each layer, the methods in columns (Erhan et al. 2009, figure 4)."""
+def methods_side_by_side(study: Study, n: int = 8, methods: Sequence[Any] | None = None) -> None:
+    """The first `n` units of each layer, a row each, the methods in columns (Erhan et al. 2009, figure 4).
+
+    Two blocks of rows stand beside each other.
+    """
     methods = methods or [
         ClampedGibbs(),
         FilterCombination(),
@@ -138,24 +219,38 @@ def methods_side_by_side(study: Study, n: int = 36, methods: Sequence[Any] | Non
     for layer in study.model.layer_names:
         shown = {type(method).__name__: study.pictures(method, study.units(layer, n)) for method in methods}
         chains = "".join(f" {diagnosis.summary(x)}" for x in shown.values() if diagnosis.of_chains(x))
-        panels = [
-            study.panel(
-                pictures.images[:, 0],
-                _symmetric(method),
-                columns=6,
-                title=method.title,
-                labels=[str(i) for i in pictures.indices],
-                captions=[row[0] for row in study.captions(pictures)],
-            )
-            for method, pictures in zip(methods, shown.values(), strict=True)
+        units = next(iter(shown.values())).units
+        half = -(-len(units) // 2)
+        blocks = [
+            [
+                _column(study, method, x, start, start + half, first=method is methods[0])
+                for method, x in zip(methods, shown.values(), strict=True)
+            ]
+            for start in range(0, len(units), half)
         ]
+        row: list[Part] = []
+        for block in blocks:
+            row += [*block, Space(0.15)]
         figure = plot.sheet(
-            panels,
-            heading=f"{study.heading}, layer {layer}: the same {len(panels[0].tiles)} units by {len(methods)} methods",
-            key=f"Above a picture: the unit. {study.legend}{chains}",
-            tile=0.46,
+            row[:-1],
+            heading=f"{study.heading}: {len(units)} units of layer {layer} by {len(methods)} methods",
+            caption=BY_METHOD,
+            key=f"Above a row: the unit.{study.space}{chains}",
+            tile=min(1.0, 3.5 / len(methods)),
         )
         study.save(f"methods_{layer}", figure, shown)
+
+
+def _column(study: Study, method: Any, pictures: UnitImages, start: int, stop: int, first: bool) -> Panel:
+    """Pictures `start` to `stop` of a method below each other, the units above those of the first method."""
+    units = pictures.units[start:stop]
+    return study.panel(
+        pictures.images[start:stop, 0],
+        _symmetric(method),
+        columns=1,
+        title=method.title,
+        labels=[str(unit) if first else "" for unit in units],
+    )
 
 
 def starts(study: Study, n: int = 4, n_starts: int = 9) -> None:
@@ -180,10 +275,8 @@ def starts(study: Study, n: int = 4, n_starts: int = 9) -> None:
     figure = plot.sheet(
         panels,
         heading=f"{study.heading}: {len(panels)} units of the top layer, each maximized from {n_starts} random starts",
-        key=(
-            "Best start first. Variation of scores: standard deviation over mean. "
-            f"{study.legend} Settings: {describe(method)}."
-        ),
+        caption=FROM_STARTS,
+        key=f"Variation of scores: standard deviation over mean. {study.legend} {settings_line(method)}",
         tile=0.75,
     )
     study.save("starts", figure, {"pictures": pictures})
@@ -219,11 +312,8 @@ def samples_sheet(study: Study, method: ClampedGibbs, pictures: UnitImages, name
             f"{study.heading}: samples of layer {pictures.layer} with one unit fixed to 1, {len(rows)} units"
             f"{', tempered chains' if method.temperatures > 1 else ''}{diagnosis.warning(pictures)}"
         ),
-        key=(
-            "Framed: the mean over all chains and draws; then the last draw of single chains, as pixel "
-            f"probabilities. {diagnosis.legend(pictures)} {study.legend} "
-            f"Settings: {describe(method)}, started from {pictures.settings['start']}."
-        ),
+        caption=SAMPLED,
+        key=f"{diagnosis.legend(pictures)} {study.legend} {settings_line(method)}",
         side_by_side=False,
     )
     study.save(name, figure, {"pictures": pictures})
@@ -239,8 +329,9 @@ def fantasies(study: Study, n: int = 100, steps: int = 1000) -> None:
     figure = plot.sheet(
         [study.panel(tiles, False, columns=20)],
         heading=f"{study.heading}: {n} fantasies of the whole model, {steps} Gibbs sweeps from noise in its top RBM",
-        key="Each tile is the end of its own chain: pixel probabilities after one directed pass down.",
-        tile=0.42,
+        caption=FREE,
+        key="No unit is fixed; pixel probabilities after one directed pass down from the top RBM.",
+        tile=0.36,
     )
     study.save("fantasies", figure, {"tiles": tiles}, n=n, steps=steps)
 
@@ -263,14 +354,15 @@ def compare(study: Study, unit: Unit, named: Callable[[str], str] = str) -> None
     compared = _compared(study, unit.layer)
     methods = [diagnosis.diagnosed(study, method) for method in study.applicable(compared)]
     shown = {type(method).__name__: study.pictures(method, [unit]) for method in methods}
-    titles = [f"{method.title}: {describe(method, changed=True) or 'defaults'}" for method in methods]
+    changed = [describe(method, changed=True) for method in methods]
+    titles = [": ".join(filter(None, (method.title, said))) for method, said in zip(methods, changed, strict=True)]
     panels = [
-        _row(study, method, x, study.captions(x)[0], 0, f"{title}{accepted(x)}")
+        _row(study, method, x, study.captions(x)[0], 0, f"{title}{accepted(x)}", COMPARED)
         for method, title, x in zip(methods, titles, shown.values(), strict=True)
     ]
     chains = [pictures for pictures in shown.values() if diagnosis.of_chains(pictures)]
     worth = "".join(f" {diagnosis.legend(pictures)}{diagnosis.odds(pictures, 0)}" for pictures in chains)
-    said = [FRAMES, "Settings that are not named are the defaults."]
+    said = ["Settings that are not named are the defaults."]
     if StrongestConnections.__name__ in shown:
         said.append(FILTERS)
     if EvidenceSampling.__name__ in shown:
@@ -283,8 +375,9 @@ def compare(study: Study, unit: Unit, named: Callable[[str], str] = str) -> None
     figure = plot.sheet(
         panels,
         heading=f"{study.heading}: unit {unit} by {len(methods)} methods{''.join(map(diagnosis.warning, chains))}",
+        caption=ONE_UNIT,
         key=f"{' '.join(said)}{worth} {study.legend}{missing}",
-        tile=0.75,
-        side_by_side=False,
+        tile=0.6,
+        pack=7.5,
     )
     study.save(name, figure, shown, unit=str(unit))

@@ -223,19 +223,22 @@ class Study:
     @property
     def legend(self) -> str:
         """What captions mean, and in which space the pictures of a whitened data set are."""
-        if self.unwhiten:
-            space = (
-                " Pictures: luminance less its mean, through the inverse of the whitening filter; scores: of the "
-                "whitened ones."
-            )
-        else:
-            space = " Pictures: whitened, as the network sees them." if self.whitened else ""
         tests = f"{self.data.name} (other data)" if self.other and self.data else self.dataset
         return (
             f"Under a picture: the unit's pre-activation at the picture rescaled to norm {self.model.input_norm:.2f}, "
-            f"the mean norm of the training images, and the percentage of {tests} test images, at the same "
-            f"norm, that activate the unit less.{space}"
+            f"the training images' mean, and the percentage of {tests} test images at this norm that activate the "
+            f"unit less.{self.space}"
         )
+
+    @property
+    def space(self) -> str:
+        """In which space the pictures of a whitened data set are, as a sentence to follow others; "" of other sets."""
+        if self.unwhiten:
+            return (
+                " Pictures: luminance less its mean, through the inverse of the whitening filter; scores: of the "
+                "whitened ones."
+            )
+        return " Pictures: whitened, as the network sees them." if self.whitened else ""
 
     def save(self, name: str, figure: Any, shown: dict[str, UnitImages] | dict[str, Array], **settings: Any) -> None:
         """Write `figure` as `<name>.png`, an unwhitened one as `<name>_unwhitened.png`, with manifest and arrays.
@@ -264,9 +267,10 @@ class Study:
         return {"dataset": self.dataset, "model": self.name, "seed": self.seed, **self.provenance}
 
     def check(self, name: str) -> None:
-        """ValueError, before any work, if `<name>.png` is of another model, seed or data and must stay."""
+        """ValueError, before any work, if `<name>.png`, or page 1, is of another model or data and must stay."""
         facts = {name: value for name, value in self._facts.items() if name != "model"}
-        self.writer.check(self.writer.picture(f"{name}{'_unwhitened' * self.unwhiten}"), **facts)
+        for page in (name, f"{name}_1"):
+            self.writer.check(self.writer.picture(f"{page}{'_unwhitened' * self.unwhiten}"), **facts)
 
 
 def sheet_name(what: str, label: str, seed: int, settings: Any = None) -> str:
@@ -297,9 +301,20 @@ def _caption(score: float, percent: float) -> str:
 
 
 def describe(method: Any, *, changed: bool = False) -> str:
-    """Settings of a method in words, "starts 9, constraint norm, ...", or of them those that are not its defaults."""
+    """Settings of a method in words, "starts 9, constraint norm, ...", or of them those that are not its defaults.
+
+    Whether chains are diagnosed as well changes no picture and is left out of the latter.
+    """
     return ", ".join(
         f"{f.name.replace('_', ' ')} {getattr(method, f.name)}"
         for f in fields(method)
-        if f.repr and getattr(method, f.name) is not None and not (changed and getattr(method, f.name) == f.default)
+        if f.repr
+        and getattr(method, f.name) is not None
+        and not (changed and (getattr(method, f.name) == f.default or f.name == "diagnose"))
     )
+
+
+def settings_line(method: Any) -> str:
+    """A sentence with the settings of a method that are not its defaults, for the end of a key."""
+    changed = describe(method, changed=True)
+    return f"Settings: {changed}; otherwise the defaults." if changed else "Settings: the defaults."

@@ -2,8 +2,9 @@
 
 Conventions: filters and optimal inputs in a symmetric grey scale, zero at mid-grey, each tile by its own
 largest |value|; samples and images in their pixel range, black to white; pictures of three colours in colour, on the
-same scales; no axes around tiles; every figure carries a legend of its greys, colours and numbers; text of 6 points or
-more. Colours are Okabe & Ito's, distinct to the colour-blind. The user's matplotlib settings change nothing.
+same scales; no axes around tiles; every figure has a caption of at most forty words, and a key of its greys, colours
+and numbers; text of 6 points or more. Colours are Okabe & Ito's, distinct to the colour-blind. The user's matplotlib
+settings change nothing.
 """
 
 from . import style as settings
@@ -11,7 +12,7 @@ from .atlas import Places, places
 from .base import BLACK, BLUE, DPI, GREEN, ORANGE, save
 from .charts import Bands, HeatMap, Shares, Table, bars, scatter
 from .dashboard import Chart, Histograms, Lines, Matrix, Tiles, dashboard
-from .tiles import Panel, Part, check_picture, grid, sheet
+from .tiles import Panel, Part, Space, check_picture, grid, packed, sheet
 
 __all__ = [
     "BLACK",
@@ -29,12 +30,14 @@ __all__ = [
     "Part",
     "Places",
     "Shares",
+    "Space",
     "Table",
     "Tiles",
     "bars",
     "check_picture",
     "dashboard",
     "grid",
+    "packed",
     "places",
     "save",
     "scatter",

@@ -1,4 +1,4 @@
-"""Pictures at places in the plane."""
+"""Pictures at places in two dimensions."""
 
 from __future__ import annotations
 

@@ -45,9 +45,9 @@ def blank(width: float, height: float) -> Figure:
 
 
 def wrap(text: str, width: float, font: float, weight: str = "normal") -> str:
-    """Break lines at `width` inches less two margins, a character being about half its font size wide."""
+    """Break lines at `width` inches less two margins; characters are 0.46 of their size wide or more, on average."""
     room = width - 2 * MARGIN
-    return fit(text, room, font, weight, most=max(40, int(room * 72 / (0.53 * font))))
+    return fit(text, room, font, weight, most=max(40, int(room * 72 / (0.46 * font))))
 
 
 def fit(text: str, room: float, font: float, weight: str = "normal", most: int | None = None) -> str:

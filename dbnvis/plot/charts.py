@@ -1,5 +1,5 @@
-"""Charts of their own: bars, points in the plane; for dashboards: tables of numbers on greys, curves with bands; for
-sheets of tiles: shares.
+"""Charts of their own: bars, points in two dimensions; for dashboards: tables of numbers on greys, curves with bands;
+for sheets of tiles: shares.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ CLASSES = ("#332288", "#88CCEE", "#117733", "#DDCC77", "#CC6677", "#AA4499", "#4
 
 @fixed()
 def scatter(points: dict[str, Array], labels: Array, *, heading: str, caption: str = "", key: str = "") -> Figure:
-    """Points in the plane, coloured by class, side by side; each class's number stands at the median of its points.
+    """Points in two dimensions, coloured by class, side by side; a class's number is at the median of its points.
 
     Parameters
     ----------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -51,9 +51,12 @@ class Lines(Chart):
         for (name, (x, y)), (color, style) in zip(self.lines.items(), STYLES, strict=False):
             axes.plot(x, y, color=color, linestyle=style, linewidth=1.4, label=name)
         if all(np.asarray(y).dtype.kind in "iu" for _, y in self.lines.values()):
+            axes.yaxis.get_major_locator().set_params(integer=True)
             axes.set_ylim(-0.2, max(5, *(max(y) for _, y in self.lines.values())) * 1.05)
         axes.set_xlabel(self.x_label, fontsize=7)
         _room_for_numbers(axes)
+        if all(np.asarray(x).dtype.kind in "iu" for x, _ in self.lines.values()):
+            axes.xaxis.get_major_locator().set_params(integer=True)  # such as epochs
         axes.grid(alpha=0.3, linewidth=0.4)
         if len(self.lines) > 1:
             axes.legend(fontsize=6.5, frameon=False)
@@ -98,15 +101,19 @@ class Matrix(Chart):
 
 @dataclass(frozen=True)
 class Tiles(Chart):
-    """Picture tiles."""
+    """Picture tiles, in the columns of the panel, or where `reflow` is set in those that fill the room best."""
 
     panel: Panel
+    reflow: bool = False
 
     def draw(self, axes: Any) -> None:
         box = axes.get_position()
         width, height = axes.figure.get_size_inches() * (box.width, box.height)
-        tile = self.panel.fitting(width, height)
-        draw_panel(axes, self.panel, tile, width, height)
+        panel = self.panel
+        if self.reflow:
+            choices = [replace(panel, columns=n) for n in range(1, len(panel.tiles) + 1)]
+            panel = max(choices, key=lambda choice: choice.fitting(width, height))
+        draw_panel(axes, panel, panel.fitting(width, height), width, height)
 
 
 @fixed()

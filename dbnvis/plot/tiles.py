@@ -184,6 +184,41 @@ class Panel:
         return min((width / columns - GAP) / across, (height / self.rows - sum(self.margins())) / down)
 
 
+def packed(parts: Sequence[Part], tile: float, width: float = 6.5) -> list[list[Part]]:
+    """Parts in rows for `grid`, in their order but that each stands in the first row with room for it.
+
+    Rows are as wide as the widest part, and at least `width` inches.
+    """
+    width = max(width, *(part.width(tile) + 2 * MARGIN for part in parts))
+    rows: list[list[Part]] = []
+    for part in parts:
+        for row in rows:
+            if sum(other.width(tile) + MARGIN for other in (*row, part)) + MARGIN <= width + 1e-9:
+                row.append(part)
+                break
+        else:
+            rows.append([part])
+    return rows
+
+
+@dataclass(frozen=True)
+class Space:
+    """Nothing, some inches wide: sets groups of a row apart."""
+
+    inches: float
+    title: str = ""
+    note: str = ""
+
+    def width(self, tile: float) -> float:
+        return self.inches
+
+    def height(self, tile: float) -> float:
+        return 0.01
+
+    def draw(self, axes: Any, tile: float, top: float) -> None:
+        """Nothing."""
+
+
 def check_picture(shape: Sequence[int]) -> None:
     """ValueError unless an image of `shape` can be drawn: in greys (rows, columns), or in three colours."""
     if len(shape) != 2 and not (len(shape) == 3 and shape[0] in (1, 3)):
@@ -201,6 +236,7 @@ def sheet(
     key: str = "",
     tile: float = 0.5,
     side_by_side: bool = True,
+    pack: float = 0.0,
 ) -> Figure:
     """Draw panels beside or below each other.
 
@@ -216,8 +252,12 @@ def sheet(
     tile : float
         Side of a tile in inches.
     side_by_side : bool
+    pack : float
+        If not 0: below each other, but panels that fit share a row of so many inches.
     """
-    rows = [panels] if side_by_side else [[panel] for panel in panels]
+    rows: Sequence[Sequence[Part]] = [panels] if side_by_side else [[panel] for panel in panels]
+    if pack:
+        rows = packed(panels, tile, pack)
     return grid(rows, heading=heading, caption=caption, key=key, tile=tile)
 
 

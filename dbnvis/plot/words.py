@@ -62,4 +62,4 @@ class Words:
 
 def _height(text: str, font: float) -> float:
     """Inches of lines of `font` points."""
-    return SPACING * 1.17 * font / 72 * (text.count("\n") + 1) if text else 0.0
+    return SPACING * font / 72 * (text.count("\n") + 1) if text else 0.0

@@ -1,4 +1,4 @@
-"""Activation maximization: the input that excites a unit most.
+"""Activation maximization: the input that activates a unit most.
 
 References
 ----------

@@ -101,7 +101,7 @@ class ClampedGibbs:
         if not isinstance(model, Generative):
             return (
                 f"{type(model).__name__} has no p(v | h), so a unit cannot be fixed to 1 while sampling; "
-                "use activation maximization or sampling by evidence"
+                "use activation maximization or evidence sampling"
             )
         if self.others == "zero":
             return None
@@ -239,7 +239,7 @@ class _Sampler:
         shape = len(indices), self.method.chains, self.rbm.n_visible
         if start == "noise":
             return self.rbm.random_v(shape, rng=rng)
-        rows = _rows_that_excite(self.rbm, indices, self.codes, self.method.chains, rng)
+        rows = _rows_that_activate(self.rbm, indices, self.codes, self.method.chains, rng)
         return _drawn(self.rbm, self.codes[rows], rng)
 
     def _gibbs(self, indices: list[int], start: str, rng: UnitStreams) -> States:
@@ -299,7 +299,7 @@ def _drawn(rbm: Machine, means: Array, rng: Any) -> Array:
     return bernoulli(means, rng=rng) if rbm.binary else means
 
 
-def _rows_that_excite(rbm: Machine, indices: list[int], codes: Array, n: int, rng: UnitStreams) -> Array:
+def _rows_that_activate(rbm: Machine, indices: list[int], codes: Array, n: int, rng: UnitStreams) -> Array:
     """For each unit draw `n` rows of `codes` in proportion to p(unit on | row): (U, n)."""
     xp = array_module(codes)
     size, units = max(1, MEMORY // (codes.dtype.itemsize * rbm.n_hidden)), xp.asarray(indices)

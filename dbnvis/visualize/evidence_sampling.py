@@ -62,7 +62,7 @@ class EvidenceSampling:
     of all chains together, as in `ClampedGibbs`.
     """
 
-    title: ClassVar[str] = "sampling by evidence"
+    title: ClassVar[str] = "model samples weighted by the unit's response"
     symmetric: ClassVar[bool] = False
 
     prior: object = field(default=None, repr=False, compare=False)  # an object, so that it is no option of commands

@@ -1,4 +1,4 @@
-"""The training images that excite a unit most, and their mean."""
+"""The training images that activate a unit most, and their mean."""
 
 from __future__ import annotations
 

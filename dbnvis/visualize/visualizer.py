@@ -22,8 +22,8 @@ class UnitImages:
     Parameters
     ----------
     images : NumPy array (U, S, *input_shape)
-        `images[:, 0]` is the method's picture of each unit; the others are what it rests on: further starts,
-        samples, single training images. NaN where there is nothing to draw (see `notes`).
+        `images[:, 0]` is the method's picture of each unit; the others are further starts, samples or single
+        training images. NaN where there is nothing to draw (see `notes`).
     scores : NumPy array (U, S)
         Pre-activation of the unit at the picture rescaled to the data's mean norm (`evaluate.scores`).
     settings : dict

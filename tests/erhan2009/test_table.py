@@ -100,7 +100,7 @@ def test_cells_of_the_method_tables_have_their_intervals(written):
     measures = [replace(m, **changes.get(m.quantity, {})) for m in rows]
     chart = claims_table._method_table("DBN", Table(measures), "h2")
     assert (chart.texts[0][1], chart.texts[1][0]) == ("0.57\n±0.12 (0.20)", "85%\n±3% (12%)")
-    assert chart.texts[0][0] == "" and "half the 95 % interval" in chart.note
+    assert chart.texts[0][0] == "" and chart.note.startswith("12 units;")
 
 
 def test_no_images_and_other_data_are_refused(plant, tmp_path):

@@ -82,7 +82,9 @@ def test_the_diagnosis_of_samples_says_what_was_measured(study):
     x = {name: values[1] for name, values in pictures.extras.items()}
     said = f"{diagnosis.title(pictures, 1)} {diagnosis.note(pictures, 1)}"
     assert f"R {x['mixing']:.2f}" in said and f"{x['ess']:.0f} draws" in said and f"{x['tau']:.0f}," in said
-    assert f"apart {x['distance']:.2f}" in said and f"{x['p_on'][1]:.2f}±{x['p_on_error'][1]:.2f}" in said
+    assert (
+        f"mode-share difference {x['distance']:.2f}" in said and f"{x['p_on'][1]:.2f}±{x['p_on_error'][1]:.2f}" in said
+    )
     assert f"starts: R {x['start_mixing']:.2f}" in said and f"{x['p_on'][0]:.2f}±{x['p_on_error'][0]:.2f} from" in said
     visited = np.round(x["visited"] * 10).astype(int)
     assert said.endswith(f"modes {visited[0]} and {visited[1]} of 10")
@@ -120,6 +122,9 @@ def test_a_warning_names_the_units_whose_chains_failed(study):
     many = replace(pictures, units=pictures.units * 4, notes=("chains have not mixed",) * 12)
     said = diagnosis.warning(many, "planted")
     assert "the planted chains of h2:0, h2:1, h2:2 and 9 others have not mixed" in said
+    notes = ("chains have not mixed",) * 50 + ("",) * 10
+    said = diagnosis.warning(replace(pictures, units=pictures.units * 20, notes=notes))
+    assert "the chains of 50 of 60 units have not mixed (R above 1.2)" in said
 
 
 def test_the_summary_of_many_units_is_their_median_and_share(study):

@@ -1,4 +1,6 @@
-"""Is the text of a figure read: 6 points or more, within the figure, no text over another?"""
+"""Can a figure be read? Text of 6 points or more, within the figure, none over another; a caption of at most forty
+words; no unused area larger than two rows of tiles.
+"""
 
 from itertools import chain
 
@@ -6,6 +8,11 @@ import numpy as np
 
 SMALLEST = 6.0  # points
 DPI = 160
+WORDS = 40  # of a caption
+TEXT = 0.2  # inches that a row of tiles has for labels and captions
+ROWS = 2  # the last row of panels may be less than half full, and a panel has a title and rows of tiles
+NARROW = 6.51  # inches
+CELL = 0.05  # inches: empty areas are measured on a grid of such cells
 SLACK = 0.5  # points that two boxes may share, or stand out: of the space that a line has above and below
 
 
@@ -25,12 +32,12 @@ def texts_of(figure):
 
 
 def faults(figure):
-    """What is wrong with the texts of `figure`, in words, at the resolution at which it is printed."""
+    """What is wrong with `figure`, in words, at the resolution at which it is printed."""
     before = figure.dpi
     figure.set_dpi(DPI)
     try:
         figure.draw_without_rendering()
-        return _faults(figure)
+        return _faults(figure) + _captions(figure) + _gaps(figure)
     finally:
         figure.set_dpi(before)
 
@@ -48,3 +55,60 @@ def _faults(figure):
     over = ((low[:, None] < high) & (low < high[:, None])).all(axis=2)
     found += [f"{shown[i].get_text()!r} over {shown[j].get_text()!r}" for i, j in np.argwhere(np.triu(over, 1))]
     return found
+
+
+def _captions(figure):
+    """A figure's caption is there, and is short."""
+    words = [len(text.get_text().split()) for text in figure.texts if text.get_gid() == "caption"]
+    if words == [0]:
+        return ["no caption"]
+    return [f"a caption of {n} words" for n in words if n > WORDS]
+
+
+def _gaps(figure):
+    """An empty rectangle larger than `ROWS` rows of tiles across the figure; without tiles, of charts.
+
+    A figure of the least width may hold a single tile, so it is not measured.
+    """
+    if figure.get_size_inches()[0] <= NARROW:
+        return []
+    boxes, tiles, charts = [], [], []
+    for axes in figure.axes:
+        if axes.axison:
+            boxes.append(axes.bbox.extents)
+            charts.append(axes.bbox.height)
+            continue
+        if [image for image in axes.images if image.get_array().shape[0] == 1]:  # a key of greys, on a line of its own
+            boxes.append((0, axes.bbox.y0, figure.bbox.width, axes.bbox.y1))
+            continue
+        artists = [*axes.images, *axes.patches, *axes.lines]
+        drawn = [artist.get_window_extent().extents for artist in artists]
+        boxes += drawn
+        tiles += [box[3] - box[1] for artist, box in zip(artists, drawn, strict=True) if artist in axes.images]
+    boxes += [text.get_window_extent().extents for text in texts_of(figure) if text.get_text().strip()]
+    if not (tiles or charts):
+        return []
+    width, height = figure.bbox.size
+    row = max(tiles) if tiles else min(charts)
+    cell = CELL * figure.dpi
+    full = np.zeros((int(height / cell) + 1, int(width / cell) + 1), dtype=bool)
+    for x0, y0, x1, y1 in np.maximum(boxes, 0):
+        full[int(y0 / cell) : int(y1 / cell) + 1, int(x0 / cell) : int(x1 / cell) + 1] = True
+    area = _largest_empty(full) * CELL**2
+    limit = ROWS * width / figure.dpi * (row / figure.dpi + TEXT)
+    return [f"an empty area of {area:.1f} square inches, {ROWS} rows of tiles have {limit:.1f}"] if area > limit else []
+
+
+def _largest_empty(full):
+    """Cells of the largest rectangle without a full one."""
+    best, depth = 0, np.zeros(full.shape[1] + 1, dtype=int)
+    for line in full:
+        depth[:-1] = np.where(line, 0, depth[:-1] + 1)
+        stack = []  # columns whose depths rise
+        for i, d in enumerate(depth):
+            start = i
+            while stack and stack[-1][1] >= d:
+                start, height = stack.pop()
+                best = max(best, height * (i - start))
+            stack.append((start, d))
+    return int(best)

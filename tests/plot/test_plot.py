@@ -419,7 +419,7 @@ def test_png_bytes_depend_on_what_is_shown_alone(tmp_path):
     tiles = np.random.default_rng(0).standard_normal((6, 5, 5))
     tiles[2] = np.nan
     for name in ("a.png", "b.png"):
-        plot.save(draw(tiles, labels=list("abcdef"), columns=3), tmp_path / name)
+        plot.base.save(draw(tiles, labels=list("abcdef"), columns=3), tmp_path / name)
     first, second = ((tmp_path / name).read_bytes() for name in ("a.png", "b.png"))
     assert first == second
     assert not {b"tEXt", b"iTXt", b"zTXt", b"tIME"} & chunks_of(first).keys()
@@ -427,7 +427,7 @@ def test_png_bytes_depend_on_what_is_shown_alone(tmp_path):
     figure = draw(tiles, labels=list("abcdef"), columns=3)
     assert (width, height) == tuple(int(x * plot.DPI) for x in figure.get_size_inches())
     tiles[0, 0, 0] += 1
-    plot.save(draw(tiles, labels=list("abcdef"), columns=3), tmp_path / "c.png")
+    plot.base.save(draw(tiles, labels=list("abcdef"), columns=3), tmp_path / "c.png")
     assert (tmp_path / "c.png").read_bytes() != first
 
 
@@ -469,9 +469,42 @@ def test_a_figure_without_colours_keeps_its_greys_and_one_with_them_takes_a_byte
     grey = sheet([Panel(greys, False, 1)], heading="h", key="k", tile=1.0)
     framed = sheet([Panel(greys, False, 1, frames=[BLUE])], heading="h", key="k", tile=1.0)
     for figure, mode in ((grey, "L"), (framed, "P")):
-        plot.save(figure, tmp_path / "a.png")
+        plot.base.save(figure, tmp_path / "a.png")
         with Image.open(tmp_path / "a.png") as picture:
             assert picture.mode == mode
             drawn = np.asarray(picture.convert("RGB")).astype(int)
         exact = render(figure)[..., :3].astype(int)
         assert np.abs(drawn - exact).max() <= (0 if mode == "L" else 12)
+
+
+def tiles_panel(n, side=4):
+    return Panel(np.zeros((n, side, side)), True, columns=n)
+
+
+def test_packed_panels_share_the_first_row_with_room_and_a_row_is_as_wide_as_asked():
+    nine, one, eleven = (tiles_panel(n) for n in (9, 1, 11))
+    assert plot.packed([nine, eleven, one], 0.5) == [[nine, one], [eleven]]
+    threes = [tiles_panel(3) for _ in range(5)]
+    rows = plot.packed(threes, 0.5, width=2 * threes[0].width(0.5) + 0.5)
+    assert rows == [threes[:2], threes[2:4], threes[4:]]
+    assert plot.packed([eleven], 2.0, width=1.0) == [[eleven]]
+
+
+def test_a_space_sets_panels_apart():
+    left, right = tiles_panel(2), tiles_panel(2)
+    near, far = (boxes(grid([row], heading="h")) for row in ([left, right], [left, plot.Space(1.0), right]))
+    assert 155 <= (far[2][2] - near[2][2]) * 160 / 100 - 0.12 * 160 <= 165  # an inch, and a margin more
+
+
+def test_tiles_that_may_flow_fill_their_room():
+    def width_of(reflow):
+        (axes,) = dashboard([[Tiles("t", "", tiles_panel(30), reflow)]], heading="h", heights=[2.9]).axes
+        return axes.images[0].get_extent()[1] - axes.images[0].get_extent()[0]
+
+    assert width_of(reflow=True) > 3 * width_of(reflow=False)
+
+
+def test_epochs_are_marked_by_whole_numbers():
+    lines = Lines("t", "", "epoch", {"a": (np.arange(1, 4), [0.5, 0.25, 0.1])})
+    (axes,) = dashboard([[lines]], heading="h", heights=[1]).axes
+    assert all(x == round(x) for x in axes.get_xticks())

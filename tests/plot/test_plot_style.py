@@ -69,7 +69,7 @@ def coarse(monkeypatch):
 
 
 def written(figure, path):
-    plot.save(figure, path)
+    plot.base.save(figure, path)
     return path.read_bytes()
 
 
@@ -201,6 +201,22 @@ def test_the_check_of_texts_finds_small_ones_overlaps_and_what_is_cut():
     assert "5.9 points: 'small'" in small and "beyond the border: 'cut off" in cut and "'right' over 'over'" in over
 
 
+def test_a_caption_is_there_and_is_short():
+    panel = Panel(np.ones((12, 4, 4)), True, 12)
+    assert faults(plot.sheet([panel], heading="h", caption="word " * 40)) == []
+    assert faults(plot.sheet([panel], heading="h")) == ["no caption"]
+    assert faults(plot.sheet([panel], heading="h", caption="word " * 41)) == ["a caption of 41 words"]
+
+
+def test_an_empty_area_larger_than_two_rows_of_tiles_is_found():
+    wide, narrow = Panel(np.ones((24, 4, 4)), True, 12), Panel(np.ones((4, 4, 4)), True, 1)
+    words = {"heading": "h", "caption": "c"}
+    assert faults(plot.grid([[wide], [wide]], **words)) == []
+    (found,) = faults(plot.grid([[wide], [narrow]], **words))  # four rows of one tile, eleven are empty
+    assert found.startswith("an empty area of")
+    assert faults(plot.grid([[narrow] * 10, [wide]], **words)) == []
+
+
 LONG = "a title that is far longer than its panel is wide and has to be put on several lines " * 3
 
 
@@ -221,13 +237,14 @@ def test_long_texts_are_wrapped_inside_and_none_is_small(tile, side_by_side):
         Panel(np.ones((n, 6, 3)), False, 3, "MMMMMMMMMMMMMMMMMMMMMMMM a", labels=["epoch 10", *[""] * (n - 1)]),
         Shares(["none", "a class of a long name"], np.array([0.0, 1.0]), LONG, LONG),
     ]
-    assert faults(plot.sheet(panels, heading=LONG, key=LONG * 4, tile=tile, side_by_side=side_by_side)) == []
+    figure = plot.sheet(panels, heading=LONG, caption=LONG, key=LONG * 4, tile=tile, side_by_side=side_by_side)
+    assert [fault for fault in faults(figure) if "empty" not in fault and "words" not in fault] == []
 
 
 def test_numbers_beside_a_chart_have_room():
     lines = {"a": ([1, 2], [0.000123, 0.000124])}
     wide = [Lines(LONG[:50], LONG, "x", lines)] * 3
-    figure = plot.dashboard([wide, wide[:2]], heading=LONG, key=LONG, heights=[1, 1])
+    figure = plot.dashboard([wide, wide[:2]], heading=LONG, caption="c", key=LONG, heights=[1, 1])
     assert faults(figure) == []
 
 

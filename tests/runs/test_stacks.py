@@ -36,7 +36,7 @@ from dbnvis.figures.health import training_curves, training_health
 from dbnvis.figures.opening import open_study
 from dbnvis.figures.study import Study, model_name
 from dbnvis.models.mlp import classifier
-from dbnvis.plot import sheet
+from dbnvis.plot import Panel, sheet
 from dbnvis.results import Writer, array_hash, model_hash
 from dbnvis.runs import run as runs
 from dbnvis.runs import stacks as session
@@ -397,7 +397,8 @@ def test_pictures_of_a_network_on_whitened_data_are_drawn_in_either_space(whiten
     (plain, words), (luminance, other_words) = sheets[0], sheets[len(sheets) // 2]
     assert "whitened, as the network sees them" in words["key"] and "unwhitened" not in words["heading"]
     assert "inverse of the whitening filter" in other_words["key"] and "patches, unwhitened" in other_words["heading"]
-    for before, after in zip(plain, luminance, strict=True):
+    panels = ([part for part in parts if isinstance(part, Panel)] for parts in (plain, luminance))
+    for before, after in zip(*panels, strict=True):
         assert before.symmetric and after.symmetric  # zero is mid-grey, whatever the method
         assert before.captions == after.captions
         flat, scale = before.tiles.reshape(-1, 36), np.abs(after.tiles).max()
@@ -599,6 +600,18 @@ def test_a_dead_unit_is_noted_on_the_sheet(tiny_study, monkeypatch):
     assert "Notes on 1 of 10 units (4: dead" in seen["key"]
     _, arrays = check_figure(tiny_study.writer.root, "sheet")
     assert np.isnan(arrays["pictures.images"][4]).all()
+
+
+def test_many_units_go_on_pages_that_hold_what_one_sheet_would(tiny_study, monkeypatch):
+    monkeypatch.setattr(figures, "PAGE", 4)
+    pictures = tiny_study.pictures(METHODS[1], tiny_study.units("h2"))
+    figures.units_sheet(tiny_study, METHODS[1], pictures, "sheet")
+    pages = [check_figure(tiny_study.writer.root, f"sheet_{page}")[1] for page in (1, 2, 3)]
+    assert [len(page["pictures.images"]) for page in pages] == [4, 4, 2]
+    for name in pages[0]:
+        whole = getattr(pictures, name.removeprefix("pictures."), pictures.extras.get(name.removeprefix("pictures.")))
+        np.testing.assert_array_equal(np.concatenate([page[name] for page in pages]), whole)
+    assert not (tiny_study.writer.root / "sheet.png").exists()
 
 
 def test_every_layer_gets_a_sheet_and_a_row_of_methods(tiny_study):
