@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 GAP, TOP, BOTTOM = 0.05, 0.16, 0.15  # inches between tiles, above one for its number, below it for its caption
 TITLE, SMALL, SMALLEST = 8, 6.5, 6  # points: of titles, of all else on a panel, of that on small tiles
-TITLE_LINE, NOTE_LINE = 0.145, 0.115  # inches
+TITLE_LINE, NOTE_LINE, KEY_LINE = 0.145, 0.115, 0.3  # inches
 ABSENT = (0.7, 0.85, 0.95, 1.0)  # light blue
 OUTLINE = "0.75"  # light grey
 
@@ -269,7 +269,7 @@ def grid(
     widths = [[part.width(tile) for part in row] for row in rows]
     kinds = {part.scale for row in rows for part in row if isinstance(part, Panel)}
     scales = sorted(kinds, key=lambda scale: (not scale[0], *scale[1:]))
-    width = max(6.5, _keys_width(scales), *(sum(row) + MARGIN * (len(row) + 1) for row in widths))
+    width = max(6.5, *(sum(row) + MARGIN * (len(row) + 1) for row in widths))
     tops, heights = [], []
     for row, own in zip(rows, widths, strict=True):
         rooms = [*own[:-1], width - sum(own[:-1]) - MARGIN * (len(own) + 1)]  # the last has what is left of the row
@@ -277,11 +277,13 @@ def grid(
         heights.append(tops[-1] + max(part.height(tile) for part in row))
     height = sum(heights) + MARGIN * (len(rows) - 1)
     words = Words.of(width, heading, caption, key)
-    head, foot = words.head, words.foot + 0.4
+    keys = _in_lines(scales, width)
+    head, foot = words.head, words.foot + 0.1 + KEY_LINE * len(keys)
     total = height + head + foot
     figure = blank(width, total)
     words.write(figure)
-    _grey_keys(figure, width, total, foot - 0.34, scales)
+    for i, line in enumerate(keys):
+        _grey_keys(figure, width, total, foot - 0.04 - KEY_LINE * (i + 1), line)
     y = total - head
     for row, own, top, row_height in zip(rows, widths, tops, heights, strict=True):
         x = MARGIN
@@ -336,9 +338,14 @@ def _pitches(scales: Sequence[Scale]) -> list[float]:
     return [max(2.5, 1.1 + text + 2 * MARGIN) if len(scales) < 3 else 1.2 + text for text in texts]
 
 
-def _keys_width(scales: Sequence[Scale]) -> float:
-    """Inches that all bars take with their texts."""
-    return MARGIN + sum(_pitches(scales)) + MARGIN
+def _in_lines(scales: Sequence[Scale], width: float) -> list[list[Scale]]:
+    """The scales in lines, each of as many as `width` inches hold side by side."""
+    lines: list[list[Scale]] = [[]]
+    for scale in scales:
+        if lines[-1] and 2 * MARGIN + sum(_pitches([*lines[-1], scale])) > width:
+            lines.append([])
+        lines[-1].append(scale)
+    return lines
 
 
 def _grey_keys(figure: Figure, width: float, height: float, y: float, scales: Sequence[Scale]) -> None:

@@ -10,7 +10,7 @@ from scipy.stats import spearmanr
 from dbnvis import ActivationMaximization, RegularizedOptimization, Unit, plot
 from dbnvis.evaluate.scores import Responses
 from dbnvis.figures import sheets as figures
-from dbnvis.figures.convnets import attributions, inputs, maps, patches, tsne
+from dbnvis.figures.convnets import attributions, inputs, maps, patch_sheets, tsne
 from dbnvis.figures.convnets import explaining as explain
 from dbnvis.figures.study import Study, describe
 from dbnvis.models.convnet import ConvNet
@@ -75,7 +75,7 @@ def test_every_figure_of_images_is_in_the_range_and_the_colours_of_the_network(t
     assert shown.scale[:3] == (False, *within) and shown.colored == (colours == 3)
     np.testing.assert_array_equal(shown.tiles[0], image)
     maps.activations_figure(study)
-    patches.patches_figures(study, k=2, n=3)
+    patch_sheets.patches_figures(study, k=2, n=3)
     attributions.gradients_figure(study)
     attributions.occlusion_figure(study, attributions.OCCLUSIONS[:1])
     for method in (ActivationMaximization(starts=2, max_steps=5), figures.TopImages(k=2)):

@@ -76,7 +76,7 @@ def test_a_learning_rate_too_high_shows_as_dead_filters(experiment):
 def test_the_figure_of_rates_shows_every_layers_dead_units(experiment, monkeypatch):
     drawn = []
     monkeypatch.setattr(debugging.plot, "grid", lambda rows, **_: drawn.extend(rows))
-    monkeypatch.setattr(Experiment, "save", lambda *_, **__: None)
+    monkeypatch.setattr(debugging, "save", lambda *_, **__: None)
     (row,) = learning_rates(experiment, rates=(0.3,))
     numbers, *panels = drawn[0]
     assert numbers.title == "learning rate 0.3"
