@@ -12,16 +12,16 @@ from typing import Any, Literal
 from .erhan2009 import paper_figures as paper
 from .erhan2009.table import claims
 from .figures import (
-    acceptance,
     clamping,
     conv_dbns,
     deformations,
-    features,
     finetuning,
     gabors,
     health,
     manifolds,
+    samples,
     sheets,
+    side_by_side,
 )
 from .figures.convnets import (
     attributions,
@@ -36,6 +36,7 @@ from .figures.convnets import (
     tsne,
 )
 from .figures.evidence_samples import evidence_samples
+from .figures.tables import acceptance, features
 from .runs.comparison import likelihood_table
 from .runs.experiments import Experiment
 from .runs.fine_tuned import FineTuning
@@ -106,21 +107,23 @@ FIGURES: dict[str, Figure] = {
         after="Erhan et al. 2009",
     ),
     "methods": Figure(
-        "the same units of each layer by five methods", sheets.methods_side_by_side, after="Erhan et al. 2009, figure 4"
+        "the same units of each layer by five methods",
+        side_by_side.methods_side_by_side,
+        after="Erhan et al. 2009, figure 4",
     ),
     "starts": Figure(
         "four top-layer units, each maximized from nine random starts",
-        sheets.starts,
+        side_by_side.starts,
         after="Erhan et al. 2009, figure 1",
     ),
     "samples": Figure(
         "samples of six units of each layer with the unit fixed to 1; tempered chains where plain ones fail",
-        lambda study: sheets.samples(study, temperatures=10),
+        lambda study: samples.samples(study, temperatures=10),
         after="Erhan et al. 2009, figure 3",
     ),
     "clamping": Figure("two readings of a unit fixed to 1: the other units sampled, or 0", clamping.clamping),
     "fantasies": Figure(
-        "free samples of the whole model, no unit fixed", sheets.fantasies, after="Hinton, Osindero & Teh 2006"
+        "free samples of the whole model, no unit fixed", samples.fantasies, after="Hinton, Osindero & Teh 2006"
     ),
     "manifolds": Figure(
         "film strips: inputs along which a unit's response falls least and most",

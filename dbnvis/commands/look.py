@@ -12,10 +12,10 @@ import tyro
 
 from ..console import during, parse_indices, progress, say
 from ..datasets.pictures import light_ground, read_picture
-from ..figures import diagnosis, evidence_samples
-from ..figures import sheets as figures
+from ..figures import diagnosis, evidence_samples, sheets, side_by_side
 from ..figures.convnets.explaining import OCCLUSION, explain, read_test_image
-from ..figures.study import Study, shortened
+from ..figures.naming import shortened
+from ..figures.study import Study
 from ..models.protocol import Model
 from ..results import array_hash
 from ..visualize import METHODS, VISUALIZERS, EvidenceSampling, Unit, as_units
@@ -74,9 +74,9 @@ class Visualize(SheetOptions):
             print(*study.writer.written, sep="\n")
             return
         settings = self.settings if self.settings != type(self.settings)() else study.fitted(self.settings)
-        if len(units) <= figures.MOST_ROWS:
+        if len(units) <= sheets.MOST_ROWS:
             settings = diagnosis.diagnosed(study, settings)
-        figures.sheet(study, settings, study.pictures(settings, units), name)
+        sheets.sheet(study, settings, study.pictures(settings, units), name)
         print(*study.writer.written, sep="\n")
 
 
@@ -93,7 +93,7 @@ class Compare(SheetOptions):
         unit = Unit.parse(self.unit) if self.unit else _default_unit(study.model)
         as_units(study.model, [unit])
         say(f"comparing {unit} of {self.model} by every method")
-        figures.compare(study, unit, study.sheet_name)
+        side_by_side.compare(study, unit, study.sheet_name)
         if study.images is None:
             say(f"no {study.dataset} at hand: methods that need training images were left out (dbnvis data)")
         print(*study.writer.written, sep="\n")

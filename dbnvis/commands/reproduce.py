@@ -12,7 +12,7 @@ from typing import Literal
 from ..catalogue import FIGURES
 from ..console import say
 from ..erhan2009.stages import stages
-from ..figures import sheets
+from ..figures import samples, sheets
 from ..figures.study import Study
 from ..runs.run import HIDDEN
 from ..train import CDConfig
@@ -26,7 +26,7 @@ FEW = 100  # units of a layer that a quick look draws where the others are all
 def drawings(quick: bool) -> dict[str, Callable[[Study], None]]:
     """The figures by their names in the catalogue; fewer units and samples where it is to be `quick`."""
     drawn = {name: FIGURES[name].draw for name in DRAWN}
-    drawn["samples"] = partial(sheets.samples, n=2 if quick else 6)  # tempered chains take minutes
+    drawn["samples"] = partial(samples.samples, n=2 if quick else 6)  # tempered chains take minutes
     if quick:
         methods = {"combination": sheets.COMBINATION, "am": sheets.MAXIMIZATION, "gibbs": sheets.SAMPLING}
         drawn |= {name: partial(sheets.all_units, method=m, name=name, n=FEW) for name, m in methods.items()}

@@ -15,8 +15,8 @@ from ..console import LossBars, progress
 from ..datasets import Dataset
 from ..evaluate.estimation import Estimation, likelihood
 from ..figures.health import training_curves, training_health
+from ..figures.naming import model_name, sheet_name
 from ..figures.opening import finished, same_data
-from ..figures.study import model_name, sheet_name
 from ..runs.classifiers import percent_wrong, train_convnet
 from ..runs.comparison import likelihood_facts
 from ..runs.run import HIDDEN

@@ -24,8 +24,8 @@ from ..evaluate.agreement import agreement, optima, shuffled
 from ..evaluate.complexity import extent, log_spectrum, novelty, spectral_entropy
 from ..evaluate.resampling import energy_test
 from ..evaluate.scores import unit_scores
-from ..figures.acceptance import FREE_CHAINS, free_scores
 from ..figures.study import Study
+from ..figures.tables.acceptance import FREE_CHAINS, free_scores
 from ..models.protocol import stacked
 from ..visualize import FilterCombination, Unit
 from . import paper_figures as erhan

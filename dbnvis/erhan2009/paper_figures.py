@@ -16,7 +16,8 @@ import numpy as np
 
 from .. import plot
 from ..figures import diagnosis
-from ..figures.study import Study, settings_line
+from ..figures.naming import settings_line
+from ..figures.study import Study
 from ..plot import Panel, Part
 from ..plot.base import MARGIN
 from ..visualize import ActivationMaximization, ClampedGibbs, FilterCombination, StrongestConnections, UnitImages

@@ -10,7 +10,8 @@ from ..models.layers import Softmax
 from ..models.protocol import Model, fully_connected
 from ..plot import BLUE, Panel
 from ..visualize import EvidenceSampling, Unit, UnitImages
-from .study import Study, describe
+from .naming import describe
+from .study import Study
 
 #: Few chains, so long that those of the shipped DBN mix.
 CLASSES = EvidenceSampling(chains=16, burn_in=20, draws=40, thin=5, sweeps=30, shown=14)

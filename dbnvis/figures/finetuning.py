@@ -13,7 +13,8 @@ from ..evaluate.scores import Responses
 from ..runs.fine_tuned import FineTuning
 from ..train.backprop import measure
 from ..visualize import ActivationMaximization
-from .study import Study, settings_line
+from .naming import settings_line
+from .study import Study
 
 CODES = (
     "Each dot is a test image, its colour the class, whose number stands at the median of its dots. Look for how well "

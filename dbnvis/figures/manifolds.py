@@ -13,7 +13,8 @@ from ..evaluate.resampling import bootstrap
 from ..plot import BLUE, Panel
 from ..plot.dashboard import Lines
 from ..visualize import InvarianceManifold, UnitImages
-from .study import Study, describe
+from .naming import describe
+from .study import Study
 
 DIRECTIONS = ("flattest", "steepest", "random")
 TRACED = 30  # units of every layer whose invariance is measured

@@ -17,7 +17,8 @@ from ..models.protocol import Stacked, parts
 from ..progress import Progress, silent
 from ..runs.snapshots import Snapshots
 from ..train import EpochStats
-from .study import Study, model_name
+from .naming import model_name
+from .study import Study
 
 #: What headings and manifests say of the images of a study.
 OTHER = "other data than the model was trained on"

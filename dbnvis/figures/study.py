@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, fields, replace
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .. import checkpoint, datasets, plot, results
+from .. import checkpoint, datasets, plot
 from ..backend import Array, make_rng, to_numpy
 from ..datasets import Dataset
 from ..datasets.whitening import unwhiten
@@ -18,11 +16,11 @@ from ..models.protocol import Model, fully_connected
 from ..plot import Panel
 from ..progress import Progress, silent
 from ..results import Writer
-from ..runs.run import MODEL
 from ..runs.snapshots import Snapshots
 from ..train import EpochStats
 from ..visualize import FilterCombination, NotApplicable, StrongestConnections, Unit, UnitImages, as_units
 from ..visualize.filter_combination import combined_inputs
+from .naming import sheet_name
 
 CHUNK = 96  # units between two steps of the progress bar
 
@@ -273,48 +271,8 @@ class Study:
             self.writer.check(self.writer.picture(f"{page}{'_unwhitened' * self.unwhiten}"), **facts)
 
 
-def sheet_name(what: str, label: str, seed: int, settings: Any = None) -> str:
-    """A file name; see `Study.sheet_name`."""
-    own = "" if settings is None else results.short_hash(settings)
-    return "_".join(filter(None, (what, label, f"seed{seed}" if seed else "", own)))
-
-
-def model_name(model: str | Path) -> str:
-    """That of a shipped model; of a run's `model.npz` its folder's; of another file its own without the suffix."""
-    if str(model) in checkpoint.SHIPPED:
-        return str(model)
-    path = Path(model).absolute()
-    return shortened(path.parent.name if path.name == MODEL else path.stem)
-
-
-def shortened(text: str, most: int = 40) -> str:
-    """`text` as a part of a file name: letters, digits, dots, commas, dashes; the end of a long one as its hash."""
-    plain = re.sub(r"[^\w.,-]", "_", text)
-    return plain if len(plain) <= most else f"{plain[: most - 7]}-{results.short_hash(text)}"
-
-
 def _caption(score: float, percent: float) -> str:
     """Score and percentile, or what there is of them."""
     if math.isnan(score):
         return ""
     return f"{score:.1f}" if math.isnan(percent) else f"{score:.1f} {int(percent)}%"
-
-
-def describe(method: Any, *, changed: bool = False) -> str:
-    """Settings of a method in words, "starts 9, constraint norm, ...", or of them those that are not its defaults.
-
-    Whether chains are diagnosed as well changes no picture and is left out of the latter.
-    """
-    return ", ".join(
-        f"{f.name.replace('_', ' ')} {getattr(method, f.name)}"
-        for f in fields(method)
-        if f.repr
-        and getattr(method, f.name) is not None
-        and not (changed and (getattr(method, f.name) == f.default or f.name == "diagnose"))
-    )
-
-
-def settings_line(method: Any) -> str:
-    """A sentence with the settings of a method that are not its defaults, for the end of a key."""
-    changed = describe(method, changed=True)
-    return f"Settings: {changed}; otherwise the defaults." if changed else "Settings: the defaults."

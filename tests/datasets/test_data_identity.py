@@ -11,7 +11,7 @@ from dbnvis import DBN, CDConfig, checkpoint, datasets
 from dbnvis.cli import main
 from dbnvis.commands.training import Evaluate, Train
 from dbnvis.datasets.infinite import InfiniteDigits, Stream
-from dbnvis.figures import sheets as figures
+from dbnvis.figures import sheets
 from dbnvis.figures.opening import OTHER, open_study, training_data
 from dbnvis.results import Writer
 from dbnvis.runs.classifiers import train_convnet
@@ -110,7 +110,7 @@ def test_other_data_are_taken_on_request_and_said_everywhere(name):
     pictures = study.pictures(TopImages(k=3), study.units("h1"))
     # the percentages are of these test images, not of those that the checkpoint keeps
     assert study.responses.by_layer["h1"].shape == (20, 8)
-    figures.sheet(study, TopImages(k=3), pictures, "sheet")
+    sheets.sheet(study, TopImages(k=3), pictures, "sheet")
     manifest = json.loads(Path("out/sheet.json").read_text())
     assert manifest["images"] == OTHER
     assert manifest["data_sha256"] == asked.sha256 != manifest["training_data_sha256"]

@@ -1,17 +1,14 @@
-"""What holds for every figure."""
+"""Models that train in milliseconds."""
 
 import pytest
+from tiny_runs import DENOISING, train
 
-from dbnvis.plot.words import Words
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    return train(tmp_path_factory.mktemp("trained"))
 
 
-@pytest.fixture
-def captioned(monkeypatch):
-    """Every figure that a test draws has a caption of at most forty words."""
-    made = Words.of
-
-    def checked(width, heading, caption, key):
-        assert 0 < len(caption.split()) <= 40, caption
-        return made(width, heading, caption, key)
-
-    monkeypatch.setattr(Words, "of", checked)
+@pytest.fixture(scope="module")
+def autoencoders(tmp_path_factory):
+    return train(tmp_path_factory.mktemp("autoencoders"), config=DENOISING)

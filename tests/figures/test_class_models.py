@@ -16,8 +16,6 @@ from dbnvis.figures.study import Study
 from dbnvis.results import Writer
 from dbnvis.visualize import METHODS, RECIPES, VISUALIZERS
 
-pytestmark = pytest.mark.usefixtures("captioned")
-
 
 @pytest.fixture
 def study(tmp_path, monkeypatch):

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from dbnvis import ActivationMaximization, RegularizedOptimization, Unit, plot
+from dbnvis import ActivationMaximization, RegularizedOptimization, TopImages, Unit, plot
 from dbnvis.evaluate.scores import Responses
-from dbnvis.figures import sheets as figures
+from dbnvis.figures import sheets
 from dbnvis.figures.convnets import attributions, inputs, maps, patch_sheets, tsne
 from dbnvis.figures.convnets import explaining as explain
-from dbnvis.figures.study import Study, describe
+from dbnvis.figures.naming import describe
+from dbnvis.figures.study import Study
 from dbnvis.models.convnet import ConvNet
 from dbnvis.results import Writer
 from dbnvis.views import gradients
@@ -78,8 +79,8 @@ def test_every_figure_of_images_is_in_the_range_and_the_colours_of_the_network(t
     patch_sheets.patches_figures(study, k=2, n=3)
     attributions.gradients_figure(study)
     attributions.occlusion_figure(study, attributions.OCCLUSIONS[:1])
-    for method in (ActivationMaximization(starts=2, max_steps=5), figures.TopImages(k=2)):
-        figures.sheet(study, method, study.pictures(method, study.units("output")), "units")
+    for method in (ActivationMaximization(starts=2, max_steps=5), TopImages(k=2)):
+        sheets.sheet(study, method, study.pictures(method, study.units("output")), "units")
     seen = {panel.scale[:3] for panel in drawn if isinstance(panel, plot.Panel)}
     assert seen == {(True, -1, 1), (False, *within), (False, 0, 1)}  # signed; pixels; activations, sizes of gradients
     assert all(p.what == "of the largest" for p in drawn if isinstance(p, plot.Panel) and p.scale[1:3] == (0, 1))

@@ -14,8 +14,6 @@ from dbnvis.results import Writer
 from dbnvis.runs import conv_machines
 from dbnvis.train import ConvCDConfig
 
-pytestmark = pytest.mark.usefixtures("captioned")
-
 TINY = conv_machines.Recipe("tiny", (3, 2), (3, 2), (ConvCDConfig(epochs=1),) * 2, examples=40)
 
 

@@ -14,8 +14,6 @@ from dbnvis.figures.convnets.planted_mark import MARK, mark_share, marked
 from dbnvis.results import Writer
 from dbnvis.runs.experiments import Experiment
 
-pytestmark = pytest.mark.usefixtures("captioned")
-
 SHAPE = (20, 20)
 
 

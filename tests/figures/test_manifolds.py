@@ -11,8 +11,7 @@ from planted import planted
 from dbnvis import ClampedGibbs, InvarianceManifold
 from dbnvis.erhan2009 import paper_figures as erhan
 from dbnvis.evaluate.scores import Responses
-from dbnvis.figures import diagnosis, manifolds
-from dbnvis.figures import sheets as figures
+from dbnvis.figures import diagnosis, manifolds, samples, sheets, side_by_side
 from dbnvis.figures.study import Study
 from dbnvis.results import Writer
 
@@ -136,16 +135,16 @@ def test_the_summary_of_many_units_is_their_median_and_share(study):
 @pytest.fixture
 def drawn(monkeypatch):
     """The arguments of every sheet."""
-    sheets = []
-    sheet = figures.plot.sheet
-    monkeypatch.setattr(figures.plot, "sheet", lambda panels, **k: sheets.append((panels, k)) or sheet(panels, **k))
-    return sheets
+    calls = []
+    sheet = sheets.plot.sheet
+    monkeypatch.setattr(sheets.plot, "sheet", lambda panels, **k: calls.append((panels, k)) or sheet(panels, **k))
+    return calls
 
 
 def test_a_sheet_of_samples_is_diagnosed_and_its_pictures_are_left_as_they_are(study, drawn):
     method = ClampedGibbs(chains=6, draws=2, thin=5, shown=3)
     pictures = study.pictures(method, study.units("h2", 2))
-    figures.sheet(study, method, pictures, "asked")
+    sheets.sheet(study, method, pictures, "asked")
     panels = drawn[0][0]
     assert [panel.title.partition(":")[0] for panel in panels] == ["h2", "h2"]
     for i, panel in enumerate(panels):
@@ -156,14 +155,14 @@ def test_a_sheet_of_samples_is_diagnosed_and_its_pictures_are_left_as_they_are(s
         assert arrays["pictures.p_on"].shape == (2, 2)
     assert json.loads((study.writer.root / "asked.json").read_text())["settings"]["pictures"]["diagnose"] is True
     study.images = None
-    figures.sheet(study, method, pictures, "without_data")  # what the chains themselves tell
+    sheets.sheet(study, method, pictures, "without_data")  # what the chains themselves tell
     assert all(panel.note.startswith("R ") and "starts" not in panel.note for panel in drawn[1][0])
 
 
 def test_samples_are_of_every_layer_and_their_chains_are_warned_of(study, drawn, monkeypatch):
     monkeypatch.setattr(diagnosis, "LONG_CHAINS", ClampedGibbs(chains=4, burn_in=0, draws=1, thin=2))
     monkeypatch.setattr(diagnosis, "MIXED", 0.0)
-    figures.samples(study, n=2, shown=2)
+    samples.samples(study, n=2, shown=2)
     assert [panels[0].title.partition(":")[0] for panels, _ in drawn] == ["h1", "h2", "h3"]
     for panels, said in drawn:
         assert "!" in panels[0].note
@@ -182,7 +181,7 @@ def test_where_chains_fail_tempered_ones_are_drawn_too(study, monkeypatch):
             pictures(self, method, units), notes=("failed" if units[0].layer == "h2" else "",) * len(units)
         ),
     )
-    figures.samples(study, n=2, shown=2, temperatures=3)
+    samples.samples(study, n=2, shown=2, temperatures=3)
     names = {path.stem for path in study.writer.written}
     assert names == {"samples_h1", "samples_h2", "samples_h3", "samples_h2_tempered"}
     settings = json.loads((study.writer.root / "samples_h2_tempered.json").read_text())["settings"]["pictures"]
@@ -190,7 +189,7 @@ def test_where_chains_fail_tempered_ones_are_drawn_too(study, monkeypatch):
 
 
 def test_comparing_methods_diagnoses_the_chains(study, drawn):
-    figures.compare(study, study.units("h2", 1)[0])
+    side_by_side.compare(study, study.units("h2", 1)[0])
     (panels, said), *_ = drawn
     (row,) = (panel for panel in panels if panel.title.startswith(ClampedGibbs.title))
     assert row.note.startswith("R ") and "starts: R" in row.note

@@ -20,8 +20,6 @@ from dbnvis.figures.study import Study
 from dbnvis.models.convnet import ConvNet
 from dbnvis.results import Writer, model_hash
 
-pytestmark = pytest.mark.usefixtures("captioned")
-
 SIDE = 16
 
 

@@ -4,13 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from dbnvis import CDConfig
+from dbnvis import CDConfig, DenoisingConfig
 from dbnvis.datasets import Dataset
 from dbnvis.results import array_hash
 from dbnvis.runs import stacks
 
 HIDDEN = (14, 10, 9)
 
+DENOISING = DenoisingConfig(epochs=3, batch_size=20)
 CONFIG = CDConfig(epochs=3, batch_size=20, momentum_epochs=1)
 
 
@@ -35,3 +36,19 @@ def real_valued():
     images = (2 * x - 1 for x in (data.train_images, data.test_images))
     train_images, test_images = images
     return replace(data, train_images=train_images, test_images=test_images, input_range=(-1.0, 1.0))
+
+
+def arrays_of(path):
+    with np.load(path, allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
+
+
+class Stop:
+    """Presses Ctrl-C after an epoch."""
+
+    def __init__(self, layer, epoch):
+        self.at = (layer, epoch)
+
+    def __call__(self, stats, config):
+        if (stats.layer, stats.epoch) == self.at:
+            raise KeyboardInterrupt

@@ -12,8 +12,7 @@ from sklearn.decomposition import PCA
 from dbnvis import ActivationMaximization, CDConfig, TopImages, checkpoint, plot
 from dbnvis.backend import make_rng, move, to_numpy
 from dbnvis.datasets import Dataset
-from dbnvis.figures import finetuning
-from dbnvis.figures import sheets as figures
+from dbnvis.figures import finetuning, sheets
 from dbnvis.figures.opening import open_study
 from dbnvis.models.layers import Dense
 from dbnvis.models.mlp import autoencoder, classifier
@@ -318,7 +317,7 @@ def test_the_commands_look_into_a_fine_tuned_network(folder, tmp_path):
     tuning.classifier()
     path = folder / "models" / "classifier-pretrained.npz"
     study = open_study(path, tuning.data, out=tmp_path, seed=0, xp=np)
-    figures.sheet(study, TopImages(k=2), study.pictures(TopImages(k=2), study.units("output", 3)), "top")
+    sheets.sheet(study, TopImages(k=2), study.pictures(TopImages(k=2), study.units("output", 3)), "top")
     manifest = json.loads((tmp_path / "top.json").read_text())
     assert manifest["model_sha256"] == array_hash(*tuning.classifier().network.params().values())
     assert manifest["training"]["dropout"] == 0.1

@@ -16,8 +16,7 @@ from dbnvis import DBN, RBM, EvidenceSampling, GaussianRBM, Unit, checkpoint, re
 from dbnvis.backend import make_rng, move
 from dbnvis.checkpoint import Checkpoint
 from dbnvis.evaluate.scores import Responses
-from dbnvis.figures import evidence_samples
-from dbnvis.figures import sheets as figures
+from dbnvis.figures import evidence_samples, sheets, side_by_side
 from dbnvis.figures.study import Study
 from dbnvis.models.convnet import ConvNet
 from dbnvis.models.layers import Dense, Flatten, Network, Softmax
@@ -363,17 +362,17 @@ def test_on_a_sheet_of_all_methods_evidence_is_sharper_below_the_classes(monkeyp
     quick = EvidenceSampling(chains=4, burn_in=1, draws=2, thin=2, shown=3)
     monkeypatch.setattr(evidence_samples, "CLASSES", quick)
     monkeypatch.setattr(evidence_samples, "UNITS", replace(quick, beta=4.0))
-    legends, draw = [], figures.plot.sheet
-    monkeypatch.setattr(figures.plot, "sheet", lambda *args, **k: legends.append(k["key"]) or draw(*args, **k))
+    legends, draw = [], sheets.plot.sheet
+    monkeypatch.setattr(sheets.plot, "sheet", lambda *args, **k: legends.append(k["key"]) or draw(*args, **k))
     images = rng.random((30, 8, 8), dtype="float32")
     study = Study(net, "mnist", Responses.of(net, images), Writer(tmp_path, overwrite=True), images=images)
-    figures.compare(study, Unit.parse(unit))
+    side_by_side.compare(study, Unit.parse(unit))
     (path,) = tmp_path.glob("*.json")
     assert json.loads(path.read_text())["settings"]["EvidenceSampling"]["beta"] == beta
     sentence = evidence_samples.LEGEND
     undefined = "Not defined for this model: clamped Gibbs sampling, strongest first-layer filters."
     assert sentence in legends[0] and undefined in legends[0] and "Strongest filters:" not in legends[0]
     study.dataset = "fashion-mnist"
-    figures.compare(study, Unit.parse(unit))
+    side_by_side.compare(study, Unit.parse(unit))
     assert "weighted by the unit's response" not in legends[1]
     assert f"{undefined[:-1]}, {EvidenceSampling.title}." in legends[1]

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import Array, make_rng, move, to_numpy
-from ..datasets import Dataset
-from ..evaluate.agreement import cosines, own_rank
-from ..evaluate.scores import input_norm, pre_activations, rescale, unit_scores
-from ..models.protocol import generative
-from ..visualize import ActivationMaximization, ClampedGibbs
-from ..visualize.clamped_gibbs import MIXED
-from .study import Study
+from ...backend import Array, make_rng, move, to_numpy
+from ...datasets import Dataset
+from ...evaluate.agreement import cosines, own_rank
+from ...evaluate.scores import input_norm, pre_activations, rescale, unit_scores
+from ...models.protocol import generative
+from ...visualize import ActivationMaximization, ClampedGibbs
+from ...visualize.clamped_gibbs import MIXED
+from ..study import Study
 
 FREE_CHAINS, FREE_STEPS = 500, 200  # of the unclamped mean picture
 REPEATED = 100  # units of each layer sampled again with another seed

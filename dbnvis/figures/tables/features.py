@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from .. import results
-from ..console import say
-from ..doctor import machine
-from ..runs.workspace import Workspace
+from ... import results
+from ...console import say
+from ...doctor import machine
+from ...runs.workspace import Workspace
 
 
 def features_table(space: Workspace) -> None:
@@ -23,7 +23,7 @@ def features_table(space: Workspace) -> None:
     from sklearn.neural_network import BernoulliRBM
     from sklearn.preprocessing import FunctionTransformer
 
-    from ..sklearn import DBNTransformer, RBMTransformer
+    from ...sklearn import DBNTransformer, RBMTransformer
 
     data, seed, classifier = space.data, space.seed, LogisticRegression(max_iter=500)
     train_labels, test_labels = data.labels

@@ -1,0 +1,1 @@
+"""Tables: what pictures and features are worth, in numbers."""
