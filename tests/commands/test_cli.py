@@ -444,7 +444,7 @@ def test_training_on_a_stream_shows_every_example_once(tmp_path):
 
 
 def test_the_page_of_a_paper_is_made_by_stages_and_resumed(capsys, tmp_path, monkeypatch):
-    """Stages of the page itself: tests/test_report_erhan.py."""
+    """Stages of the page itself: tests/erhan2009/test_page.py."""
     made = []
 
     def stages(page):
