@@ -55,21 +55,21 @@ class Drawing:
         """Why it cannot be drawn again at once; "" if it can."""
         words = shlex.split(self.command)
         model = words[words.index("--model") + 1] if "--model" in words else ""
-        if words[:2] != ["dbnvis", "figure"]:
+        if words[1] not in ("figure", "evaluate"):
             return f"no model is committed; {self.command} trains and draws it"
-        if (model and model not in SHIPPED) or FIGURES[self.figure].of == "page":
+        if model and model not in SHIPPED:
             return f"no model is committed; {self.command} draws it of a trained one"
-        if FIGURES[self.figure].trains:
+        if self.figure in FIGURES and FIGURES[self.figure].trains:
             return f"no model is committed; {self.command} trains about {FIGURES[self.figure].trains}"
         return ""
 
 
 def drawings(results: Path) -> Iterator[Drawing]:
-    """The committed artefacts of the catalogue, by the command that drew them."""
+    """The committed artefacts, by the command that drew them: of the catalogue, and of `dbnvis evaluate`."""
     found: dict[str, Drawing] = {}
     for path in sorted(results.rglob("*.json")):
         manifest = read(path)
-        if manifest.get("figure") in FIGURES:
+        if manifest.get("figure") in {*FIGURES, "evaluate"} and "command" in manifest:
             command = manifest["command"]
             drawing = found.setdefault(command, Drawing(manifest["figure"], command))
             drawing.manifests.append(path.relative_to(results))

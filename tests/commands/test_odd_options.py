@@ -179,7 +179,7 @@ def test_compare_has_a_unit_of_every_model_and_says_which(monkeypatch, capsys, t
     responses = {f"h{i}": np.zeros((5, n)) for i, n in enumerate(sizes, 1)}
     checkpoint.save(tmp_path / "m.npz", dbn, config={}, seed=0, info={"dataset": "nowhere"}, arrays=responses)
     asked = []
-    monkeypatch.setattr(look.figures, "compare", lambda study, unit, name: asked.append(str(unit)))
+    monkeypatch.setattr(look.side_by_side, "compare", lambda study, unit, name: asked.append(str(unit)))
     assert main(["compare", "--model", str(tmp_path / "m.npz")]) == 0
     assert asked == [unit] and f"comparing {unit} of {tmp_path / 'm.npz'}" in capsys.readouterr().err
 
@@ -189,7 +189,7 @@ def test_compare_has_a_unit_of_the_shipped_models(monkeypatch, model, unit):
     from dbnvis.commands import look
 
     asked = []
-    monkeypatch.setattr(look.figures, "compare", lambda study, unit, name: asked.append(str(unit)))
+    monkeypatch.setattr(look.side_by_side, "compare", lambda study, unit, name: asked.append(str(unit)))
     assert main(["compare", "--model", model]) == 0
     assert asked == [unit]
 
