@@ -13,8 +13,8 @@ import tyro
 
 from . import __version__, checkpoint
 from .backend import device_module
+from .catalogue import FIGURES
 from .commands import COMMANDS, FAMILIES, Figure, Options, Train, Visualize
-from .commands.drawing import check_names
 from .console import one_line, option, run_command, say
 from .datasets import Dataset
 from .system.blas import use_best_kernels
@@ -91,12 +91,14 @@ def figures_script(description: str | None, figures: dict[str, str]) -> int:
         """Draw these alone. Default: all that the script lists."""
 
         def run(self) -> None:
-            check_names(self.only)
+            for name in self.only:
+                _known("figure", name, list(figures))
             for name, sentence in figures.items():
                 if not self.only or name in self.only:
                     say(f"{name}: {sentence}")
                     settings = {f.name: getattr(self, f.name) for f in fields(Figure)}
-                    Figure(**{**settings, "names": (name,)}).run()
+                    model = self.model if FIGURES[name].of in checkpoint.SHIPPED else ""
+                    Figure(**{**settings, "names": (name,), "model": model}).run()
 
     return run_script(description, _with(Script, names=(tyro.conf.Suppress, ()), list=(tyro.conf.Suppress, False)))
 

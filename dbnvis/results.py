@@ -146,35 +146,35 @@ def listed(folder: Path, pattern: str) -> list[Path]:
 def _manifest(path: Path) -> dict[str, Any]:
     """The manifest beside the artefact at `path`; empty where there is none to be read."""
     try:
-        found = json.loads(path.with_suffix(".json").read_text())
+        saved = json.loads(path.with_suffix(".json").read_text())
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return saved if isinstance(saved, dict) else {}
 
 
 def _hashes(manifest: dict[str, Any]) -> dict[str, str]:
-    found = manifest.get(FILES)
-    return found if isinstance(found, dict) else {}
+    saved = manifest.get(FILES)
+    return saved if isinstance(saved, dict) else {}
 
 
 def keep_others(path: Path, manifest: dict[str, Any]) -> None:
     """ValueError if the artefact at `path` is of another model, seed, data or settings than `manifest` says."""
-    found = _manifest(path)
-    if not path.is_file() or _hashes(found).get(path.name) not in (None, file_hash(path)):
+    saved = _manifest(path)
+    if not path.is_file() or _hashes(saved).get(path.name) not in (None, file_hash(path)):
         return  # the manifest is about another file: a torn set
     new = json.loads(json.dumps(manifest, default=str))
-    if found.get("data_sha256", "") is None and new.get("data_sha256"):  # drawn without data: with them it is fuller
-        found = {name: value for name, value in found.items() if name != "settings"}
-    difference = _difference(found, new)
+    if saved.get("data_sha256", "") is None and new.get("data_sha256"):  # drawn without data: with them it is fuller
+        saved = {name: value for name, value in saved.items() if name != "settings"}
+    difference = _difference(saved, new)
     if difference:
         raise ValueError(f"{path} is another one: {difference}; --overwrite replaces it, or give another --out")
 
 
-def _difference(found: dict[str, Any], new: dict[str, Any], names: tuple[str, ...] = ()) -> str:
+def _difference(saved: dict[str, Any], new: dict[str, Any], names: tuple[str, ...] = ()) -> str:
     """The first entry of two manifests that tells what they show apart, in words; "" if none does."""
-    common = set(found) & set(new) if not names else set(found) | set(new)  # of settings, also those of one alone
+    common = set(saved) & set(new) if not names else set(saved) | set(new)  # of settings, also those of one alone
     for name in sorted(common - NOT_SHOWN):
-        old, value = found.get(name), new.get(name)
+        old, value = saved.get(name), new.get(name)
         if isinstance(old, dict) and isinstance(value, dict):
             inner = _difference(old, value, (*names, name))
             if inner:
@@ -203,8 +203,6 @@ class Writer:
         The name of the figure in the catalogue (`catalogue.FIGURES`), or of the command that draws a sheet.
     command : str
         What draws the same again.
-    facts : dict
-        What is common to all: data set, model, seed, versions.
     overwrite : bool
         Replace artefacts of another model, seed, data or settings.
     written : list of Path
@@ -216,10 +214,9 @@ class Writer:
     tables: str = ""
     entry: str = ""
     command: str = ""
-    facts: dict[str, Any] = field(default_factory=dict)
     overwrite: bool = False
     written: list[Path] = field(default_factory=list)
-    _started: float = field(default_factory=time.perf_counter)
+    _started: float = field(init=False, default_factory=lambda: time.perf_counter())
 
     def figure(self, name: str, figure: Any, arrays: dict[str, Array] | None = None, **facts: Any) -> None:
         """Write `figure` as `<root>/<figures>/<name>.png`, its manifest, and the arrays that it shows.
@@ -233,7 +230,7 @@ class Writer:
 
     def table(self, name: str, rows: Sequence[dict[str, Any]], **facts: Any) -> None:
         """Write `rows`, of equal keys, as `<root>/<tables>/<name>.csv`, and its manifest; raises as `figure`."""
-        self._write(self.root / self.tables / f"{name}.csv", lambda path: write_csv(path, rows), None, facts)
+        self._write(self.sheet(name), lambda path: write_csv(path, rows), None, facts)
 
     def text(self, name: str, text: str) -> None:
         """Write `text` to `<root>/<name>`."""
@@ -243,10 +240,14 @@ class Writer:
         """Where `figure` writes."""
         return self.root / self.figures / f"{name}.png"
 
+    def sheet(self, name: str) -> Path:
+        """Where `table` writes."""
+        return self.root / self.tables / f"{name}.csv"
+
     def check(self, path: Path, **facts: Any) -> None:
         """ValueError, before any work, if the artefact at `path` is of other `facts` and must stay."""
         if not self.overwrite:
-            keep_others(path, {**self.facts, **facts})
+            keep_others(path, facts)
 
     def _write(
         self, path: Path, write: Callable[[Path], None], arrays: dict[str, Array] | None, facts: dict[str, Any]
@@ -255,7 +256,6 @@ class Writer:
         manifest = {
             **{name: value for name, value in made_by.items() if value},
             "artefact": path.name,
-            **self.facts,
             **facts,
             "seconds": round(time.perf_counter() - self._started, 2),
         }

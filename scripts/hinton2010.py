@@ -9,9 +9,9 @@ from dbnvis.cli import figures_script
 
 FIGURES = {
     "training": "every epoch's statistics, a line for each layer",
-    "health": "filters as they grew, parameters, activities and chains; only a model of `dbnvis train` keeps them",
     "likelihood": "Tieleman (2008): how the training decides the likelihood; takes an hour",
     "infinite": "Loosli, Canu & Bottou (2007): the deformed digits of `dbnvis train --examples`",
+    "health": "filters as they grew, parameters, activities and chains; only a model of `dbnvis train` keeps them",
 }
 
 if __name__ == "__main__":

@@ -66,20 +66,22 @@ class Drawing:
 
 def drawings(results: Path) -> Iterator[Drawing]:
     """The committed artefacts, by the command that drew them: of the catalogue, and of `dbnvis evaluate`."""
-    found: dict[str, Drawing] = {}
+    by_command: dict[tuple[str, str], Drawing] = {}
     for path in sorted(results.rglob("*.json")):
         manifest = read(path)
         if manifest.get("figure") in {*FIGURES, "evaluate"} and "command" in manifest:
             command = manifest["command"]
-            drawing = found.setdefault(command, Drawing(manifest["figure"], command))
+            figure = manifest["figure"]
+            drawing = by_command.setdefault((command, figure), Drawing(figure, command))
             drawing.manifests.append(path.relative_to(results))
             threads = re.search(r"(\d+) threads", manifest.get("versions", {}).get("blas", ""))
             drawing.threads = threads[1] if threads else drawing.threads
-    yield from found.values()
+    yield from by_command.values()
 
 
 def read(path: Path) -> dict[str, Any]:
-    manifest = json.loads(path.read_text())
+    """A manifest; empty where there is none."""
+    manifest = json.loads(path.read_text()) if path.exists() else {}
     return manifest if isinstance(manifest, dict) else {}
 
 
@@ -92,6 +94,8 @@ def draw(drawing: Drawing, out: Path) -> None:
 
 def difference(before: dict[str, Any], now: dict[str, Any]) -> str:
     """How what two manifests show differs; "" where the arrays, or of a table the numbers, are the same."""
+    if not now:
+        return "no longer drawn"
     if "arrays_sha256" in before:
         same = before["arrays_sha256"] == now.get("arrays_sha256")
     else:
@@ -108,20 +112,29 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="figures of the catalogue; default: all")
     parser.add_argument("--results", type=Path, default=RESULTS, help="default: results")
     args = parser.parse_args()
+    committed = list(drawings(args.results))
+    unknown = set(args.only) - {drawing.figure for drawing in committed}
+    if unknown:
+        parser.error(f"nothing committed is named {', '.join(sorted(unknown))}")
     failed = 0
     with tempfile.TemporaryDirectory() as folder:
-        for drawing in drawings(args.results):
+        for drawing in committed:
             if args.only and drawing.figure not in args.only:
                 continue
             if drawing.obstacle:
                 print(f"{drawing.figure:16} {drawing.obstacle}", flush=True)
                 continue
             out = Path(folder) if args.check else args.results
-            draw(drawing, out)
+            try:
+                draw(drawing, out)
+            except subprocess.CalledProcessError as error:
+                failed += 1
+                print(f"{drawing.figure:16} failed: {drawing.command} ended with status {error.returncode}", flush=True)
+                continue
             for name in drawing.manifests if args.check else []:
-                found = difference(read(args.results / name), read(out / name))
-                failed += bool(found)
-                print(f"{drawing.figure:16} {name.with_suffix('')}: {found or 'same'}", flush=True)
+                change = difference(read(args.results / name), read(out / name))
+                failed += bool(change)
+                print(f"{drawing.figure:16} {name.with_suffix('')}: {change or 'same'}", flush=True)
             if not args.check:
                 print(f"{drawing.figure:16} drawn", flush=True)
     return int(failed > 0)

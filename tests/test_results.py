@@ -8,6 +8,7 @@ import platform
 import stat
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib
@@ -16,9 +17,9 @@ import pretend
 import pytest
 
 import dbnvis
-from dbnvis import DBN
+from dbnvis import DBN, results
 from dbnvis.backend import compiled, move
-from dbnvis.results import array_hash, is_whole, listed, model_hash, save_artefact, versions
+from dbnvis.results import Writer, array_hash, is_whole, listed, model_hash, save_artefact, versions
 from dbnvis.system import files
 from dbnvis.system.environment import computed_with, differences
 from dbnvis.system.files import alone, replacing
@@ -490,3 +491,29 @@ def test_what_was_drawn_without_data_is_replaced_once_they_are_there(tmp_path):
     assert (tmp_path / "a.png").read_text() == "full"
     with pytest.raises(ValueError, match="its data_sha256 is d, this one's is none"):
         save_artefact(tmp_path / "a.png", lambda path: path.write_text("poor"), manifest=manifest)
+
+
+def test_every_copy_of_a_writer_measures_its_own_time(tmp_path, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(results.time, "perf_counter", lambda: now[0])
+    writer = Writer(tmp_path, entry="a", command="dbnvis figure a")
+    now[0] = 107.0
+    other = replace(writer, entry="b")
+    now[0] = 109.0
+    other.table("b", [{"x": 1}], seed=3)
+    manifest = json.loads((tmp_path / "b.json").read_text())
+    assert manifest["seconds"] == 2.0
+    assert (manifest["figure"], manifest["command"], manifest["seed"]) == ("b", "dbnvis figure a", 3)
+    assert writer.written == other.written == [tmp_path / "b.csv", tmp_path / "b.json"]
+
+
+def test_a_writer_replaces_no_other_artefact_unless_asked(tmp_path):
+    Writer(tmp_path, tables="tables").table("a", [{"x": 1}], seed=3)
+    before = (tmp_path / "tables" / "a.csv").read_bytes()
+    other = Writer(tmp_path, tables="tables")
+    for refuse in (lambda: other.check(other.sheet("a"), seed=4), lambda: other.table("a", [{"x": 2}], seed=4)):
+        with pytest.raises(ValueError, match="its seed is 3, this one's is 4"):
+            refuse()
+    assert (tmp_path / "tables" / "a.csv").read_bytes() == before
+    Writer(tmp_path, tables="tables", overwrite=True).table("a", [{"x": 2}], seed=4)
+    assert (tmp_path / "tables" / "a.csv").read_bytes() != before

@@ -18,7 +18,7 @@ from ..console import EpochBars, progress, say
 from ..models.protocol import Spatial
 from ..results import Writer
 from ..runs.workspace import Workspace
-from .options import EXAMPLES, ModelOptions, load_study, paper_page
+from .options import EXAMPLES, ModelOptions, load_study, loaded, paper_page
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,9 @@ class Figure(ModelOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_names(self.names)
+        for name in self.names:
+            if self.model and FIGURES[name].of not in SHIPPED:
+                raise ValueError(f"the figure {name} is of no single model; leave --model out")
 
     def run(self) -> None:
         if self.list or not self.names:
@@ -52,8 +55,6 @@ class Figure(ModelOptions):
     def _draw(self, name: str) -> Sequence[object]:
         """Draw one figure; what was written."""
         figure = FIGURES[name]
-        if self.model and figure.of not in SHIPPED:
-            raise ValueError(f"the figure {name} is of no single model; leave --model out")
         command = replace(self, names=(name,)).command
 
         def named(writer: Writer) -> Writer:
@@ -79,6 +80,7 @@ class Figure(ModelOptions):
                     device_module(self.device),
                     progress=progress,
                     on_epoch=bars,
+                    load=lambda name: loaded(name, None),
                 )
                 figure.draw(space)
             return space.writer.written

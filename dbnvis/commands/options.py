@@ -106,8 +106,8 @@ def _words(options: Any, defaults: Any, left_out: frozenset[str] = frozenset(), 
             if tyro.conf.Positional in markers:
                 positional += values
             else:
-                name = f"--{prefix}{field.name}".replace("_", "-")
-                named += [name] if value is True else [name, *values]
+                name = f"{'no-' * (value is False)}{field.name}"
+                named += [f"--{prefix}{name}".replace("_", "-"), *([] if isinstance(value, bool) else values)]
     return positional + named
 
 

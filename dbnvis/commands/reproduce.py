@@ -38,14 +38,14 @@ class Clock:
     """Seconds of each stage."""
 
     times: list[float] = field(default_factory=lambda: [time.perf_counter()])
-    said: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
 
     def done(self, stage: str) -> None:
         self.times.append(time.perf_counter())
-        self.said.append(f"{self.times[-1] - self.times[-2]:7.1f} s  {stage}")
+        self.lines.append(f"{self.times[-1] - self.times[-2]:7.1f} s  {stage}")
 
     def __str__(self) -> str:
-        return "\n".join([*self.said, f"{self.times[-1] - self.times[0]:7.1f} s  in all"])
+        return "\n".join([*self.lines, f"{self.times[-1] - self.times[0]:7.1f} s  in all"])
 
 
 @dataclass(frozen=True)

@@ -98,9 +98,6 @@ class Evaluate(ModelOptions):
         data = replace(self, dataset=trained_on if self.dataset == "auto" else self.dataset).load()
         data, other = same_data(self.model, saved, data, other_data=self.other_data)
         layers = self.layers or None
-        rows = likelihood(saved.model, data, self.how, layers=layers, seed=self.seed, progress=progress)
-        for row in rows:
-            print(*(f"{name:26} {value}" for name, value in row.items()), "", sep="\n")
         sha, name = results.model_hash(saved.model), model_name(self.model)
         facts = {"dataset": data.name, "data_sha256": data.sha256, **likelihood_facts(self.how)}
         facts |= {"model": self.model, "model_sha256": sha, "seed": self.seed, "layers": layers or "all"}
@@ -108,6 +105,10 @@ class Evaluate(ModelOptions):
         asked = {**asdict(self.how), "layers": self.layers}
         settings = asked if asked != {**asdict(Estimation()), "layers": ()} else None
         facts["versions"] = results.versions(saved.model.xp.__name__)
-        writer = self.writer(data.name)
-        writer.table(sheet_name("evaluation", f"{name}-{sha[:8]}", self.seed, settings), rows, **facts)
+        writer, table = self.writer(data.name), sheet_name("evaluation", f"{name}-{sha[:8]}", self.seed, settings)
+        writer.check(writer.sheet(table), **facts)
+        rows = likelihood(saved.model, data, self.how, layers=layers, seed=self.seed, progress=progress)
+        for row in rows:
+            print(*(f"{name:26} {value}" for name, value in row.items()), "", sep="\n")
+        writer.table(table, rows, **facts)
         print(*writer.written, sep="\n")

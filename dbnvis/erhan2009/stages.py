@@ -115,10 +115,12 @@ def _figures(page: Page) -> list[Stage]:
     for name, models in shown.items():
         files = [f"figure_4_{subject}" for subject in SUBJECTS] if name == "figure_4" else [name]
         artefacts = [page.out / f"{file}.png" for file in files]
-        steps.append(
-            Stage(name, artefacts[-1].with_suffix(".md"), models, partial(FIGURES[name], page.named(name)), artefacts)
-        )
+        steps.append(Stage(name, artefacts[-1].with_suffix(".md"), models, partial(_draw, page, name), artefacts))
     return steps
+
+
+def _draw(page: Page, name: str) -> None:
+    FIGURES[name](page.named(name))
 
 
 def _gabor_fits(page: Page) -> Stage:
@@ -153,9 +155,8 @@ def _invariance(page: Page) -> Stage:
     table = _table(page, "digits", "invariance")
 
     def make() -> None:
-        study = page.named("invariance").study("DBN", "digits")
-        manifolds.film_strips(study, n=STRIPS)
-        manifolds.invariance_table(study, n=TRACED)
+        manifolds.film_strips(page.named("manifolds").study("DBN", "digits"), n=STRIPS)
+        manifolds.invariance_table(page.named("invariance").study("DBN", "digits"), n=TRACED)
 
     return Stage("invariance", table, [("DBN", "digits")], make, [*strips, table])
 

@@ -60,6 +60,8 @@ def measure_claims(
     for second in (other, control):
         if second is not None and second.dataset != study.dataset:
             raise ValueError(f"both models must be of one data set; got {study.dataset} and {second.dataset}")
+    study.check("claims")
+    study.check_table("claims")
     studies = {type(study.model).__name__: study}
     if other is not None:
         name = type(other.model).__name__

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from typing import Any
 
-from .. import datasets, plot, results
+from .. import plot, results
 from ..backend import Array, make_rng, move
 from ..datasets import Dataset
 from ..evaluate.chains import MIXED
@@ -29,7 +29,7 @@ COLUMNS, TILE = 10, 0.36
 
 def conv_dbns(space: Workspace) -> None:
     """The figures of both convolutional DBNs, of the workspace's digits and of the embedded photographs."""
-    for data in (space.data, datasets.load("crops")):
+    for data in (space.data, space.load("crops")):
         recipe = recipe_of(data)
         path = space.writer.root / "models" / f"crbm-{data.name}.npz"
         how = {"seed": space.seed, "xp": space.xp, "overwrite": space.writer.overwrite}

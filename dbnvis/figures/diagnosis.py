@@ -1,4 +1,4 @@
-"""What the chains of clamped Gibbs sampling are worth, said beside their samples; measured in `evaluate.chains`."""
+"""What the chains of clamped Gibbs sampling are worth, text beside their samples; measured in `evaluate.chains`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .study import Study
 #: Chains of sheets of samples: few, and so long that those of the shipped model mix.
 LONG_CHAINS = ClampedGibbs(chains=16, burn_in=200, draws=40, thin=20)
 ENOUGH = 10  # times tau that a record lasts where its tau is more than a lower bound
-APART = 3  # standard errors between two estimates that are said to differ
+APART = 3  # standard errors between two estimates that are text to differ
 SHOWN = 0.01  # least difference of probabilities that is seen
 MANY = 40  # units whose chains failed that are counted instead
 NAMED = 3  # units at the most that a warning names
@@ -57,14 +57,14 @@ def odds(pictures: UnitImages, i: int) -> str:
 def note(pictures: UnitImages, i: int) -> str:
     """What the chains of unit `i` are worth, above its pictures; a number that fails is followed by "!"."""
     x = {name: values[i] for name, values in pictures.extras.items()}
-    said = f"R {x['mixing']:.2f}{_mark(x['mixing'] > MIXED)}, {_memory(pictures, x['tau'], x['ess'])}"
+    text = f"R {x['mixing']:.2f}{_mark(x['mixing'] > MIXED)}, {_memory(pictures, x['tau'], x['ess'])}"
     if "start_p" in x:
         n = x["occupancy"].shape[-1]
         modes = " and ".join(f"{share * n:.0f}" for share in x["visited"]) + f" of {n}"
-        said += f"; starts: R {x['start_mixing']:.2f}{_mark(x['start_mixing'] > MIXED)}, "
-        said += f"mode-share difference {x['distance']:.2f}, "
-        said += f"p-value {x['start_p']:.2g}{_mark(x['start_p'] < LEVEL)}; modes {modes}"
-    return said
+        text += f"; starts: R {x['start_mixing']:.2f}{_mark(x['start_mixing'] > MIXED)}, "
+        text += f"mode-share difference {x['distance']:.2f}, "
+        text += f"p-value {x['start_p']:.2g}{_mark(x['start_p'] < LEVEL)}; modes {modes}"
+    return text
 
 
 def warning(pictures: UnitImages, dataset: str = "") -> str:
@@ -82,15 +82,15 @@ def warning(pictures: UnitImages, dataset: str = "") -> str:
 def legend(pictures: UnitImages) -> str:
     """What the numbers of `note` and `title` mean."""
     steps = "proposals" if "acceptance" in pictures.extras else "sweeps"
-    said = (
+    text = (
         f"R: potential scale reduction, above {MIXED} (!) each chain explored only part of the distribution; tau: "
         f"autocorrelation time in {steps}; draws: independent draws that all states are worth"
     )
     if "start_p" not in pictures.extras:
-        return f"{said}. Details: {DETAILS}."
+        return f"{text}. Details: {DETAILS}."
     other = "noise" if pictures.settings["start"] == "data" else "data"
     return (
-        f"{said}; starts: against chains from {other}; p-value: probability under no difference, below {LEVEL} (!) "
+        f"{text}; starts: against chains from {other}; p-value: probability under no difference, below {LEVEL} (!) "
         f"the start is not forgotten; p(on): probability that the unit is on, ± one standard error. Details: {DETAILS}."
     )
 

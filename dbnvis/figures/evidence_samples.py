@@ -33,6 +33,8 @@ def accepted(pictures: UnitImages) -> str:
 
 def evidence_samples(study: Study, n: int = 5) -> None:
     """Samples of all class scores, and of the first `n` living units of the two layers below."""
+    if len(study.model.layer_names) < 3 or fully_connected(study.model):
+        raise ValueError(f"{type(study.model).__name__} is no classifier of three layers or more; try --model convnet")
     *_, maps, dense, classes = study.model.layer_names
     sheet(study, CLASSES, {classes: study.units(classes)}, "class scores", "evidence_classes")
     chosen = {layer: _living(study, layer)[:n] for layer in (maps, dense)}

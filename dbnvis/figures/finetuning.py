@@ -10,6 +10,7 @@ import numpy as np
 from .. import plot
 from ..backend import Array, to_numpy
 from ..evaluate.scores import Responses
+from ..models.protocol import Model
 from ..runs.fine_tuned import FineTuning
 from ..train.backprop import measure
 from ..visualize import ActivationMaximization
@@ -28,6 +29,7 @@ BEFORE_AND_AFTER = (
 
 def classifier_table(tuned: FineTuning) -> None:
     """Errors of the classifier fine-tuned from the pretrained network, and from random weights."""
+    tuned.writer.check(tuned.writer.sheet("classifier"), **tuned.facts)
     models = {"pretrained": tuned.classifier("pretrained"), "random": tuned.classifier("random")}
     config, rows = tuned.classifier_tuning, []
     for start, model in models.items():
@@ -47,6 +49,7 @@ def classifier_table(tuned: FineTuning) -> None:
 
 def autoencoder_table(tuned: FineTuning, codes: tuple[int, ...] = (30, 2)) -> None:
     """Squared errors per image of autoencoders and of principal component analysis with as many components."""
+    tuned.writer.check(tuned.writer.sheet("autoencoder"), **tuned.facts)
     models = {str(n): tuned.autoencoder(n) for n in codes}
     config, rows = tuned.autoencoder_tuning, []
     images = {part: tuned.images(part)[0] for part in ("train", "test")}
@@ -70,6 +73,7 @@ def autoencoder_table(tuned: FineTuning, codes: tuple[int, ...] = (30, 2)) -> No
 
 def codes_figure(tuned: FineTuning) -> None:
     """Test images in two dimensions: two principal components beside the code of a two-unit autoencoder."""
+    tuned.writer.check(tuned.writer.picture("codes"), **tuned.facts)
     model = tuned.autoencoder(2)
     encoder = model.sizes[: model.layer_names.index("code") + 2]
     (images, _), (tests, labels) = tuned.images("train"), tuned.images("test")
@@ -91,6 +95,7 @@ def codes_figure(tuned: FineTuning) -> None:
 
 def finetuning_figure(tuned: FineTuning, n: int = 18, method: Any = None) -> None:
     """The first `n` units of each hidden layer before and after fine-tuning, and the classes' own units."""
+    tuned.writer.check(tuned.writer.picture("finetuning"), **tuned.facts)
     method = ActivationMaximization() if method is None else method
     before, after = tuned.classifier_dbn(), tuned.classifier()
     studies = {
@@ -142,6 +147,6 @@ def principal_components(images: Array, shown: Array, n: int) -> tuple[Array, fl
     return points, float(((y - mean - points @ axes.T) ** 2).sum(axis=1).mean())
 
 
-def _study(tuned: FineTuning, model: Any) -> Study:
+def _study(tuned: FineTuning, model: Model) -> Study:
     responses = Responses.of(model, tuned.images("test")[0])
     return Study(model, tuned.data.name, responses, tuned.writer, tuned.seed, progress=tuned.progress)

@@ -59,6 +59,8 @@ def gabors(study: Study) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         )
     filters = to_numpy(study.model.network.weighted("h1").W).T.reshape(-1, *study.model.input_shape)
     units = np.flatnonzero(np.abs(filters).max(axis=(1, 2)) > 0)
+    if not len(units):
+        raise ValueError(f"all {len(filters)} filters of layer h1 are zero; there is nothing to fit")
     fits = fit_gabors(filters[units])
     pixels = filters[units].reshape(len(units), -1)
     shuffled = np.random.default_rng(study.seed).permuted(pixels, axis=1).reshape(-1, *study.model.input_shape)

@@ -7,6 +7,7 @@ Hinton (2010), "A practical guide to training restricted Boltzmann machines", UT
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -66,7 +67,7 @@ def training_curves(study: Study) -> None:
         raise ValueError(f"{study.name or 'the model'} keeps no statistics of its training, layer by layer, to draw")
     layers = list(dict.fromkeys(stats.layer for stats in history))
     epochs = {layer: [stats for stats in history if stats.layer == layer] for layer in layers}
-    measured = {key: words for key, words in CURVES.items() if any(getattr(e, key) == getattr(e, key) for e in history)}
+    measured = {key: words for key, words in CURVES.items() if not all(math.isnan(getattr(e, key)) for e in history)}
     charts: list[Chart] = [
         Lines(
             title,

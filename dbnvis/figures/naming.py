@@ -13,8 +13,8 @@ from ..runs.run import MODEL
 
 def sheet_name(what: str, label: str, seed: int, settings: Any = None) -> str:
     """A file name; see `Study.sheet_name`."""
-    own = "" if settings is None else results.short_hash(settings)
-    return "_".join(filter(None, (what, label, f"seed{seed}" if seed else "", own)))
+    suffix = "" if settings is None else results.short_hash(settings)
+    return "_".join(filter(None, (what, label, f"seed{seed}" if seed else "", suffix)))
 
 
 def model_name(model: str | Path) -> str:

@@ -41,7 +41,7 @@ def unit_row(
         labels = [f"{j}: {w:+.2f}" for j, w in zip(pictures.extras["filters"][i], links, strict=False)]
         frames = [BLUE if w > 0 else ORANGE for w in links]
     note = f"  [{pictures.notes[i]}]" if pictures.notes[i] else ""
-    said = {"labels": labels, "captions": captions, "frames": frames}
+    words = {"labels": labels, "captions": captions, "frames": frames}
     if diagnosis.of_chains(pictures):
-        note, said["note"] = "", diagnosis.note(pictures, i)
-    return study.panel(tiles, is_symmetric(method), len(tiles) or 1, f"{title}{note}", **said)
+        note, words["note"] = "", diagnosis.note(pictures, i)
+    return study.panel(tiles, is_symmetric(method), len(tiles) or 1, f"{title}{note}", **words)

@@ -147,18 +147,18 @@ def compare(study: Study, unit: Unit, named: Callable[[str], str] = str) -> None
     methods = [diagnosis.diagnosed(study, method) for method in study.applicable(compared)]
     shown = {type(method).__name__: study.pictures(method, [unit]) for method in methods}
     changed = [describe(method, changed=True) for method in methods]
-    titles = [": ".join(filter(None, (method.title, said))) for method, said in zip(methods, changed, strict=True)]
+    titles = [": ".join(filter(None, (method.title, key))) for method, key in zip(methods, changed, strict=True)]
     panels = [
         unit_row(study, method, x, study.captions(x)[0], 0, f"{title}{accepted(x)}", COMPARED)
         for method, title, x in zip(methods, titles, shown.values(), strict=True)
     ]
     chains = [pictures for pictures in shown.values() if diagnosis.of_chains(pictures)]
     worth = "".join(f" {diagnosis.legend(pictures)}{diagnosis.odds(pictures, 0)}" for pictures in chains)
-    said = ["Settings that are not named are the defaults."]
+    key = ["Settings that are not named are the defaults."]
     if StrongestConnections.__name__ in shown:
-        said.append(FILTERS)
+        key.append(FILTERS)
     if EvidenceSampling.__name__ in shown:
-        said.append(evidence_samples.LEGEND)
+        key.append(evidence_samples.LEGEND)
     left_out = [method for method in compared if type(method).__name__ not in shown]
     undefined = [method.title for method in left_out if not study.lacks_images(method)]
     missing = f" Not defined for this model: {', '.join(undefined)}." if undefined else ""
@@ -168,7 +168,7 @@ def compare(study: Study, unit: Unit, named: Callable[[str], str] = str) -> None
         panels,
         heading=f"{study.heading}: unit {unit} by {len(methods)} methods{''.join(map(diagnosis.warning, chains))}",
         caption=ONE_UNIT,
-        key=f"{' '.join(said)}{worth} {study.legend}{missing}",
+        key=f"{' '.join(key)}{worth} {study.legend}{missing}",
         tile=0.6,
         pack=7.5,
     )

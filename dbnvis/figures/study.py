@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .. import checkpoint, datasets, plot
+from .. import checkpoint, datasets, plot, results
 from ..backend import Array, make_rng, to_numpy
 from ..datasets import Dataset
 from ..datasets.whitening import unwhiten
-from ..evaluate.scores import Responses
+from ..evaluate.scores import Responses, input_norm
 from ..models.protocol import Model, fully_connected
 from ..plot import Panel
 from ..progress import Progress, silent
@@ -31,7 +31,7 @@ class Study:
 
     Parameters
     ----------
-    model : DBN
+    model : Model
     dataset : str
         Name of the data set the model was trained on; in every heading and manifest.
     responses : Responses
@@ -223,7 +223,7 @@ class Study:
         """What captions mean, and in which space the pictures of a whitened data set are."""
         tests = f"{self.data.name} (other data)" if self.other and self.data else self.dataset
         return (
-            f"Under a picture: the unit's pre-activation at the picture rescaled to norm {self.model.input_norm:.2f}, "
+            f"Under a picture: the unit's pre-activation at the picture rescaled to norm {input_norm(self.model):.2f}, "
             f"the training images' mean, and the percentage of {tests} test images at this norm that activate the "
             f"unit less.{self.space}"
         )
@@ -262,13 +262,17 @@ class Study:
     @property
     def _facts(self) -> dict[str, Any]:
         """What every manifest says of the data, the model and the seed."""
-        return {"dataset": self.dataset, "model": self.name, "seed": self.seed, **self.provenance}
+        facts = {"dataset": self.dataset, "model": self.name, "seed": self.seed, **self.provenance}
+        return facts if "model_sha256" in facts else {**facts, "model_sha256": results.model_hash(self.model)}
 
     def check(self, name: str) -> None:
         """ValueError, before any work, if `<name>.png`, or page 1, is of another model or data and must stay."""
-        facts = {name: value for name, value in self._facts.items() if name != "model"}
         for page in (name, f"{name}_1"):
-            self.writer.check(self.writer.picture(f"{page}{'_unwhitened' * self.unwhiten}"), **facts)
+            self.writer.check(self.writer.picture(f"{page}{'_unwhitened' * self.unwhiten}"), **self._facts)
+
+    def check_table(self, name: str) -> None:
+        """As `check`, of the table `<name>.csv`."""
+        self.writer.check(self.writer.sheet(name), **self._facts)
 
 
 def _caption(score: float, percent: float) -> str:

@@ -40,9 +40,7 @@ def likelihood_facts(how: Estimation) -> dict[str, Any]:
     return {"unit": "nats; log p per image, mean over images", "settings": settings}
 
 
-def likelihood_table(
-    space: Workspace, recipes: Mapping[str, Recipe] = RECIPES, how: Estimation | None = None, only: Sequence[str] = ()
-) -> None:
+def likelihood_table(space: Workspace, recipes: Mapping[str, Recipe] = RECIPES, how: Estimation | None = None) -> None:
     """Train a model by each recipe and write the table `likelihood` of them.
 
     Finished models are kept in `models/<recipe>/model.npz` under the writer's root, interrupted trainings go on.
@@ -53,17 +51,12 @@ def likelihood_table(
     recipes : dict of (hidden units of each layer, CDConfig or one per layer)
         By name.
     how : Estimation, optional
-    only : sequence of str
-        Recipes to train; no table is written then.
 
     Raises
     ------
     ValueError
-        If `only` names another recipe, or a model or a table of other settings, seed or data would be replaced.
+        If a model or a table of other settings, seed or data would be replaced.
     """
-    for name in only:
-        if name not in recipes:
-            raise ValueError(f"no recipe {name!r}; the recipes are {', '.join(recipes)}")
     how, data, writer = how or Estimation(), space.data, space.writer
     asked = {name: settings(hidden, config) for name, (hidden, config) in recipes.items()}
     facts = {**space.facts, **likelihood_facts(how), "recipes": asked}
@@ -74,18 +67,14 @@ def likelihood_table(
             "resume": True,
             "overwrite": writer.overwrite,
         }
-        for name in only or recipes
+        for name in recipes
     }
     for name, run in runs.items():  # refuse now what would be refused after hours
         planned(data, *recipes[name], **run)[0].kept(xp=space.xp)
-    if not only:
-        writer.check(writer.root / writer.tables / "likelihood.csv", **facts)
+    writer.check(writer.sheet("likelihood"), **facts)
     paths = {
         name: train(data, *recipes[name], **run, xp=space.xp, on_epoch=space.on_epoch) for name, run in runs.items()
     }
-    if only:
-        writer.written += paths.values()
-        return
     rows = []
     for name, path in paths.items():
         saved = checkpoint.load(path, xp=space.xp)

@@ -170,7 +170,7 @@ def planned(
     overwrite: bool = False,
     examples: int | None = None,
 ) -> tuple[Run, list[Config], Stream | None]:
-    """The run that `session.train` of these arguments is, each layer's configuration, the stream of deformed images."""
+    """The run that `stacks.train` of these arguments is, each layer's configuration, the stream of deformed images."""
     if not hidden:
         raise ValueError("a network needs at least one hidden layer, got none")
     stream = None if examples is None else Stream(InfiniteDigits(dataset), examples, chunk=min(CHUNK, max(examples, 1)))

@@ -11,7 +11,7 @@ from ..models.sdae import StackedDAE
 
 FILTERS = 10  # units whose filters are kept from epoch to epoch
 PARTICLES = 30  # negative-phase particles kept
-PREFIX = "album."  # of the arrays' names in a checkpoint
+PREFIX = "album."  # of the arrays' names in a checkpoint; a checkpoint of any version has it
 
 
 def shown_epoch(epoch: int) -> bool:

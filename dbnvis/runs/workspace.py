@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from .. import datasets
 from ..datasets import Dataset
 from ..progress import Progress, silent
 from ..results import Writer
@@ -26,6 +27,8 @@ class Workspace:
     progress : callable
     on_epoch : callable
         Called as on_epoch(stats, config) after each epoch.
+    load : callable
+        Loads another data set by name.
     """
 
     data: Dataset
@@ -34,6 +37,7 @@ class Workspace:
     xp: Any
     progress: Progress = silent
     on_epoch: Callable[[Any, Any], None] = lambda stats, config: None
+    load: Callable[[str], Dataset] = datasets.load
 
     @property
     def facts(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Codes in the plane, by scikit-learn's t-SNE: of images by a layer, of units by their responses.
+"""Codes in two dimensions, by scikit-learn's t-SNE: of images by a layer, of units by their responses.
 
 References
 ----------
@@ -19,7 +19,7 @@ COMPONENTS = 50
 
 
 def tsne(codes: Array, *, perplexity: float = 30.0, seed: int) -> Array:
-    """Places of `codes` (N, D) in the plane: NumPy array (N, 2).
+    """Places of `codes` (N, D) in two dimensions: NumPy array (N, 2).
 
     Of codes of more than 50 numbers 50 principal components are taken, as the authors take 30 of images.
 

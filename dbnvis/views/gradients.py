@@ -1,4 +1,4 @@
-"""Which pixels a unit answers to: its gradient by the image, and the views that change ReLU's backward rule.
+"""Which pixels a unit is sensitive to: its gradient by the image, and the views that change ReLU's backward rule.
 
 Of a ReLU with input z and a signal R coming down, what goes on down is
 

@@ -54,7 +54,9 @@ def test_several_figures_at_once(capsys, tmp_path, trained):
 
 def test_mistakes_are_refused(capsys, tmp_path, trained):
     assert "no figure 'start'; the nearest are starts" in refused(capsys, "figure", "start")
-    assert "is of no single model; leave --model out" in refused(capsys, "figure", "infinite", "--model", trained)
+    message = refused(capsys, "figure", "starts", "infinite", "--model", trained, "--out", tmp_path / "out")
+    assert "infinite is of no single model; leave --model out" in message
+    assert not (tmp_path / "out").exists()
     message = refused(capsys, "figure", "weights", "--model", trained, "--dataset", "digits")
     assert "of a convolutional network" in message and "--model convnet" in message
     saved = checkpoint.load(trained, xp=np)
@@ -79,6 +81,8 @@ def test_what_reproduce_draws_is_in_the_catalogue(quick):
         ["visualize", "--method", "yosinski-1", "--layer", "output", "--starts", "2"],
         ["explain", "test:3", "--unit", "conv2:5", "conv1:3@3,4", "--patch", "7"],
         ["train", *FAST[:-2], "--sdae.epochs", "3", "--family", "sdae"],
+        ["train", "--no-persistent", "--no-centered"],
+        ["train", "--family", "sdae", "--sdae.no-tied"],
         ["reproduce", "--quick", "--seed", "1"],
         ["figure", "am", "gibbs", "--model", "convnet"],
         ["evaluate", "m.npz", "--layers", "h1", "h2", "--steps", "3", "4", "5"],

@@ -68,7 +68,7 @@ def test_the_import_parser_sees_every_form():
 def test_every_module_has_a_rank():
     modules = {unit_of(path) for path in FILES} - {"__init__", "__main__"}
     assert {"backend", "models", "train", "cli"} <= modules
-    assert modules <= set(RANKS), f"give {modules - set(RANKS)} a rank in design.md and here"
+    assert modules <= set(RANKS), f"give {modules - set(RANKS)} a rank in CONTRIBUTING.md and here"
 
 
 @pytest.mark.parametrize("path", [path for path in FILES if unit_of(path) not in ("__init__", "__main__")], ids=str)

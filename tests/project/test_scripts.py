@@ -125,4 +125,6 @@ def test_a_script_of_a_paper_draws_what_it_is_asked_for(monkeypatch, capsys):
     assert run(monkeypatch, "hinton2010", "--only", "infinite", "--dataset", "digits", "--out", "o") == 0
     assert here() == [f"o/digits/figures/infinite.{suffix}" for suffix in ("json", "npz", "png")]
     assert run(monkeypatch, "hinton2010", "--only", "infinit") == 2
-    assert "no figure 'infinit'; the nearest are infinite" in capsys.readouterr().err
+    assert "no figure 'infinit'; the figures are infinite" in capsys.readouterr().err
+    assert run(monkeypatch, "lee2009", "--only", "am") == 2  # of the catalogue, but not of this paper
+    assert "no figure 'am'; the figures are crbm" in capsys.readouterr().err

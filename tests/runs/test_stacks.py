@@ -1,4 +1,4 @@
-"""dbnvis.report: from a data set to a trained model and its figures, on a model that trains in milliseconds."""
+"""dbnvis.runs.stacks: from a data set to a trained model and its figures, on a model that trains in milliseconds."""
 
 import json
 import os

@@ -10,6 +10,7 @@ import numpy as np
 
 from ... import plot, views
 from ...backend import Array, make_rng, to_numpy
+from ...models.protocol import Model
 from ...plot import Panel
 from ...visualize import Unit
 from ..study import Study
@@ -46,7 +47,7 @@ def gradients_figure(study: Study) -> None:
             last,
             by_channel,
             f"the most active {last} channel",
-            "It sees a small window only, and in it a stroke or a bend; here all views agree well.",
+            "It sees a small window only. Do the views agree on the stroke in it?",
             "channel@row,column of its largest activation",
         ),
     ):
@@ -140,7 +141,7 @@ def randomized_figure(study: Study, n: int = RANDOMIZED) -> None:
     scores, _ = views.peaks_of(model, images, ["output"])["output"]
     units = [Unit("output", c) for c in scores.argmax(axis=1).tolist()]
 
-    def maps(network: Any) -> dict[str, Array]:
+    def maps(network: Model) -> dict[str, Array]:
         return {name: views.VIEWS[name](network, images, units) for name in names}
 
     stages = {"trained": maps(model)}
@@ -163,8 +164,7 @@ def randomized_figure(study: Study, n: int = RANDOMIZED) -> None:
         heading=f"{study.heading}: which gradient views depend on what the network learned",
         caption=(
             "A control: weights are replaced by random ones, layer after layer from the top. A view that explains the "
-            "network must change; one that still shows the image afterwards, as guided and deconvnet do, mostly "
-            "redraws it."
+            "network must change; one that still shows the image afterwards mostly redraws it."
         ),
         key=(
             f"Score of the predicted class of each of {n} test images; weights and biases drawn anew for the output "

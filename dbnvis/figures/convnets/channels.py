@@ -44,7 +44,7 @@ def units_sheet(study: Study) -> None:
         heading=f"{study.heading}: what activates every channel and class score most",
         caption=(
             "Left: the input that activates a unit most. Right: a weighted sum of the filters below it. In conv1 both "
-            "are the filter itself; higher up only maximization, which knows the nonlinearities, keeps clear shapes."
+            "are the filter itself; higher up only maximization knows the nonlinearities. Where are shapes clear?"
         ),
         key=(
             f"Pixels that the unit sees; its number above. Linear combination: the {STRONGEST} strongest weights to "
@@ -70,8 +70,8 @@ def weights_figure(study: Study) -> None:
         panels,
         heading=f"{study.heading}: raw weights of every layer",
         caption=(
-            "The weights of conv1 are pictures: edges and strokes. Those of higher layers look like noise, because "
-            "they weigh the maps below and not pixels; other methods show what these units detect."
+            "The weights of conv1 are pictures of pixels. Those of higher layers weigh the maps below, and can hardly "
+            "be read: the reason for all other methods."
         ),
         key=(
             "A tile per unit, its number above. A unit that sees several maps has a mosaic, a block per map, row by "

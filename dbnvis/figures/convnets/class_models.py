@@ -91,9 +91,9 @@ def class_models_figure(study: Study, recipes: dict[str, RegularizedOptimization
         [panels[i : i + 2] for i in range(0, len(panels), 2)],
         heading=f"{study.heading}: units of layer {units[0].layer} under recipes of regularized optimization",
         caption=(
-            "Pictures that maximize each class score, a recipe per row of tiles. Published settings for photographs "
-            "(left) mostly leave noise or black; settings made for digits (right) show each class. Without a "
-            "regularizer: strokes everywhere."
+            "Pictures that maximize each class score, a recipe per row of tiles: published settings for photographs "
+            "(left), settings made for digits (right); last row: no regularizer, and a penalty. Where can you read the "
+            "class?"
         ),
         key=(
             "Yosinski-1 to 4: as published by Yosinski et al. (2015), for photographs of 227 x 227 pixels; digits-1 to "

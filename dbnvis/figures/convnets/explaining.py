@@ -76,19 +76,19 @@ def explain(
     if "output" not in model.layer_names or not isinstance(model, Spatial):
         raise ValueError("explain needs a convolutional network with a layer output, such as --model convnet")
     x = move(image, model.xp)
-    spatial = [layer for layer in model.layer_names if len(model.layer_shape(layer)) > 1]
+    map_layers = [layer for layer in model.layer_names if len(model.layer_shape(layer)) > 1]
     hidden = [layer for layer in model.layer_names if layer != "output"]
     shares = views.maps(model, x, ["output"])["output"]
     likeliest = [Unit("output", c) for c in to_numpy(model.xp.argsort(-shares, kind="stable")[:2]).tolist()]
     asked = views.located(model, x, units)
     if not asked:
-        asked = [_strongest(model, x, layer) for layer in spatial]
+        asked = [_strongest(model, x, layer) for layer in map_layers]
     chosen = [*likeliest, *asked]
 
     names = [str(c) for c in range(len(shares))]
     chart = plot.Shares(names, to_numpy(shares), "class probabilities", length=BAR)
     side = max(1.8, chart.height(TILE))
-    hidden_patches = _occlusions(occlusion, model, x, chosen, spatial)
+    hidden_patches = _occlusions(occlusion, model, x, chosen, map_layers)
     rows: list[list[plot.Part]] = [
         [study.panel(shown(image[None]), False, 1, "input", side=side), chart, hidden_patches]
     ]
@@ -139,9 +139,9 @@ def _strongest(model: Model, image: Array, layer: str) -> Unit:
 
 
 def _occlusions(
-    occlusion: views.Occlusion, model: Model, image: Array, units: Sequence[Unit], spatial: Sequence[str]
+    occlusion: views.Occlusion, model: Model, image: Array, units: Sequence[Unit], map_layers: Sequence[str]
 ) -> Panel:
-    maps = [occlusion(model, image, units), *(occlusion.top_channel(model, image, layer) for layer in spatial)]
+    maps = [occlusion(model, image, units), *(occlusion.top_channel(model, image, layer) for layer in map_layers)]
     drops = np.concatenate([to_numpy(each.drops) for each in maps])
     whole = np.concatenate([to_numpy(each.whole) for each in maps])
     names = [*map(str, units), *(f"total {each.units[0]}" for each in maps[1:])]

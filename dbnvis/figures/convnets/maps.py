@@ -55,8 +55,8 @@ def activations_figure(study: Study, n: int = 3) -> None:
         rows,
         heading=f"{study.heading}: what every layer does with an image",
         caption=(
-            "An image per row, and the activations of all layers. Early maps trace strokes of one direction; later "
-            "ones are coarse and mostly black: few channels respond, and to larger parts of the digit."
+            "An image per row, and the activations of all layers. Early maps often trace strokes of one direction, "
+            "later ones are coarser. Which maps stay black, and what do the others keep of the image?"
         ),
         key=(
             "A tile per channel: its activation at every position, black 0, white the largest of the layer for this "

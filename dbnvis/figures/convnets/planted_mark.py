@@ -75,8 +75,7 @@ def planted_mark(experiment: Experiment, target: int = 8) -> list[dict[str, Any]
         heading=f"{experiment.data.name}: a network that learned a mark (above), and one trained without it (below)",
         caption=(
             f"Above, a network whose training images of class {target} all carried a small chequered square; below, "
-            "one without. Both see the same images. Every view shows that the first looks at the square; its accuracy "
-            "hides it."
+            "one without. Which views show that the first looks at the square? Its accuracy (tables) hardly tells."
         ),
         key=(
             "No other class carried the square. Energy within the mark: share of the sum of squares. Top images of the "

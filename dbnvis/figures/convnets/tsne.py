@@ -31,7 +31,7 @@ def tsne_figures(study: Study, n: int = POINTS, perplexity: float | None = None)
         [str(c) for c in range(int(labels.max()) + 1)],
         heading=f"{study.heading}: {len(images)} test images in two dimensions (t-SNE), by the code of each layer",
         caption=(
-            "Images with similar codes lie close together. From layer to layer the classes come apart: compare how "
+            "Images with similar codes lie close together. Do the classes come apart from layer to layer? Compare how "
             "much they mix in the pixels (input) and in the last hidden layer."
         ),
         key=(
@@ -60,7 +60,7 @@ def tsne_units_figure(study: Study, n: int = POINTS, perplexity: float | None = 
         heading=f"{study.heading}: units by their responses, in two dimensions (t-SNE)",
         caption=(
             "Every channel or unit is drawn as the mean of the 9 test images that activate it most. Neighbours respond "
-            "to the same images: in the last layer they gather by class, in the first they do not."
+            "to the same images. Do they gather by class in the last layer, and in the first?"
         ),
         key=(
             f"Colour: the layer. t-SNE of the peak pre-activations at {len(images)} test images, standardized; "

@@ -25,6 +25,8 @@ def acceptance_table(study: Study) -> None:
     """The table `acceptance`, with a classifier of scikit-learn's that is trained on the study's data."""
     from sklearn.neural_network import MLPClassifier
 
+    study.check_table("acceptance")
+    study.check_method(ClampedGibbs())
     data = study.data_at_hand()
     classifier = MLPClassifier((256,), batch_size=200, max_iter=8, random_state=0)
     classifier.fit(data.train_images.reshape(len(data.train_images), -1), data.labels[0])

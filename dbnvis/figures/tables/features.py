@@ -36,7 +36,7 @@ def features_table(space: Workspace) -> None:
     features["DBNTransformer, 1024-1024"] = DBNTransformer((1024, 1024), epochs=10, random_state=seed)
     settings = {name: x.get_params() for name, x in {**features, "classifier": classifier}.items()}
     facts = {**space.facts, "settings": settings}
-    space.writer.check(space.writer.root / space.writer.tables / "features.csv", **facts)
+    space.writer.check(space.writer.sheet("features"), **facts)
     rows = []
     for name, transformer in features.items():
         start = time.process_time()
