@@ -11,18 +11,7 @@ from typing import Any, Literal
 
 from .erhan2009 import paper_figures as paper
 from .erhan2009.table import claims
-from .figures import (
-    clamping,
-    conv_dbns,
-    deformations,
-    finetuning,
-    gabors,
-    health,
-    manifolds,
-    samples,
-    sheets,
-    side_by_side,
-)
+from .figures import deformations, finetuning, gabors, health, manifolds, sheets, side_by_side
 from .figures.convnets import (
     attributions,
     channels,
@@ -35,7 +24,8 @@ from .figures.convnets import (
     planted_mark,
     tsne,
 )
-from .figures.evidence_samples import evidence_samples
+from .figures.generative import clamping, conv_dbns, samples
+from .figures.generative.evidence_samples import evidence_samples
 from .figures.tables import acceptance, features
 from .runs.comparison import likelihood_table
 from .runs.experiments import Experiment

@@ -150,8 +150,9 @@ def main() -> int:
             subprocess.run(["git", "worktree", "remove", "--force", before], check=True, cwd=ROOT)
     for name in then | now:
         old, new = then.get(name, "nothing"), now.get(name, "nothing")
-        print(f"{name:40} {new:14} {'same' if old == new else f'DIFFERS: {old} before'}")
-    return int(then != now)
+        change = "same" if old == new else "new" if old == "nothing" else f"DIFFERS: {old} before"
+        print(f"{name:40} {new:14} {change}")
+    return int(any(now.get(name) != value for name, value in then.items()))
 
 
 if __name__ == "__main__":

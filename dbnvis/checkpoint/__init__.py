@@ -118,6 +118,11 @@ def save(
     ValueError
         If `load` would refuse the settings, the seed or what further is kept.
     """
+    if not isinstance(model, Model):
+        raise ValueError(
+            f"a checkpoint keeps DBN, StackedDAE, ConvDBN, MLP and ConvNet, got {type(model).__name__}; build an MLP "
+            "of its layers, or keep its arrays by yourself"
+        )
     parts, structure = taken_apart(model)
     stored = {f"{key}.{name}": x for key, _, part in parts for name, x in part.params().items()}
     stored |= {f"{EXTRA}{name}": x for name, x in (arrays or {}).items()}

@@ -12,8 +12,9 @@ import tyro
 
 from ..console import during, parse_indices, progress, say
 from ..datasets.pictures import light_ground, read_picture
-from ..figures import diagnosis, evidence_samples, sheets, side_by_side
+from ..figures import diagnosis, sheets, side_by_side
 from ..figures.convnets.explaining import OCCLUSION, explain, read_test_image
+from ..figures.generative import evidence_samples
 from ..figures.naming import shortened
 from ..figures.study import Study
 from ..models.protocol import Model

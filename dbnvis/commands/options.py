@@ -47,7 +47,7 @@ class Options:
     """Where to compute; auto takes the GPU where one answers."""
     seed: int = 0
     """Seed of everything random. The same seed gives the same bits with the same versions, kernels and number of
-    threads (doctor lists them), and numba or not; with others the last bits may differ, and so what follows of them."""
+    threads (doctor lists them), with numba in both runs or in neither; else the last bits may differ."""
     debug: bool = False
     """Show the traceback of an error."""
 

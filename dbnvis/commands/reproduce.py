@@ -12,7 +12,8 @@ from typing import Literal
 from ..catalogue import FIGURES
 from ..console import say
 from ..erhan2009.stages import stages
-from ..figures import samples, sheets
+from ..figures import sheets
+from ..figures.generative import samples
 from ..figures.study import Study
 from ..runs.run import HIDDEN
 from ..train import CDConfig

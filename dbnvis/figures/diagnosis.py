@@ -99,7 +99,7 @@ def summary(pictures: UnitImages) -> str:
     """A sentence on the chains of many units."""
     r, tau, ess = (pictures.extras[name] for name in ("mixing", "tau", "ess"))
     return (
-        f"Chains of clamped Gibbs sampling (medians): R {np.median(r):.1f}, "
+        f"Chains of clamped Gibbs sampling (medians): R {np.median(r):.2f}, "
         f"{_memory(pictures, np.nanmedian(tau), np.nanmedian(ess))} (potential scale reduction, autocorrelation time "
         f"in sweeps, independent draws); {100 * np.mean(r > MIXED):.0f} % of the units above R {MIXED}: not mixed."
     )

@@ -15,9 +15,9 @@ from ..visualize import (
     UnitImages,
 )
 from . import diagnosis
+from .generative.samples import samples_sheet
 from .naming import settings_line
 from .rows import is_symmetric, unit_row
-from .samples import samples_sheet
 from .study import Study
 
 #: Settings of the sheets of every unit.

@@ -22,8 +22,9 @@ from ..visualize import (
     UnitImages,
     Visualizer,
 )
-from . import diagnosis, evidence_samples
-from .evidence_samples import accepted
+from . import diagnosis
+from .generative import evidence_samples
+from .generative.evidence_samples import accepted
 from .naming import describe, settings_line
 from .rows import FILTERS, is_symmetric, unit_row
 from .study import Study

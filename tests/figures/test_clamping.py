@@ -10,7 +10,7 @@ from planted import planted
 from dbnvis import ClampedGibbs, checkpoint, datasets, plot
 from dbnvis.cli import main
 from dbnvis.evaluate.scores import Responses
-from dbnvis.figures.clamping import clamping
+from dbnvis.figures.generative.clamping import clamping
 from dbnvis.figures.sheets import sheet
 from dbnvis.figures.study import Study
 from dbnvis.results import Writer

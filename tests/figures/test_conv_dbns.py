@@ -9,7 +9,7 @@ from small_crbms import strokes
 
 from dbnvis import checkpoint
 from dbnvis.datasets import Dataset
-from dbnvis.figures import conv_dbns
+from dbnvis.figures.generative import conv_dbns
 from dbnvis.results import Writer
 from dbnvis.runs import conv_machines
 from dbnvis.train import ConvCDConfig

@@ -11,7 +11,8 @@ from planted import planted
 from dbnvis import ClampedGibbs, InvarianceManifold
 from dbnvis.erhan2009 import paper_figures as erhan
 from dbnvis.evaluate.scores import Responses
-from dbnvis.figures import diagnosis, manifolds, samples, sheets, side_by_side
+from dbnvis.figures import diagnosis, manifolds, sheets, side_by_side
+from dbnvis.figures.generative import samples
 from dbnvis.figures.study import Study
 from dbnvis.results import Writer
 
@@ -129,7 +130,7 @@ def test_a_warning_names_the_units_whose_chains_failed(study):
 def test_the_summary_of_many_units_is_their_median_and_share(study):
     pictures = with_extras(chains_of(study, draws=4, thin=25), mixing=[1.1, 1.9], tau=[4.0, 6.0], ess=[100.0, 60.0])
     said = diagnosis.summary(pictures)
-    assert "R 1.5, tau 5, 80 draws" in said and "50 % of the units above R 1.2" in said
+    assert "R 1.50, tau 5, 80 draws" in said and "50 % of the units above R 1.2" in said
 
 
 @pytest.fixture

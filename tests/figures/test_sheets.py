@@ -23,7 +23,8 @@ from dbnvis import (
 from dbnvis.commands.reproduce import drawings
 from dbnvis.datasets.whitening import unwhiten
 from dbnvis.evaluate.scores import Responses
-from dbnvis.figures import opening, samples, sheets, side_by_side, study
+from dbnvis.figures import opening, sheets, side_by_side, study
+from dbnvis.figures.generative import samples
 from dbnvis.figures.health import training_curves, training_health
 from dbnvis.figures.naming import model_name
 from dbnvis.figures.opening import open_study

@@ -23,6 +23,7 @@ from typing import Any, ClassVar
 
 from ..backend import Array
 from ..evaluate.scores import pre_activations
+from ..images import images_of
 from ..models.protocol import Model
 from ..models.units import Unit, as_units
 from .visualizer import UnitImages, check_applies, unit_images
@@ -46,7 +47,7 @@ class TriggeredAverage:
     ) -> UnitImages:
         layer, numbers = as_units(model, units)
         check_applies(self, model, images)
-        images = images[: self.most]
+        images = images_of(model, images)[: self.most]
         response = pre_activations(model, layer, images, numbers)  # (N, U)
         weight = response - response.mean(axis=0)
         pictures = model.xp.stack([(w[:, None] * images.reshape(len(images), -1)).sum(axis=0) for w in weight.T])
@@ -158,7 +159,7 @@ def package(tmp_path_factory):
     entry = '    "mean_picture": Figure("the mean optimum of every layer", mean_picture),'
     add_line("catalogue.py", "FIGURES: dict[str, Figure] = {\n", entry)
     imported = "from .figures.mean_picture import mean_picture"
-    add_line("catalogue.py", "from .figures.evidence_samples import evidence_samples\n", imported)
+    add_line("catalogue.py", "from .figures.generative.evidence_samples import evidence_samples\n", imported)
     return folder
 
 
@@ -215,3 +216,10 @@ def test_a_class_that_satisfies_the_protocol_goes_through_every_method_that_appl
     (package / "mine.py").write_text(MODEL)
     shown = run("mine.py")
     assert "ActivationMaximization" in shown and "TriggeredAverage" in shown and "ClampedGibbs" not in shown
+
+
+def test_the_copy_keeps_the_rules_of_the_house(run):
+    """One more of each breaks no rule: not of ranks, names or the number of files in a room."""
+    rules = TESTS / "project" / "test_architecture.py"
+    said = run("-m", "pytest", "-q", "-n0", "-c", TESTS.parent / "setup.cfg", rules, "-k", "not heavy")
+    assert " failed" not in said and int(said.split(" passed")[0].split()[-1]) > 100

@@ -16,7 +16,8 @@ from dbnvis import DBN, RBM, EvidenceSampling, GaussianRBM, Unit, checkpoint, re
 from dbnvis.backend import make_rng, move
 from dbnvis.checkpoint import Checkpoint
 from dbnvis.evaluate.scores import Responses
-from dbnvis.figures import evidence_samples, sheets, side_by_side
+from dbnvis.figures import sheets, side_by_side
+from dbnvis.figures.generative import evidence_samples
 from dbnvis.figures.study import Study
 from dbnvis.models.convnet import ConvNet
 from dbnvis.models.layers import Dense, Flatten, Network, Softmax

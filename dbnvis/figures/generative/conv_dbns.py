@@ -11,17 +11,17 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from typing import Any
 
-from .. import plot, results
-from ..backend import Array, make_rng, move
-from ..datasets import Dataset
-from ..evaluate.chains import MIXED
-from ..models.conv_dbn import ConvDBN
-from ..models.conv_rbm import ConvRBM
-from ..plot import Panel
-from ..results import Writer
-from ..runs.conv_machines import Recipe, open_model, recipe_of
-from ..runs.workspace import Workspace
-from ..visualize import ClampedGibbs, FilterCombination, Unit
+from ... import plot, results
+from ...backend import Array, make_rng, move
+from ...datasets import Dataset
+from ...evaluate.chains import MIXED
+from ...models.conv_dbn import ConvDBN
+from ...models.conv_rbm import ConvRBM
+from ...plot import Panel
+from ...results import Writer
+from ...runs.conv_machines import Recipe, open_model, recipe_of
+from ...runs.workspace import Workspace
+from ...visualize import ClampedGibbs, FilterCombination, Unit
 
 SAMPLED, CHAINS = 8, 5  # units whose single chains are drawn, and how many of each
 COLUMNS, TILE = 10, 0.36

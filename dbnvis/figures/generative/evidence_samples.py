@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .. import plot, results
-from ..evaluate.chains import MIXED
-from ..models.layers import Softmax
-from ..models.protocol import Model, fully_connected
-from ..plot import BLUE, Panel
-from ..visualize import EvidenceSampling, Unit, UnitImages
-from .naming import describe
-from .study import Study
+from ... import plot, results
+from ...evaluate.chains import MIXED
+from ...models.layers import Softmax
+from ...models.protocol import Model, fully_connected
+from ...plot import BLUE, Panel
+from ...visualize import EvidenceSampling, Unit, UnitImages
+from ..naming import describe
+from ..study import Study
 
 #: Few chains, so long that those of the shipped DBN mix.
 CLASSES = EvidenceSampling(chains=16, burn_in=20, draws=40, thin=5, sweeps=30, shown=14)

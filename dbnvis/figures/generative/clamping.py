@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from .. import plot
-from ..plot import Panel
-from ..visualize import ClampedGibbs, UnitImages
-from . import diagnosis
-from .naming import settings_line
-from .study import Study
+from ... import plot
+from ...plot import Panel
+from ...visualize import ClampedGibbs, UnitImages
+from .. import diagnosis
+from ..naming import settings_line
+from ..study import Study
 
 CAPTION = (
     "The same units fixed to 1, as mean images. Left: with the other units of the layer sampled; right: with all of "

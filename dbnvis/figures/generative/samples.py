@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .. import plot
-from ..backend import make_rng, to_numpy
-from ..models.protocol import Generative
-from ..visualize import (
-    ClampedGibbs,
-    UnitImages,
-)
-from . import diagnosis
-from .naming import settings_line
-from .rows import unit_row
-from .study import Study
+from ... import plot
+from ...backend import make_rng, to_numpy
+from ...models.protocol import Generative
+from ...visualize import ClampedGibbs, UnitImages
+from .. import diagnosis
+from ..naming import settings_line
+from ..rows import unit_row
+from ..study import Study
 
 SAMPLED = (
     "A row is one unit, fixed to 1. Blue frame: the mean over all chains; then samples of single chains. Look for what "
