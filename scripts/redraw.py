@@ -67,7 +67,7 @@ class Drawing:
 def drawings(results: Path) -> Iterator[Drawing]:
     """The committed artefacts, by the command that drew them: of the catalogue, and of `dbnvis evaluate`."""
     by_command: dict[tuple[str, str], Drawing] = {}
-    for path in sorted(results.rglob("*.json")):
+    for path in sorted(results.rglob("[!.]*.json")):  # hidden ones are not yet whole
         manifest = read(path)
         if manifest.get("figure") in {*FIGURES, "evaluate"} and "command" in manifest:
             command = manifest["command"]

@@ -135,6 +135,17 @@ def test_figures_neither_train_nor_save_models(path):
         assert not last.startswith("train_") and name != "checkpoint.save", f"{path}:{line} calls {name}; runs/ does"
 
 
+@pytest.mark.parametrize(
+    "path", [p for p in FILES if unit_of(p) in ("visualize", "views", "evaluate", "figures")], ids=str
+)
+def test_a_model_is_typed_by_what_it_offers(path):
+    for node in ast.walk(ast.parse((ROOT / path).read_text())):
+        if isinstance(node, ast.FunctionDef):
+            for argument in (*node.args.args, *node.args.kwonlyargs):
+                typed = argument.annotation and ast.unparse(argument.annotation)
+                assert argument.arg != "model" or typed != "Any", f"{path}:{node.lineno} {node.name}"
+
+
 def test_a_manifest_is_made_by_the_writer_alone():
     for path in FILES:
         if unit_of(path) != "results":
@@ -156,7 +167,7 @@ def test_every_committed_artefact_names_a_figure_or_a_benchmark():
     results = ROOT.parent / "results"
     if not results.is_dir():
         pytest.skip("the package is installed, not a checkout")
-    for path in sorted(results.rglob("*.json")):
+    for path in sorted(results.rglob("[!.]*.json")):
         manifest = json.loads(path.read_text())
         if path.parent.name == "bench":
             script = next(word for word in manifest["command"].split() if word.endswith(".py"))

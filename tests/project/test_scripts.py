@@ -1,5 +1,6 @@
 """The scripts: each knows --help, none writes into the checkout unless told, and those that failed do what they say."""
 
+import json
 import runpy
 import sys
 from dataclasses import replace
@@ -14,6 +15,8 @@ from dbnvis.cli import shipped_script
 from dbnvis.runs.stacks import train
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
+#: The embedded digits, in whose place most tests have noise.
+DIGITS = datasets.DATASETS["digits"]
 #: Modules of the benchmarks, no programs of their own.
 MODULES = {"gpu", "odd_inputs", "ours", "peers", "timing"}
 NAMES = sorted(path.stem for path in SCRIPTS.glob("*.py") if path.stem not in MODULES)
@@ -128,3 +131,26 @@ def test_a_script_of_a_paper_draws_what_it_is_asked_for(monkeypatch, capsys):
     assert "no figure 'infinit'; the figures are infinite" in capsys.readouterr().err
     assert run(monkeypatch, "lee2009", "--only", "am") == 2  # of the catalogue, but not of this paper
     assert "no figure 'am'; the figures are crbm" in capsys.readouterr().err
+
+
+def test_redraw_compares_what_it_draws_and_says_of_what_no_model_is_committed(monkeypatch, capsys, tmp_path):
+    results = tmp_path / "results"
+    assert cli.main(["figure", "infinite", "--dataset", "patches", "--out", str(results)]) == 2  # no digits
+    manifest = results / "photographs" / "a.json"
+    manifest.parent.mkdir(parents=True)
+    line = {"figure": "figure_1", "command": "dbnvis reproduce --paper erhan2009", "arrays_sha256": "0"}
+    manifest.write_text(json.dumps(line))
+    with monkeypatch.context() as patch:  # the data sets as other processes have them
+        patch.setitem(datasets.DATASETS, "digits", DIGITS)
+        assert cli.main(["figure", "infinite", "--dataset", "digits", "--out", str(results)]) == 0
+    capsys.readouterr()
+    assert run(monkeypatch, "redraw", "--check", "--results", results) == 0
+    same, *_ = lines = sorted(capsys.readouterr().out.splitlines())
+    assert lines[1].split() == ["infinite", "digits/figures/infinite:", "same"], lines
+    assert "no model is committed; dbnvis reproduce --paper erhan2009 trains and draws it" in same
+    path = results / "digits" / "figures" / "infinite.json"
+    before = path.read_text()
+    path.write_text(before.replace(json.loads(before)["arrays_sha256"], "0"))
+    assert run(monkeypatch, "redraw", "--check", "--results", results, "--only", "infinite") == 1
+    assert "infinite: other bits" in capsys.readouterr().out
+    assert run(monkeypatch, "redraw", "--only", "nosuch") == 2
