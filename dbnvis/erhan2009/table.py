@@ -15,9 +15,10 @@ from ..figures.study import Study
 from ..plot import Bands, Chart, HeatMap
 from ..results import Writer
 from .claims import DEFORMATIONS, DRAWS, KS, SAME, STEADY, best_optima, difference, measure
+from .judging import COMPLEXITY, verdicts
 from .measures import METHODS, TYPICAL, Measure, printed, read_measures
 from .texts import texts
-from .verdicts import COMPLEXITY, Table, Verdicts, by_model, verdicts
+from .verdicts import Table, Verdicts, by_model
 
 CURVES = (
     "Claims of the paper, measured on every unit. Thick: this network; thin, with crosses: random weights, or what the "

@@ -12,7 +12,8 @@ from .atlas import Places, places
 from .base import BLACK, BLUE, DPI, GREEN, ORANGE, save
 from .charts import Bands, HeatMap, Shares, Table, bars, scatter
 from .dashboard import Chart, Histograms, Lines, Matrix, Tiles, dashboard
-from .tiles import Panel, Part, Space, check_picture, grid, packed, sheet
+from .grids import grid, packed, sheet
+from .panel import Panel, Part, Space, check_picture
 
 __all__ = [
     "BLACK",

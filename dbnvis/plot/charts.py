@@ -17,7 +17,7 @@ from .style import fixed, text_width
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-from .tiles import SMALL
+from .panel import SMALL
 from .words import Words
 
 #: Ten classes: Paul Tol's "muted" colours, distinct to the colour-blind, and black.

@@ -10,8 +10,9 @@ import numpy as np
 
 from ..backend import Array
 from .base import MARGIN, STYLES, blank, fit, wrap
+from .grids import TITLE_LINE, draw_panel
+from .panel import Panel
 from .style import fixed
-from .tiles import TITLE_LINE, Panel, draw_panel
 from .words import Words
 
 if TYPE_CHECKING:

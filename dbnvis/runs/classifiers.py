@@ -12,9 +12,10 @@ from ..backend import Array, make_rng, move
 from ..datasets import Dataset
 from ..evaluate.scores import Responses
 from ..models.convnet import ConvNet
-from ..train.backprop import BackpropState, BackpropStats, ConvNetConfig, measure, train_backprop
+from ..train.backprop import BackpropStats, ConvNetConfig, measure, train_backprop
 from .run import MODEL, TRAINING, Run
 from .stacks import QUANTILES
+from .tuning import Tuning
 
 
 def train_convnet(
@@ -66,23 +67,16 @@ def train_convnet(
     with run.opened(xp=xp) as saved:
         if saved is not None and run.finished:
             return run.final
-        if saved is None:
-            model = _new(dataset, n_classes, model_rng)
-            saved = checkpoint.Checkpoint(model, asdict(config), seed, {"epoch": 0, "tuning": []})
-        model, state = saved.model, BackpropState(saved.info["epoch"], saved.arrays)
-        history = [BackpropStats(**stats) for stats in saved.info["tuning"]]
+        model = _new(dataset, n_classes, model_rng) if saved is None else saved.model
+        tuning = Tuning(run, model, asdict(config), seed, facts)
+        if saved is not None:
+            tuning.resume(saved)
         (images, labels), test = (_moved(dataset, name, xp) for name in ("train", "test"))
-
-        def save(path: Path, arrays: dict[str, Array]) -> None:
-            info = {**facts, "epoch": state.epoch, "tuning": [asdict(stats) for stats in history]}
-            checkpoint.save(path, model, config=asdict(config), seed=seed, info=info, arrays=arrays)
-
-        with run.training():
-            for stats in train_backprop(model, images, labels, config, rng=train_rng, held_out=test, state=state):
-                history.append(stats)
-                save(run.part, state.arrays)
-                on_epoch(stats, config)
-            save(run.final, Responses.of(model, test[0], QUANTILES).by_layer)
+        tuning.train(
+            train_backprop(model, images, labels, config, rng=train_rng, held_out=test, state=tuning.state),
+            lambda stats: on_epoch(stats, config),
+            lambda: Responses.of(model, test[0], QUANTILES).by_layer,
+        )
         return run.final
 
 

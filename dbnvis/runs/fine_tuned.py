@@ -14,9 +14,10 @@ from ..models.dbn import DBN
 from ..models.mlp import MLP, autoencoder, classifier
 from ..models.rbm import RBM
 from ..train import CDConfig
-from ..train.backprop import BackpropConfig, BackpropState, BackpropStats, train_backprop
+from ..train.backprop import BackpropConfig, BackpropStats, train_backprop
 from .run import Run
 from .stacks import train
+from .tuning import Tuning
 from .workspace import Workspace
 
 #: Hidden layers (Hinton, Osindero, Teh 2006; Hinton & Salakhutdinov 2006).
@@ -117,15 +118,10 @@ class FineTuning(Workspace):
         with run.opened(xp=self.xp) as saved:
             if saved is not None and run.finished:
                 return saved.model
-            if saved is None:
-                saved = checkpoint.Checkpoint(model, settings, self.seed, {"epoch": 0, "tuning": []})
-            model, state = saved.model, BackpropState(saved.info["epoch"], saved.arrays)
-            history = [BackpropStats(**stats) for stats in saved.info["tuning"]]
-
-            def save(path: Path, arrays: dict[str, Array]) -> None:
-                info = {**facts, "epoch": state.epoch, "tuning": [asdict(stats) for stats in history]}
-                checkpoint.save(path, model, config=settings, seed=self.seed, info=info, arrays=arrays)
-
+            tuning = Tuning(run, model, settings, self.seed, facts)
+            if saved is not None:
+                tuning.resume(saved)
+                model = saved.model
             (images, labels), (test_images, test_labels) = self.images("train"), self.images("test")
             epochs = train_backprop(
                 model,
@@ -134,13 +130,9 @@ class FineTuning(Workspace):
                 config,
                 rng=make_rng(self.xp, self.seed, 13),
                 held_out=(test_images, test_labels if config.loss == "softmax" else test_images),
-                state=state,
+                state=tuning.state,
             )
-            with run.training():
-                for stats in self.progress(epochs, f"fine-tuning {name}", config.epochs - state.epoch):
-                    history.append(stats)
-                    save(part, state.arrays)
-                save(final, {})
+            tuning.train(self.progress(epochs, f"fine-tuning {name}", config.epochs - tuning.state.epoch))
             return model
 
     def history(self, name: str) -> list[BackpropStats]:

@@ -5,8 +5,8 @@ import pytest
 from claim_rows import find, study_of
 
 from dbnvis.erhan2009.claims import DIFFER, SEEDS, _kept_gain, difference
+from dbnvis.erhan2009.judging import judge_difference
 from dbnvis.erhan2009.measures import AM, COMBINATION, GIBBS, METHODS, TOP, Pictures
-from dbnvis.erhan2009.verdicts import judge_difference
 from dbnvis.evaluate.agreement import shuffled
 
 

@@ -9,19 +9,10 @@ import pytest
 
 import dbnvis
 from dbnvis.erhan2009.claims import DIFFER, LAYERS_DIFFER, SEEDS
+from dbnvis.erhan2009.judging import _one_optimum, _several_optima, judge, judge_difference, verdicts
 from dbnvis.erhan2009.measures import Measure, printed, read_measures
 from dbnvis.erhan2009.table import claims_text
-from dbnvis.erhan2009.verdicts import (
-    Claim,
-    Table,
-    Verdicts,
-    _one_optimum,
-    _several_optima,
-    by_model,
-    judge,
-    judge_difference,
-    verdicts,
-)
+from dbnvis.erhan2009.verdicts import Claim, Table, Verdicts, by_model
 from dbnvis.results import write_csv
 
 COMMITTED = Path(dbnvis.__file__).parents[1] / "results" / "erhan2009"

@@ -7,7 +7,7 @@ from matplotlib.colors import to_rgb
 from dbnvis import plot
 from dbnvis.plot import Panel, Places
 from dbnvis.plot.charts import CLASSES
-from dbnvis.plot.tiles import ABSENT
+from dbnvis.plot.panel import ABSENT
 
 
 def render(figure):

@@ -72,8 +72,8 @@ def figure(model: ConvDBN, data: Dataset, recipe: Recipe, writer: Writer, *, see
         panels,
         heading=f"{data.name}: a convolutional DBN, {describe(model)}",
         caption=(
-            "Filters of the first layer are strokes or edges; those of the second combine them into parts. The mean of "
-            "samples shows what a second-layer unit stands for, single chains how much it leaves open."
+            "Do filters of the first layer show strokes or edges, and those of the second parts that they form? Noise: "
+            "groups that have learned nothing. Single chains show how much a unit leaves open."
         ),
         key=(
             f"Groups with large weights first, their numbers above; pooling 2 x 2. Pictures of h2: units in row "
