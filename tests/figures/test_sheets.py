@@ -278,6 +278,16 @@ def test_every_layer_gets_a_sheet_and_a_row_of_methods(tiny_study):
         assert all(arrays[f"{type(method).__name__}.images"].shape[0] == 4 for method in METHODS)
 
 
+@pytest.mark.parametrize(("limit", "warned"), [(0.0, True), (np.inf, False)])
+def test_units_side_by_side_are_under_a_warning_where_chains_have_not_mixed(tiny_study, monkeypatch, limit, warned):
+    """As on every other sheet of samples, it stands in the heading."""
+    monkeypatch.setattr("dbnvis.visualize.clamped_gibbs.MIXED", limit)
+    headings, draw = [], side_by_side.plot.sheet
+    monkeypatch.setattr(side_by_side.plot, "sheet", lambda *a, **k: headings.append(k["heading"]) or draw(*a, **k))
+    side_by_side.methods_side_by_side(tiny_study, n=2, methods=METHODS)
+    assert [("WARNING" in heading and "have not mixed" in heading) for heading in headings] == [warned] * 3
+
+
 def test_methods_that_need_images_are_left_out_where_there_are_none(tiny_study):
     tiny_study.images = None
     side_by_side.methods_side_by_side(tiny_study, n=2, methods=METHODS)
@@ -388,3 +398,16 @@ def test_the_legend_of_a_comparison_explains_what_is_shown_and_names_what_is_not
         in legends[1]
     )
     assert "Strongest filters: number" in legends[1]
+
+
+def test_a_study_made_by_hand_replaces_no_figure_of_another_model(tmp_path):
+    images = tiny().test_images
+    for seed in (0, 1):
+        dbn = DBN.random((36, 5), (6, 6), rng=np.random.default_rng(seed))
+        dbn.input_norm = 3.0
+        study = Study(dbn, "tiny", Responses.of(dbn, images), Writer(tmp_path), images=images)
+        if seed:
+            with pytest.raises(ValueError, match="is another one: its model_sha256"):
+                study.save("a", sheet([study.panel(images[:1], False, 1)], heading="h", caption="c"), {"a": images[:1]})
+        else:
+            study.save("a", sheet([study.panel(images[:1], False, 1)], heading="h", caption="c"), {"a": images[:1]})

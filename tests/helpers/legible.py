@@ -60,7 +60,7 @@ def _faults(figure):
 def _captions(figure):
     """A figure's caption is there, and is short."""
     words = [len(text.get_text().split()) for text in figure.texts if text.get_gid() == "caption"]
-    if words == [0]:
+    if sum(words) == 0:
         return ["no caption"]
     return [f"a caption of {n} words" for n in words if n > WORDS]
 
