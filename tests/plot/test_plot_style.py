@@ -191,8 +191,8 @@ def test_the_width_of_text_is_that_of_what_is_drawn():
 
 def test_the_check_of_texts_finds_small_ones_overlaps_and_what_is_cut():
     figure = plot.base.blank(2, 2)
-    assert faults(figure) == []
-    figure.text(0.1, 0.5, "right", fontsize=6)
+    assert faults(figure) == ["no caption"]
+    figure.text(0.1, 0.5, "right", fontsize=6, gid="caption")
     assert faults(figure) == []
     figure.text(0.1, 0.8, "small", fontsize=5.9)
     figure.text(0.15, 0.5, "over", fontsize=8)
