@@ -1,6 +1,6 @@
 """The claims of Erhan et al. 2009 as numbers: every unit measured, beside what chance and random weights give.
 
-What is measured stands here; the rules that turn it into verdicts stand in `verdicts`.
+What is measured stands here, and what each claim asks for: the rows with a `least`. `judging` makes verdicts of them.
 
 References
 ----------
@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
-from inspect import signature
-from itertools import combinations, pairwise
+from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -21,19 +20,21 @@ import numpy as np
 from ..backend import Array, make_rng, move, to_numpy
 from ..datasets.deform import random_affine, warp
 from ..evaluate.agreement import agreement, optima, shuffled
-from ..evaluate.complexity import extent, log_spectrum, novelty, spectral_entropy
-from ..evaluate.resampling import energy_test
+from ..evaluate.complexity import extent, novelty, spectral_entropy
 from ..evaluate.scores import unit_scores
 from ..figures.study import Study
-from ..figures.tables.acceptance import FREE_CHAINS, free_scores
 from ..models.protocol import stacked
 from ..visualize import FilterCombination, Unit
-from . import paper_figures as erhan
-from .measures import AM, COMBINATION, GIBBS, METHODS, Measure, Pictures, missed, row, training_images, unit_length
+from .measures import Measure, rise, row
+from .references import references
+from .unit_pictures import AM, COMBINATION, GIBBS, NETWORKS, Layer, Pictures, Values, filters, kept, unit_length
 
-DIFFER, SEEDS, LAYERS_DIFFER = "models differ", "seeds differ", "layers of a model differ"
+ONE_OPTIMUM, AGREE, DEGRADES = "one optimum", "methods agree", "combination degrades"
+COMPLEX, INVARIANT = "deeper is more complex", "deeper is more invariant"
+KEPT, BEYOND = "gain kept", "gain kept beyond the null"
 SAME = 0.8  # cosine from which two optima count as one
 STEADY = 0.05  # spread of the scores of several starts up to which they count as equal
+EQUAL, MOST = 0.8, 0.5  # shares of the units: that reach equal scores, and that are most of them
 PAPER_UNITS = 36  # of a layer in the paper's figures of digits
 NAMED = 40  # units of several optima that are named
 KS = (1, 2, 5, 10, 20, 50, 100, 200)
@@ -58,30 +59,46 @@ def measure(study: Study, name: str, n: int | None = None) -> tuple[list[Measure
         If there are no training images.
     """
     model, rng = study.model, make_rng(np, study.seed, 12)
-    null = replace(study, model=shuffled(model, rng=make_rng(model.xp, study.seed, 11)))
+    random = [replace(study, model=shuffled(model, rng=make_rng(model.xp, study.seed, 11, k))) for k in range(NETWORKS)]
     rows: list[Measure] = []
     best: dict[str, Array] = {}
+    below: dict[tuple[str, str, str], Values] = {}  # what the layer below has of the quantities that rise or fall
     for layer in model.layer_names:
-        both = Pictures.of(study, layer, n), Pictures.of(null, layer, n)
-        parts = (_one_optimum, _methods_agree, _combination, _complexity, _invariance)
-        measures = [m for part in parts for m in part(*both, rng)] + [*_references(both[0])]
+        at = Layer.of(study, random, layer, n)
+        measures = [m for part in (_one_optimum, _methods_agree, _combination) for m in part(at, rng)]
+        for q in (*_reached(at), *_complexity(at), *_invariance(at)):
+            key = q.claim, q.name, q.setting
+            measures.append(row(*key[:2], q.values, rng, setting=q.setting, null=q.null, null_is=q.null_is))
+            if key in below:
+                measures.append(rise(*key[:2], below[key], q.values, q.sign, setting=q.setting))
+            # In the first layer the combination is the optimum, by definition.
+            if q.claim != DEGRADES or layer != model.layer_names[0]:
+                below[key] = q.values
+        measures += references(at.x)
         rows += [replace(m, model=name, layer=layer) for m in measures]
-        best[layer] = both[0].images[AM][:, 0]
+        best[layer] = at.x.images[AM][:, 0]
     return rows, best
 
 
-def _one_optimum(x: Pictures, null: Pictures, rng: Any) -> Iterator[Measure]:
-    """Do the starts of a unit end at one optimum? Null: optima of different units."""
-    claim, lowest = "one optimum", x.layer == x.study.model.layer_names[0]
-    starts, random = (optima(p.images[AM].reshape(*p.scores[AM].shape, -1), p.scores[AM], SAME) for p in (x, null))
+def _one_optimum(at: Layer, rng: Any) -> Iterator[Measure]:
+    """Do the starts of a unit end at one optimum? A unit of the first layer is linear and has one by definition."""
+    claim, x = ONE_OPTIMUM, at.x
+    lowest = x.layer == x.study.model.layer_names[0]
+
+    def asked(least: float) -> float | None:
+        return None if lowest else least
+
+    found = [optima(p.images[AM].reshape(*p.scores[AM].shape, -1), p.scores[AM], SAME) for p in at.networks]
+    own = found[0]
+    spread, alike, count = (Values.of([getattr(o, name) for o in found]) for name in ("spread", "cosine", "count"))
     others = (x.flat(AM) @ x.flat(AM).T)[~np.eye(len(x.indices), dtype=bool)]
-    yield row(claim, "spread of scores", starts.spread, rng, random.spread, median=True, setting="std / |mean|, median")
+    yield row(claim, "spread of scores", spread, rng, median=True, setting="std / |mean|, median")
     yield row(
         claim,
         "share of units with equal scores",
-        starts.spread <= STEADY,
+        spread.map(lambda s: s <= STEADY),
         rng,
-        random.spread <= STEADY,
+        least=asked(EQUAL),
         setting=f"spread at most {STEADY}",
         target="20: at least 0.8 in layers above the first",
         met=lambda share: lowest or share >= 0.8,
@@ -89,9 +106,8 @@ def _one_optimum(x: Pictures, null: Pictures, rng: Any) -> Iterator[Measure]:
     yield row(
         claim,
         "cosine of starts",
-        starts.cosine,
+        alike,
         rng,
-        random.cosine,
         median=True,
         setting="median of medians",
         null=float(np.median(others)),
@@ -100,46 +116,52 @@ def _one_optimum(x: Pictures, null: Pictures, rng: Any) -> Iterator[Measure]:
     yield row(
         claim,
         "share of units with like starts",
-        starts.cosine >= SAME,
+        alike.map(lambda c: c >= SAME),
         rng,
-        random.cosine >= SAME,
+        least=asked(MOST),
         setting=f"median cosine at least {SAME}",
         target="21: more than 0.5 in layers above the first",
         met=lambda share: lowest or share > 0.5,
     )
     linked = f"linked by cosines of {SAME}"
-    yield row(claim, "distinct optima", starts.count, rng, random.count, setting=linked)
-    yield row(claim, "share of units with one optimum", starts.count == 1, rng, random.count == 1, setting=linked)
-    several = [unit for unit, count in zip(x.indices, starts.count, strict=True) if count > 1]
+    yield row(claim, "distinct optima", count, rng, setting=linked)
+    one = count.map(lambda n: n == 1)
+    yield row(claim, "share of units with one optimum", one, rng, least=asked(MOST), setting=linked)
+    several = [unit for unit, single in zip(x.indices, one.units, strict=True) if not single]
     first = " ".join(str(unit) for unit in several[:NAMED])
     yield Measure("", claim, "", "units of several optima", first, value=len(several))
-    arrays = {"unit": np.array(x.indices), "spread of scores": starts.spread}
-    arrays |= {"cosine of starts": starts.cosine, "distinct optima": starts.count}
+    arrays = {"unit": np.array(x.indices), "spread of scores": own.spread}
+    arrays |= {"cosine of starts": own.cosine, "distinct optima": own.count}
     setting = f"{x.left_out} not drawn by a method"
     yield Measure("", claim, "", "units measured", setting, value=len(x.indices), arrays=arrays)
 
 
-def _methods_agree(x: Pictures, null: Pictures, rng: Any) -> Iterator[Measure]:
+def _methods_agree(at: Layer, rng: Any) -> Iterator[Measure]:
     """Does a pair of methods draw the same of a unit? Null: the second method's pictures of all other units."""
-    n = len(x.indices)
+    x, n = at.x, len(at.x.indices)
+    lowest = x.layer == x.study.model.layer_names[0]
     for a, b in combinations(x.images, 2):
-        alike, random = (agreement(p.flat(a), p.flat(b)) for p in (x, null))
-        facts = {"claim": "methods agree", "rng": rng, "setting": f"{a}, {b}", "null_is": "other units"}
-        others = float(alike.others.mean())
+        found = [agreement(p.flat(a), p.flat(b)) for p in at.networks]
+        alike = found[0]
+        cosine, rank = (Values.of([getattr(each, name) for each in found]) for name in ("own", "rank"))
+        # In the first layer both are the filter, by definition.
+        judged = not (lowest and {a, b} == {AM, COMBINATION})
+        facts = {"claim": AGREE, "rng": rng, "setting": f"{a}, {b}", "null_is": "other units"}
         arrays = {f"cosine, {a}, {b}": alike.own, f"rank, {a}, {b}": alike.rank}
-        yield row(quantity="cosine", values=alike.own, random=random.own, null=others, arrays=arrays, **facts)
-        first, at_random = alike.rank == 1, random.rank == 1
-        yield row(quantity="own unit first", values=first, random=at_random, null=1 / n, **facts)
-        ranks = {"values": alike.rank, "random": random.rank, "null": (n + 1) / 2}
-        yield row(quantity=f"rank of the own unit among {n}", median=True, **ranks, **facts)
+        others = float(alike.others.mean())
+        least = alike.others if judged else None
+        yield row(quantity="cosine", values=cosine, least=least, null=others, arrays=arrays, **facts)
+        first, most = rank.map(lambda r: r == 1), MOST if judged else None
+        yield row(quantity="own unit first", values=first, least=most, null=1 / n, **facts)
+        among = f"rank of the own unit among {n}"
+        yield row(quantity=among, values=Values(alike.rank), median=True, null=(n + 1) / 2, **facts)
     if GIBBS in x.images:
-        rank, at_random = (agreement(p.flat(GIBBS)[:PAPER_UNITS], p.flat(AM)[:PAPER_UNITS]).rank for p in (x, null))
+        rank = agreement(x.flat(GIBBS)[:PAPER_UNITS], x.flat(AM)[:PAPER_UNITS]).rank
         yield row(
-            "methods agree",
+            AGREE,
             f"rank of the own unit among {len(rank)}",
-            rank,
+            Values(rank),
             rng,
-            at_random,
             median=True,
             setting=f"{AM}, {GIBBS}; the paper's number of units",
             null=(len(rank) + 1) / 2,
@@ -149,63 +171,73 @@ def _methods_agree(x: Pictures, null: Pictures, rng: Any) -> Iterator[Measure]:
         )
 
 
-def _combination(x: Pictures, null: Pictures, rng: Any) -> Iterator[Measure]:
+@dataclass(frozen=True)
+class Quantity:
+    """What should rise (`sign` 1) or fall (-1) from each layer to the next."""
+
+    claim: str
+    name: str
+    setting: str
+    values: Values
+    sign: int = 1
+    null: float = math.nan
+    null_is: str = ""
+
+
+def _reached(at: Layer) -> Iterator[Quantity]:
+    """What a linear combination reaches of the gain of maximization, and how alike the two are."""
+    setting = f"k = {kept(at.x.study)}"
+    gain = at.values(lambda p: p.gain(p.scores[COMBINATION][:, 0]))
+    yield Quantity(DEGRADES, "share of the gain", setting, gain, -1)
+    alike = at.values(lambda p: agreement(p.flat(COMBINATION), p.flat(AM)).own)
+    yield Quantity(DEGRADES, f"cosine with {AM}", setting, alike, -1)
+
+
+def _combination(at: Layer, rng: Any) -> Iterator[Measure]:
     """What a linear combination reaches of the gain of maximization, for every k."""
-    claim, model, layer = "combination degrades", x.study.model, x.layer
-    gains = [p.gain(p.scores[COMBINATION][:, 0]) for p in (x, null)]
-    alike = [agreement(p.flat(COMBINATION), p.flat(AM)).own for p in (x, null)]
-    yield row(claim, "share of the gain", gains[0], rng, gains[1], setting=f"k = {_kept(x.study)}")
-    yield row(claim, f"cosine with {AM}", alike[0], rng, alike[1], setting=f"k = {_kept(x.study)}")
-    if layer == model.layer_names[0]:
+    x, model = at.x, at.x.study.model
+    if x.layer == model.layer_names[0]:
         return  # nothing to combine
-    W = np.abs(to_numpy(model.network.weighted(layer).W))[:, x.indices]
+    W = np.abs(to_numpy(model.network.weighted(x.layer).W))[:, x.indices]
     mass = np.cumsum(-np.sort(-W, axis=0), axis=0) / W.sum(axis=0)  # (n_in, U)
-    narrowest = min(stacked(model).sizes[1 : model.layer_names.index(layer) + 1])
+    narrowest = min(stacked(model).sizes[1 : model.layer_names.index(x.layer) + 1])
     reached = {}
     for k in (*(k for k in KS if k < narrowest), None):
-        drawn = x.study.pictures(FilterCombination(k=k), [Unit(layer, i) for i in x.indices])
+        drawn = x.study.pictures(FilterCombination(k=k), [Unit(x.layer, i) for i in x.indices])
         setting = f"k = {'all' if k is None else k}"
         reached[setting] = x.gain(drawn.scores[:, 0])
-        yield row(claim, "share of the gain by k", reached[setting], rng, setting=setting)
         like = agreement(unit_length(drawn.images[:, 0].reshape(len(W.T), -1)), x.flat(AM)).own
-        yield row(claim, f"cosine with {AM} by k", like, rng, setting=setting)
-        yield row(claim, "weight mass covered by k", mass[-1 if k is None else k - 1], rng, setting=setting)
+        for quantity, values in (
+            ("share of the gain by k", reached[setting]),
+            (f"cosine with {AM} by k", like),
+            ("weight mass covered by k", mass[-1 if k is None else k - 1]),
+        ):
+            yield row(DEGRADES, quantity, Values(values), rng, setting=setting)
     best = max(reached, key=lambda setting: float(reached[setting].mean()))
-    yield row(claim, "share of the gain at the best k", reached[best], rng, setting=best)
+    yield row(DEGRADES, "share of the gain at the best k", Values(reached[best]), rng, setting=best)
 
 
-def _kept(study: Study) -> int | None:
-    return study.fitted(METHODS[COMBINATION]).k
-
-
-def _complexity(x: Pictures, null: Pictures, rng: Any) -> Iterator[Measure]:
+def _complexity(at: Layer) -> Iterator[Quantity]:
     """How complex the optima are: in parts, in pixels, in frequencies."""
-    pictures = [p.images[AM][:, 0] for p in (x, null)]
-    filters = [_filters(p.study) for p in (x, null)]
-    lowest = x.layer == x.study.model.layer_names[0]
-    new = [novelty(p.flat(AM), f, p.indices if lowest else None) for p, f in zip((x, null), filters, strict=True)]
-    claim = "deeper is more complex"
-    yield row(claim, "novelty", new[0], rng, new[1], setting="1 - best |cosine| with another first-layer filter")
-    wide = [extent(p.flat(AM)) for p in (x, null)]
-    yield row(claim, "extent", wide[0], rng, wide[1], setting="share of the pixels, participation ratio")
-    spectra = [spectral_entropy(images) for images in pictures]
-    yield row(claim, "spectral entropy", spectra[0], rng, spectra[1], setting="1 for a flat spectrum")
+
+    def new(p: Pictures) -> Array:
+        lowest = p.layer == p.study.model.layer_names[0]
+        return novelty(p.flat(AM), filters(p.study), p.indices if lowest else None)
+
+    yield Quantity(COMPLEX, "novelty", "1 - best |cosine| with another first-layer filter", at.values(new))
+    wide = at.values(lambda p: extent(p.flat(AM)))
+    yield Quantity(COMPLEX, "extent", "share of the pixels, participation ratio", wide)
+    spectra = at.values(lambda p: spectral_entropy(p.images[AM][:, 0]))
+    yield Quantity(COMPLEX, "spectral entropy", "1 for a flat spectrum", spectra)
 
 
-def _filters(study: Study) -> Array:
-    """First-layer filters as rows (F, P)."""
-    return to_numpy(study.model.network.weighted(study.model.layer_names[0]).W).T
-
-
-def _invariance(x: Pictures, null: Pictures, rng: Any) -> Iterator[Measure]:
-    """What a deformed optimum keeps of the gain. Null: as far from it, another way."""
-    claim = "deeper is more invariant"
+def _invariance(at: Layer) -> Iterator[Quantity]:
+    """What a deformed optimum keeps of the gain, and how much more than as far from it another way."""
     for kind, ranges in DEFORMATIONS.items():
-        (kept, by_chance), (random, random_chance) = (_kept_gain(p, ranges) for p in (x, null))
-        facts: dict[str, Any] = {"setting": kind, "null_is": "as far from the optimum, the way another unit's moves"}
-        yield row(claim, "gain kept", kept, rng, random, null=float(by_chance.mean()), **facts)
-        beyond = kept - by_chance
-        yield row(claim, "gain kept beyond the null", beyond, rng, random - random_chance, setting=kind)
+        kept, elsewhere = (Values.of(x) for x in zip(*[_kept_gain(p, ranges) for p in at.networks], strict=True))
+        another_way = "as far from the optimum, the way another unit's moves"
+        yield Quantity(INVARIANT, KEPT, kind, kept, null=float(elsewhere.units.mean()), null_is=another_way)
+        yield Quantity(INVARIANT, BEYOND, kind, kept.map(np.subtract, elsewhere))
 
 
 def _kept_gain(p: Pictures, ranges: dict[str, float]) -> tuple[Array, Array]:
@@ -226,91 +258,3 @@ def _kept_gain(p: Pictures, ranges: dict[str, float]) -> tuple[Array, Array]:
         images = move(np.asarray(x, model.dtype).reshape(*x.shape[:2], *model.input_shape), model.xp)
         kept.append(p.gain(to_numpy(unit_scores(model, p.layer, p.indices, images))).mean(axis=1))
     return kept[0], kept[1]
-
-
-def _references(x: Pictures) -> Iterator[Measure]:
-    """What the paper's figures and the definitions ask for, beside their targets."""
-    study, layer = x.study, x.layer
-
-    def reference(quantity: str, value: float, target: str, met: bool) -> Measure:
-        return Measure("", "reference", "", quantity, value=float(value), target=target, missed=missed(met))
-
-    def exactly(quantity: str, value: float, number: int, wanted: int) -> Measure:
-        return reference(quantity, value, f"{number}: {wanted}", value == wanted)
-
-    above = (x.scores[AM][:, 0] > to_numpy(study.responses.by_layer[layer]).max(axis=0)[x.indices]).mean()
-    yield reference("optimum above the best test image, share of units", above, "22: at least 0.95", above >= 0.95)
-    if GIBBS in x.images:
-        free = free_scores(study, layer, x.indices, training_images(study)[:FREE_CHAINS])
-        above = (x.scores[GIBBS][:, 0] > free).mean()
-        what = "sampling mean above the unclamped mean, share of units"
-        yield reference(what, above, "23: at least 0.9", above >= 0.9)
-    if layer != study.model.layer_names[0]:
-        yield exactly("filters kept by the combination", _kept(study) or math.nan, 25, 100)
-        return
-    drawn = x.images[COMBINATION][:, 0].reshape(len(x.indices), -1)
-    off = np.abs(drawn - _filters(study)[x.indices]).max()
-    yield exactly("combination minus the unit's filter, largest absolute pixel", off, 25, 0)
-    subject = "patches" if study.dataset == "patches" else "digits"
-    shown, columns, _ = erhan.SHOWN[subject]
-    side = 12 if subject == "patches" else 6
-    yield exactly("units of a layer in the figures", shown, 26, side**2)
-    yield exactly("their columns", columns, 26, side)
-    yield exactly("starts of a unit", METHODS[AM].starts, 26, 9)
-    yield exactly("units in rows of samples", signature(erhan.sampling).parameters["units"].default, 26, 6)
-    if subject == "patches":
-        v = float(training_images(study).var())
-        yield reference("variance of the training pixels", v, "32: 0.1 within 0.01", abs(v - 0.1) <= 0.01)
-
-
-def best_optima(study: Study, n: int | None = None) -> dict[str, Array]:
-    """The best optimum of each unit (U, *input_shape), or of the first `n`, by layer; of those that have one."""
-    best = {}
-    for layer in study.model.layer_names:
-        images = study.pictures(METHODS[AM], study.units(layer, n)).images[:, 0]
-        best[layer] = images[np.isfinite(images).reshape(len(images), -1).all(axis=1)]
-    return best
-
-
-def difference(best: dict[str, dict[str, Array]], seed: int, control: dict[str, Array] | None = None) -> list[Measure]:
-    """Energy distances between the optima of two models, layer by layer; as yardsticks, between layers of a model.
-
-    Each is taken twice: between the pictures (scaled to norm 1), and between their log amplitude spectra, which do
-    not see where in the picture something is.
-
-    Parameters
-    ----------
-    best : dict of dict of array (U, H, W)
-        By model, one or two, and layer: pictures of units.
-    seed : int
-    control : dict of array (U, H, W), optional
-        By layer: pictures of the first model trained once more, from another seed.
-    """
-    rng = make_rng(np, seed, 14)
-    compared = [
-        (name, LAYERS_DIFFER, f"{a} and {b}", a, layers[a], layers[b])
-        for name, layers in best.items()
-        for a, b in pairwise(layers)
-    ]
-    for (a, lower), (b, upper) in combinations(best.items(), 2):
-        common = [layer for layer in lower if layer in upper]
-        compared += [("", DIFFER, f"{a} and {b}", layer, lower[layer], upper[layer]) for layer in common]
-    if control is not None:
-        first, layers = next(iter(best.items()))
-        compared += [("", SEEDS, f"{first}, two seeds", layer, layers[layer], control[layer]) for layer in layers]
-    rows: list[Measure] = []
-    for name, claim, setting, layer, *pictures in compared:
-        scaled = [unit_length(x.reshape(len(x), -1)) for x in pictures]
-        spectra = [log_spectrum(x) for x in pictures]
-        for what, sets in (("pictures", scaled), ("log spectra", spectra)):
-            test = energy_test(*sets, rng=rng)
-            facts: dict[str, Any] = {"null": test.null, "null_is": "the two sets mixed up"}
-            distance = f"energy distance of {what}"
-            rows.append(Measure(name, claim, layer, distance, setting, test.distance, **facts))
-            rows.append(Measure(name, claim, layer, p_value_of(distance), setting, test.p_value))
-    return rows
-
-
-def p_value_of(distance: str) -> str:
-    """The quantity in whose row the p-value of an energy distance stands."""
-    return distance.replace("energy distance", "p-value")

@@ -1,4 +1,4 @@
-"""What the claims are measured on: every method's picture of every unit, and the rows that numbers become."""
+"""The rows of the table of claims: numbers over units, and conditions with their p-values."""
 
 from __future__ import annotations
 
@@ -11,38 +11,33 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import Array, to_numpy
-from ..evaluate.resampling import bootstrap
-from ..evaluate.scores import input_norm, pre_activations, rescale
-from ..figures.sheets import SAMPLING
-from ..figures.study import Study
-from ..visualize import ActivationMaximization, FilterCombination, TopImages, UnitImages
-
-AM, GIBBS, COMBINATION, TOP = "maximization", "sampling", "combination", "top images"
-METHODS: dict[str, Any] = {
-    AM: ActivationMaximization(),
-    GIBBS: SAMPLING,
-    COMBINATION: FilterCombination(),
-    TOP: TopImages(),
-}
-TYPICAL = 5000  # training images whose median response is a unit's typical one
+from ..backend import Array
+from ..evaluate.resampling import Estimate, bootstrap, share
+from .inference import p_above_networks
+from .unit_pictures import Values
 
 
 @dataclass(frozen=True)
 class Measure:
-    """One row of the table of claims.
+    """One row of the table of claims. A row with p-values is a condition of its claim: its value has to exceed `least`.
 
     Parameters
     ----------
     model, claim, layer, quantity, setting : str
         What was measured, and where.
     value, low, high : float
-        With the 95 % bootstrap interval over units, NaN where a number is exact.
+        With the 95 % interval over units, NaN where a number is exact.
+    least : float
+        What the value has to exceed, of a condition.
     null : float
         What the same quantity is where there is nothing to find, in the sense of `null_is`.
     null_is : str
     random_weights : float
-        The same quantity of the model with its weights shuffled within each layer.
+        The same quantity where weights are shuffled within each layer, mean of `NETWORKS` networks.
+    p_units : float
+        p-value of no more than `least`, over the units of this network.
+    p_networks : float
+        p-value of no more than random weights give, networks being what is repeated (`p_above_networks`).
     target : str
         What was expected, for the rows that have a reference.
     missed : str
@@ -59,18 +54,26 @@ class Measure:
     value: float = math.nan
     low: float = math.nan
     high: float = math.nan
+    least: float = math.nan
     null: float = math.nan
     null_is: str = ""
     random_weights: float = math.nan
+    p_units: float = math.nan
+    p_networks: float = math.nan
     target: str = ""
     missed: str = ""
     arrays: dict[str, Array] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def p(self) -> float:
+        """The larger of the p-values: a condition asks for both. NaN of a row that is none."""
+        return max((p for p in (self.p_units, self.p_networks) if not math.isnan(p)), default=math.nan)
 
 
 #: Columns of claims.csv: what a Measure says, without the arrays.
 COLUMNS = tuple(f.name for f in fields(Measure) if f.name != "arrays")
 #: Those that hold numbers, of four significant digits; an empty cell is NaN.
-NUMBERS = ("value", "low", "high", "null", "random_weights")
+NUMBERS = ("value", "low", "high", "least", "null", "random_weights", "p_units", "p_networks")
 
 
 def printed(measure: Measure) -> dict[str, str]:
@@ -122,94 +125,79 @@ def short_name(text: str) -> str:
     return text.replace("StackedDAE", "SDAE")
 
 
-@dataclass(frozen=True)
-class Pictures:
-    """What every method draws of units of one layer; only those that every method can draw.
-
-    Parameters
-    ----------
-    study : Study
-    layer : str
-    indices : list of int, length U
-    images : dict of array (U, S, *input_shape)
-        By method; `[:, 0]` is the method's picture.
-    scores : dict of array (U, S)
-    typical : array (U,)
-        The unit's median pre-activation over training images, at the common norm.
-    left_out : int
-        Units that some method cannot draw.
-    """
-
-    study: Study
-    layer: str
-    indices: list[int]
-    images: dict[str, Array]
-    scores: dict[str, Array]
-    typical: Array
-    left_out: int
-
-    @classmethod
-    def of(cls, study: Study, layer: str, n: int | None) -> Pictures:
-        units = study.units(layer, n)
-        names = {type(method): name for name, method in METHODS.items()}
-        drawn: dict[str, UnitImages] = {
-            names[type(method)]: study.pictures(method, units) for method in study.applicable(METHODS.values())
-        }
-        whole = np.all([np.isfinite(x.images[:, 0]).all(axis=(1, 2)) for x in drawn.values()], axis=0)
-        indices = [unit.index for unit, ok in zip(units, whole, strict=True) if ok]
-        model, images = study.model, training_images(study)[:TYPICAL]
-        at_norm = rescale(images, input_norm(model), len(model.input_shape))
-        typical = np.median(to_numpy(pre_activations(model, layer, at_norm, indices)), axis=0)
-        return cls(
-            study,
-            layer,
-            indices,
-            {name: x.images[whole] for name, x in drawn.items()},
-            {name: x.scores[whole] for name, x in drawn.items()},
-            typical,
-            int((~whole).sum()),
-        )
-
-    def flat(self, method: str) -> Array:
-        """The method's pictures as rows of length 1, (U, P): a picture's scale is nothing that is seen."""
-        return unit_length(self.images[method][:, 0].reshape(len(self.indices), -1))
-
-    def gain(self, scores: Array) -> Array:
-        """Scores (U, ...) as a share of what the best optimum gains over the typical response."""
-        best, typical = (x.reshape(-1, *(1,) * (scores.ndim - 1)) for x in (self.scores[AM][:, 0], self.typical))
-        return (scores - typical) / (best - typical)
-
-
-def training_images(study: Study) -> Array:
-    """The training images of a study; ValueError if there are none."""
-    if study.images is None:
-        raise ValueError("the claims need training images; give the model's data set (--dataset, --data-dir)")
-    return study.images
-
-
-def unit_length(x: Array) -> Array:
-    """Scale the last axis to Euclidean norm 1; zeros stay zeros."""
-    return x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-12)
-
-
 def row(
     claim: str,
     quantity: str,
-    values: Array,
+    values: Values,
     rng: Any,
-    random: Array | None = None,
     median: bool = False,
+    least: Array | float | None = None,
     met: Callable[[float], bool] | None = None,
     **facts: Any,
 ) -> Measure:
-    """The mean (or median) over units, its interval, that over units of the shuffled model; is its target `met`?"""
-    statistic = np.median if median else np.mean
-    estimate = bootstrap(np.asarray(values, float), rng=rng, statistic=statistic)
-    if random is not None:
-        facts["random_weights"] = float(statistic(random))
+    """The mean (or share, or median) over units, its interval, and that of random weights; is its target `met`?
+
+    With `least` it is a condition: a number, or one for every unit (U,), that the mean has to exceed.
+    """
+    units, statistic = np.asarray(values.units), np.median if median else np.mean
+    if units.dtype == bool:
+        estimate = share(units)
+    else:
+        estimate = bootstrap(units.astype(float), rng=rng, statistic=statistic)
+    random = [float(statistic(x)) for x in values.random]
+    if random:
+        facts["random_weights"] = float(np.mean(random))
     if met is not None:
         facts["missed"] = missed(met(estimate.value))
-    return Measure("", claim, "", quantity, value=estimate.value, low=estimate.low, high=estimate.high, **facts)
+    if least is not None:
+        facts["least"] = float(np.mean(least))
+        facts["p_units"] = p_above(units, least)
+        if random:
+            facts["p_networks"] = p_above_networks(float(np.mean(values.few)), random, standard_error(values.few))
+    return Measure("", claim, "", quantity, **_numbers(estimate), **facts)
+
+
+def rise(claim: str, quantity: str, lower: Values, upper: Values, sign: int = 1, **facts: Any) -> Measure:
+    """A condition: from one layer to the next the mean rises (`sign` -1: falls), and more than with random weights."""
+    from scipy.stats import ttest_ind
+
+    a, b = sign * np.asarray(lower.units, float), sign * np.asarray(upper.units, float)
+    welch = ttest_ind(b, a, equal_var=False)
+    interval = welch.confidence_interval(0.95)
+    estimate = Estimate(float(b.mean() - a.mean()), float(interval.low), float(interval.high))
+    facts["p_units"] = float(ttest_ind(b, a, equal_var=False, alternative="greater").pvalue)
+    random = [sign * float(u.mean() - v.mean()) for u, v in zip(upper.random, lower.random, strict=True)]
+    if random:
+        error = math.hypot(standard_error(upper.few), standard_error(lower.few))
+        few = sign * float(upper.few.mean() - lower.few.mean())
+        facts |= {"random_weights": float(np.mean(random)), "p_networks": p_above_networks(few, random, error)}
+    name = f"{'rise' if sign > 0 else 'fall'} of {quantity}"
+    return Measure("", claim, "", name, least=0.0, **_numbers(estimate), **facts)
+
+
+def _numbers(estimate: Estimate) -> dict[str, Any]:
+    return {"value": estimate.value, "low": estimate.low, "high": estimate.high}
+
+
+def p_above(units: Array, least: Array | float) -> float:
+    """p-value of a mean, or share of truth values, of no more than `least`; one-sided, over units (U,)."""
+    from scipy.stats import binomtest, ttest_1samp
+
+    if units.dtype == bool:
+        return float(binomtest(int(units.sum()), len(units), float(np.mean(least)), alternative="greater").pvalue)
+    above = units - least
+    if np.ptp(above) == 0:  # nothing varies
+        return 0.0 if above[0] > 0 else 1.0
+    return float(ttest_1samp(above, 0.0, alternative="greater").pvalue)
+
+
+def standard_error(units: Array) -> float:
+    """Of the mean of (U,); of a share of 0 or 1 as if half a unit were otherwise."""
+    n = len(units)
+    if units.dtype == bool:
+        p = (units.sum() + 0.5) / (n + 1)
+        return math.sqrt(p * (1 - p) / n)
+    return float(np.std(units, ddof=1)) / math.sqrt(n) if n > 1 else math.inf
 
 
 def missed(met: bool) -> str:

@@ -28,8 +28,9 @@ from ..visualize import UnitImages
 from .measures import short_name
 from .texts import texts
 
-#: The family of the control where models are compared: the DBN trained once more, from the next seed.
-CONTROL = "DBN-again"
+FAMILIES, SUBJECTS = ("DBN", "SDAE"), ("digits", "patches")
+SEEDS = 5  # small networks of each family, by which families are compared
+SMALLER, BRIEFER = 4, 10  # times fewer hidden units of a small network, and examples or epochs that it is trained on
 #: Hidden units and how each layer is trained, by family and subject.
 RECIPES: dict[tuple[str, str], tuple[tuple[int, ...], Any]] = {
     ("DBN", "digits"): (HIDDEN, CDConfig()),
@@ -54,7 +55,7 @@ RECIPES: dict[tuple[str, str], tuple[tuple[int, ...], Any]] = {
 
 @dataclass
 class Page:
-    """Four studies, one per family and subject, and where their common figures go.
+    """Four studies, one per family and subject, small networks beside them, and where their common figures go.
 
     Parameters
     ----------
@@ -62,7 +63,8 @@ class Page:
     examples : int
         Deformed digits that the models of digits learn from.
     open : callable
-        (family, subject) -> Study; trains the model if there is none yet. Families: "DBN", "SDAE" and `CONTROL`.
+        (family, subject, number) -> Study; trains the model if there is none yet. Number: None, or which of the
+        `SEEDS` small networks.
     writer : Writer
         Where figures and their captions go; those of one data set alone in a folder of its name under its root.
     seed : int
@@ -71,7 +73,7 @@ class Page:
     digits: Dataset
     patches: Dataset
     examples: int
-    open: Callable[[str, str], Study]
+    open: Callable[[str, str, int | None], Study]
     writer: Writer
     seed: int
 
@@ -88,13 +90,13 @@ class Page:
         """Folder of what is about one data set alone."""
         return self.out / self.data(subject).name
 
-    def model_file(self, family: str, subject: str) -> Path:
+    def model_file(self, family: str, subject: str, number: int | None = None) -> Path:
         """Where the finished model lies."""
-        return _folder(self.out, family, self.data(subject)) / MODEL
+        return _folder(self.out, family, self.data(subject), number) / MODEL
 
-    def study(self, family: str, subject: str) -> Study:
+    def study(self, family: str, subject: str, number: int | None = None) -> Study:
         """The study of a model, whose figures and tables go to the folder of its data set."""
-        return replace(self.open(family, subject), writer=self.writer_of(subject))
+        return replace(self.open(family, subject, number), writer=self.writer_of(subject))
 
     def named(self, entry: str) -> Page:
         """The page, whose manifests name this figure of the catalogue."""
@@ -147,37 +149,48 @@ def open_page(
         Keep the models that are there, and finish one that is not.
     """
     out = writer.root
-    studies: dict[tuple[str, str], Study] = {}
+    studies: dict[tuple[str, str, int | None], Study] = {}
     sets = {"digits": digits, "patches": patches}
-    families = dict.fromkeys((CONTROL, *(family for family, _ in RECIPES)))
 
-    def plan(family: str, subject: str) -> dict[str, Any]:
-        hidden, config = RECIPES["DBN" if family == CONTROL else family, subject]
+    def plan(family: str, subject: str, number: int | None) -> dict[str, Any]:
+        hidden, config = RECIPES[family, subject] if number is None else small_recipe(family, subject)
+        shown = examples if number is None else max(1, examples // BRIEFER)
         return {
             "dataset": sets[subject],
             "hidden": hidden,
             "config": config,
-            "folder": _folder(out, family, sets[subject]),
-            "seed": seed + (family == CONTROL),
+            "folder": _folder(out, family, sets[subject], number),
+            "seed": seed + (number or 0),
             "resume": resume,
             "overwrite": writer.overwrite,
-            "examples": examples if subject == "digits" else None,
+            "examples": shown if subject == "digits" else None,
         }
 
-    def study(family: str, subject: str) -> Study:
-        if (family, subject) not in studies:
+    def study(family: str, subject: str, number: int | None = None) -> Study:
+        key = family, subject, number
+        if key not in studies:
             if not studies:
-                for key in product(families, sets):
-                    planned(**plan(*key))[0].kept(xp=xp)
-            model = train(**plan(family, subject), xp=xp, on_epoch=on_epoch)
-            studies[family, subject] = open_study(model, sets[subject], out=out, seed=seed, xp=xp, progress=progress)
-        return studies[family, subject]
+                for each in product(FAMILIES, SUBJECTS, (None, *range(SEEDS))):
+                    planned(**plan(*each))[0].kept(xp=xp)
+            model = train(**plan(*key), xp=xp, on_epoch=on_epoch)
+            studies[key] = open_study(model, sets[subject], out=out, seed=seed, xp=xp, progress=progress)
+        return studies[key]
 
     return Page(digits, patches, examples, study, writer, seed)
 
 
-def _folder(out: Path, family: str, data: Dataset) -> Path:
-    return out / "models" / f"{family}-{data.name}"
+def small_recipe(family: str, subject: str) -> tuple[tuple[int, ...], Any]:
+    """Hidden units and training of the small networks; of digits the examples are fewer, not the epochs."""
+    hidden, config = RECIPES[family, subject]
+    layers = config if isinstance(config, tuple) else (config,) * len(hidden)
+    if subject == "patches":
+        layers = tuple(replace(each, epochs=max(1, each.epochs // BRIEFER)) for each in layers)
+    return tuple(max(2, n // SMALLER) for n in hidden), layers
+
+
+def _folder(out: Path, family: str, data: Dataset, number: int | None) -> Path:
+    name = f"{family}-{data.name}"
+    return out / "models" / (name if number is None else f"{name}-small-{number}")
 
 
 def _caption(name: str, shown: dict[str, tuple[Study, UnitImages]]) -> str:

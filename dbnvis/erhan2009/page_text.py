@@ -19,9 +19,10 @@ from ..datasets import patches
 from ..figures.diagnosis import LONG_CHAINS
 from ..results import listed
 from ..visualize import ActivationMaximization, ClampedGibbs, FilterCombination, InvarianceManifold
+from .judging import RULE
 from .measures import read_measures, read_table
-from .page import RECIPES, Page
-from .paper_figures import SHOWN, SUBJECTS
+from .page import RECIPES, SUBJECTS, Page
+from .paper_figures import SHOWN
 from .texts import texts
 from .verdicts import Claim, Verdicts
 
@@ -63,13 +64,14 @@ def _opening(page: Page) -> list[str]:
 
 def _about_claims(page: Page) -> str:
     names = [page.data(subject).name for subject in SUBJECTS]
-    return texts()["page"]["claims"].format(tables=" and ".join(f"[{n}]({n}/tables/claims.md)" for n in names))
+    tables = " and ".join(f"[{n}]({n}/tables/claims.md)" for n in names)
+    return texts()["page"]["claims"].format(tables=tables, **RULE)
 
 
 def _verdicts(page: Page) -> list[str]:
     """A row per claim, a column per model and data set; then the claim that compares models, and what is not judged."""
     columns: dict[str, dict[str, Claim]] = {}
-    between: dict[str, list[str]] = {}
+    between: dict[str, Claim] = {}
     missing = []
     for subject in SUBJECTS:
         name, tables = page.data(subject).name, page.root(subject) / "tables"
@@ -77,13 +79,29 @@ def _verdicts(page: Page) -> list[str]:
             judged = Verdicts.load(tables / "verdicts.json")
             for model, claims in judged.models.items():
                 columns[f"{name}, {model}"] = {claim.title: claim for claim in claims}
-            between.setdefault(judged.between.title, []).append(f"{name}: {_verdict(judged.between)}")
+            between[name] = judged.between
         elif (tables / "claims.csv").exists():
-            missing.append(f"The claims of {name} are measured but not judged; the same command with --resume does it.")
+            missing += [
+                "",
+                f"The claims of {name} are measured but not judged; the same command with --resume does it.",
+            ]
     titles = dict.fromkeys(title for claims in columns.values() for title in claims)
     rows = [[title, *(_verdict(claims.get(title)) for claims in columns.values())] for title in titles]
-    compared = [f"{title}: {'; '.join(verdicts)}." for title, verdicts in between.items()]
-    return [*_table(["claim", *columns], rows), "", "\n\n".join([*compared, *missing])]
+    lines = [*_table(["claim", *columns], rows), ""]
+    lines += _list([f"{name}, {claim.title}: {_verdict(claim)}." for name, claim in between.items()])
+    for name, claim in between.items():
+        columns.setdefault(name, {})[claim.title] = claim
+    for title in (*titles, *dict.fromkeys(claim.title for claim in between.values())):
+        said = {name: claims[title] for name, claims in columns.items() if title in claims}
+        lines += ["", f"### {title}", "", f"*Asked.* {next(iter(said.values())).rule}", ""]
+        lines += _list([f"{name}: **{claim.verdict}**. {claim.sentence}." for name, claim in said.items()])
+    if columns:
+        lines += ["", "### What cannot be said", "", texts()["page"]["limits"]]
+    return [*lines, *missing]
+
+
+def _list(lines: Sequence[str]) -> list[str]:
+    return [f"- {line}" for line in lines]
 
 
 def _verdict(claim: Claim | None) -> str:

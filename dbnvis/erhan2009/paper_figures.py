@@ -21,10 +21,8 @@ from ..figures.study import Study
 from ..plot import Panel, Part
 from ..plot.base import MARGIN
 from ..visualize import ActivationMaximization, ClampedGibbs, FilterCombination, StrongestConnections, UnitImages
-from .page import Page
+from .page import FAMILIES, SUBJECTS, Page
 
-FAMILIES = ("DBN", "SDAE")
-SUBJECTS = ("digits", "patches")
 #: Units of each layer in figures 1, 2 and 4, and tiles' columns and sides in inches.
 SHOWN = {"digits": (36, 6, 0.42), "patches": (144, 12, 0.24)}
 

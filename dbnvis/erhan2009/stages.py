@@ -11,21 +11,25 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 from .. import results
 from ..figures import manifolds
 from ..figures.deformations import deformations
 from ..figures.gabors import gabor_tables
-from .page import CONTROL, RECIPES, Page
+from ..figures.study import Study
+from .families import measure_recipes
+from .page import FAMILIES, RECIPES, SEEDS, SUBJECTS, Page
 from .page_text import page_text
-from .paper_figures import FIGURES, SUBJECTS
+from .paper_figures import FIGURES
 from .table import judge_claims, measure_claims
 
+MODELS = tuple(product(FAMILIES, SUBJECTS))
 STRIPS, TRACED = 3, 30  # units of every layer in film strips, and whose invariance is measured
 
-Model = tuple[str, str]
-"""Family and subject."""
+Model = tuple[str, str] | tuple[str, str, int]
+"""Family and subject, and the number of a small network."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class Stage:
     name : str
     file : Path
         What the step writes last.
-    models : sequence of (family, subject)
+    models : sequence of Model
         What it shows; a step of none is cheap, or keeps by itself what there is, and is always made.
     make : callable
     artefacts : sequence of Path
@@ -76,6 +80,7 @@ def stages(page: Page) -> list[Stage]:
         *_figures(page),
         _gabor_fits(page),
         *(_claims(page, subject) for subject in SUBJECTS),
+        *(_recipes(page, subject) for subject in SUBJECTS),
         *(_verdicts(page, subject) for subject in SUBJECTS),
         _invariance(page),
         _infinite_digits(page),
@@ -94,11 +99,20 @@ def write_verdicts(page: Page, subject: str) -> None:
 
 
 def _trainings(page: Page) -> list[Stage]:
-    models = [(family, subject) for family in ("DBN", "SDAE", CONTROL) for subject in SUBJECTS]
-    return [
-        Stage(f"training: {' of '.join(model)}", page.model_file(*model), [], partial(page.study, *model))
-        for model in models
-    ]
+    large = [_training(page, " of ".join(model), [model]) for model in MODELS]
+    return large + [_training(page, f"{SEEDS} small {' of '.join(model)}", _small(*model)) for model in MODELS]
+
+
+def _small(family: str, subject: str) -> list[Model]:
+    return [(family, subject, number) for number in range(SEEDS)]
+
+
+def _training(page: Page, name: str, models: Sequence[Model]) -> Stage:
+    def make() -> None:
+        for model in models:
+            page.study(*model)
+
+    return Stage(f"training: {name}", page.model_file(*models[-1]), [], make)
 
 
 def _figures(page: Page) -> list[Stage]:
@@ -133,15 +147,30 @@ def _gabor_fits(page: Page) -> Stage:
 
 
 def _claims(page: Page, subject: str) -> Stage:
-    models = [(family, subject) for family in ("DBN", "SDAE", CONTROL)]
+    models: list[Model] = [(family, subject) for family in FAMILIES]
     table = _table(page, subject, "claims")
 
     def make() -> None:
-        study, other, control = (page.named("claims").study(*model) for model in models)
-        measure_claims(study, other, control=control)
+        study, other = (page.named("claims").study(*model) for model in models)
+        measure_claims(study, other)
 
     figures = [_figure(page, subject, name) for name in ("claims", "claims_methods")]
     return Stage(f"claims: {subject}", table, models, make, [*figures, table])
+
+
+def _recipes(page: Page, subject: str) -> Stage:
+    """The families compared by several small networks of each."""
+    table = _table(page, subject, "networks")
+
+    def make() -> None:
+        named = page.named("claims")
+        networks: dict[str, Sequence[Study]] = {
+            family: [named.study(*model) for model in _small(family, subject)] for family in FAMILIES
+        }
+        measure_recipes(named.writer_of(subject), page.data(subject).name, networks, seed=page.seed)
+
+    models = [model for family in FAMILIES for model in _small(family, subject)]
+    return Stage(f"families: {subject}", table, models, make, [_figure(page, subject, "networks"), table])
 
 
 def _verdicts(page: Page, subject: str) -> Stage:

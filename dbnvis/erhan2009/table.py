@@ -14,10 +14,25 @@ from .. import plot
 from ..figures.study import Study
 from ..plot import Bands, Chart, HeatMap
 from ..results import Writer
-from .claims import DEFORMATIONS, DRAWS, KS, SAME, STEADY, best_optima, difference, measure
-from .judging import COMPLEXITY, verdicts
-from .measures import METHODS, TYPICAL, Measure, printed, read_measures
+from .claims import (
+    AGREE,
+    COMPLEX,
+    DEFORMATIONS,
+    DEGRADES,
+    DRAWS,
+    INVARIANT,
+    KEPT,
+    KS,
+    ONE_OPTIMUM,
+    SAME,
+    STEADY,
+    measure,
+)
+from .families import difference
+from .judging import COMPLEXITY, RULE, verdicts
+from .measures import Measure, printed, read_measures
 from .texts import texts
+from .unit_pictures import FEW, METHODS, NETWORKS, TYPICAL
 from .verdicts import Table, Verdicts, by_model
 
 CURVES = (
@@ -29,8 +44,10 @@ AGREEMENT = (
     "most alike. Dark: the methods agree. Compare with random weights, in brackets."
 )
 
+RANDOM_WEIGHTS = f"Random weights: mean of {NETWORKS} networks, each layer's weights shuffled, biases kept."
 
-def claims(study: Study, other: Study | None = None, n: int | None = None, control: Study | None = None) -> None:
+
+def claims(study: Study, other: Study | None = None, n: int | None = None) -> None:
     """Measure the claims about a model and, if given, another family's of the same data, and judge them.
 
     Writes the tables `claims.csv`, `verdicts.json` and `claims.md` and the figures `claims.png` and
@@ -42,25 +59,20 @@ def claims(study: Study, other: Study | None = None, n: int | None = None, contr
     other : Study, optional
     n : int, optional
         Only the first n units of every layer.
-    control : Study, optional
-        The model of `study` trained again from another seed: how far apart chance alone sets two models.
 
     Raises
     ------
     ValueError
         If there are no training images, or the models are of other data sets.
     """
-    measure_claims(study, other, n, control)
+    measure_claims(study, other, n)
     judge_claims(study.writer, study.heading)
 
 
-def measure_claims(
-    study: Study, other: Study | None = None, n: int | None = None, control: Study | None = None
-) -> None:
-    """Write the table and the figure; see `claims`."""
-    for second in (other, control):
-        if second is not None and second.dataset != study.dataset:
-            raise ValueError(f"both models must be of one data set; got {study.dataset} and {second.dataset}")
+def measure_claims(study: Study, other: Study | None = None, n: int | None = None) -> None:
+    """Write the table and the figures; see `claims`."""
+    if other is not None and other.dataset != study.dataset:
+        raise ValueError(f"both models must be of one data set; got {study.dataset} and {other.dataset}")
     study.check("claims")
     study.check_table("claims")
     studies = {type(study.model).__name__: study}
@@ -71,7 +83,7 @@ def measure_claims(
     best = {name: optima for name, (_, optima) in measured.items()}
     tables = {name: Table(rows) for name, (rows, _) in measured.items()}
     rows = [row for table in tables.values() for row in table.rows]
-    rows += difference(best, study.seed, best_optima(control, n) if control else None)
+    rows += difference(best)
     settings: dict[str, Any] = {
         "methods": {name: asdict(method) for name, method in METHODS.items()},
         "units": n or "all",
@@ -82,7 +94,8 @@ def measure_claims(
         "draws": DRAWS,
         "k": KS,
         "other": other.provenance if other else None,
-        "control": control.provenance if control else None,
+        "random_networks": NETWORKS,
+        "their_units": FEW,
     }
     arrays = {f"{row.model}.{row.layer}.{name}": x for row in rows for name, x in row.arrays.items()}
     study.save("claims", _figure(study, tables), arrays, **settings)
@@ -117,9 +130,9 @@ def judge_claims(writer: Writer, subject: str) -> None:
 
 def claims_text(judged: Verdicts, rows: Sequence[Measure]) -> str:
     """The verdicts in Markdown, and the rows that have a target."""
-    lines = [f"# The claims of Erhan et al. 2009, on {judged.subject}", "", texts()["claims"]["about"]]
+    lines = [f"# The claims of Erhan et al. 2009, on {judged.subject}", "", texts()["claims"]["about"].format(**RULE)]
     for name, table in by_model(rows).items():
-        measured = [table.get("one optimum", layer, "units measured") for layer in table.layers]
+        measured = [table.get(ONE_OPTIMUM, layer, "units measured") for layer in table.layers]
         counts = ", ".join(f"{row.layer} {row.value:.0f} ({row.setting})" for row in measured)
         lines += ["", f"## {name}", "", f"Units measured: {counts}.", ""]
         for claim in judged.models[name]:
@@ -149,7 +162,7 @@ def _figure(study: Study, tables: dict[str, Table]) -> Any:
         rows,
         heading=f"{study.heading}: the claims of Erhan et al. 2009, measured on {units} units",
         caption=CURVES,
-        key="Bands: 95 % bootstrap intervals over units. Random weights: each layer's weights shuffled, biases kept.",
+        key=f"Bands: 95 % intervals over units. {RANDOM_WEIGHTS}",
         heights=[1.7] * len(rows),
     )
 
@@ -162,8 +175,8 @@ def _methods_figure(study: Study, charts: list[list[HeatMap]]) -> Any:
         heading=f"{study.heading}: do two methods show the same of a unit?",
         caption=AGREEMENT,
         key="Above the diagonal: mean cosine of a unit's two pictures, the methods' means removed. Below: share of "
-        "units whose own picture is the most alike of all. After ±: half the 95 % bootstrap interval over units; in "
-        "brackets: random weights (each layer's weights shuffled, biases kept).",
+        "units whose own picture is the most alike of all. After ±: half the 95 % interval over units; in brackets: "
+        f"random weights, among their first {FEW} units, where to be the most alike is easier. {RANDOM_WEIGHTS}",
         heights=[2.5] * len(rows),
     )
 
@@ -174,18 +187,18 @@ def _family(model: str) -> str:
 
 
 def _method_table(name: str, t: Table, layer: str) -> HeatMap:
-    names = list(dict.fromkeys(m for s in t.settings("methods agree", layer, "cosine") for m in s.split(", ")))
+    names = list(dict.fromkeys(m for s in t.settings(AGREE, layer, "cosine") for m in s.split(", ")))
     n = len(names)
     values, texts = np.full((n, n), np.nan), [[""] * n for _ in range(n)]
     for (i, a), (j, b) in combinations(enumerate(names), 2):
-        cosine, first = (t.get("methods agree", layer, what, f"{a}, {b}") for what in ("cosine", "own unit first"))
+        cosine, first = (t.get(AGREE, layer, what, f"{a}, {b}") for what in ("cosine", "own unit first"))
         for row, col, found, text in ((i, j, cosine, "{:.2f}"), (j, i, first, "{:.0%}")):
             values[row, col] = found.value
             value, half, random = (
                 text.format(x) for x in (found.value, (found.high - found.low) / 2, found.random_weights)
             )
             texts[row][col] = f"{value}\n±{half} ({random})"
-    units = t.get("one optimum", layer, "units measured").value
+    units = t.get(ONE_OPTIMUM, layer, "units measured").value
     note = f"{units:.0f} units; by chance a unit's own picture is the most alike in {1 / units:.1%}."
     return HeatMap(f"{_family(name)} {layer}", note, names, values, texts)
 
@@ -205,7 +218,7 @@ def _curves(name: str, t: Table) -> list[Chart]:
         return Bands(f"{name}: {title}", note, "layer", t.layers, curves, baselines)
 
     optimum: dict[str, tuple[str, str | None]] = {
-        "one optimum": ("share of units with one optimum", None),
+        ONE_OPTIMUM: ("share of units with one optimum", None),
         "equal scores": ("share of units with equal scores", None),
         "cosine of starts": ("cosine of starts", None),
     }
@@ -214,13 +227,13 @@ def _curves(name: str, t: Table) -> list[Chart]:
             "one optimum?",
             f"Nine starts: share of units whose optima form one group (cosine {SAME}), share whose scores spread by at "
             f"most {STEADY:.0%}, median cosine of two starts.",
-            "one optimum",
+            ONE_OPTIMUM,
             optimum,
             "random_weights",
         )
     ]
     if t.layers[1:]:
-        claim, gain = "combination degrades", "share of the gain by k"
+        claim, gain = DEGRADES, "share of the gain by k"
         settings = [t.settings(claim, layer, gain) for layer in t.layers[1:]]
         common = [s for s in settings[0] if all(s in found for found in settings)]
         pairs = {
@@ -236,7 +249,7 @@ def _curves(name: str, t: Table) -> list[Chart]:
             "more complex?",
             "Novelty: 1 - best |cosine| with another first-layer filter; extent: share of the pixels; entropy of the "
             "spectrum.",
-            "deeper is more complex",
+            COMPLEX,
             {quantity: (quantity, None) for quantity in COMPLEXITY},
             "random_weights",
         ),
@@ -244,8 +257,8 @@ def _curves(name: str, t: Table) -> list[Chart]:
             "more invariant?",
             "Share of the gain that the deformed optimum keeps. Thin: as far from the optimum, the way another unit's "
             "moves.",
-            "deeper is more invariant",
-            {kind: ("gain kept", kind) for kind in DEFORMATIONS},
+            INVARIANT,
+            {kind: (KEPT, kind) for kind in DEFORMATIONS},
             "null",
         ),
     ]

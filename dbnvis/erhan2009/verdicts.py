@@ -1,22 +1,28 @@
-"""Verdicts on claims: their conditions, and verdicts.json, which keeps them; the rules are in `judging`.
+"""Verdicts on claims: their conditions, and verdicts.json, which keeps them; what is asked stands in `claims`.
 
-A claim holds where all of its conditions are met, holds in part where some are, does not hold where none is.
+The rule, fixed before the numbers were seen: a condition is met where its p-value, adjusted for all conditions of its
+claim (Holm 1979), is at most `LEVEL`. A claim is supported where all of its conditions are met, mixed where at least
+half are, not supported where fewer are.
+
+References
+----------
+Holm (1979), "A simple sequentially rejective multiple test procedure".
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
-from itertools import pairwise
-from math import isnan
 from pathlib import Path
 from typing import Any
 
-from .claims import DEFORMATIONS
+from .inference import holm
 from .measures import Measure, damaged
 
-VERSION = 1  # of verdicts.json
+VERSION = 2  # of verdicts.json
+LEVEL = 0.05  # probability that any condition of a claim counts as met where none holds
 
 
 @dataclass(frozen=True)
@@ -40,25 +46,18 @@ class Table:
                 return row
         raise LookupError(f"no row {claim!r}, {layer!r}, {quantity!r}, {setting!r} in the table of claims")
 
-    def rises(self, claim: str, quantity: str, setting: str | None = None, sign: int = 1) -> dict[str, bool]:
-        """From each layer to the next: does the interval lie above (`sign` -1: below) the one before?"""
-        conditions = {}
-        where = f" ({setting})" if setting in DEFORMATIONS else ""
-        for lower, upper in pairwise(self.layers):
-            a, b = (self.get(claim, layer, quantity, setting) for layer in (lower, upper))
-            met = b.low > a.high if sign > 0 else b.high < a.low
-            conditions[f"{quantity}{where}, {lower} to {upper}"] = bool(met)
-        return conditions
-
-    def along(self, claim: str, quantity: str, setting: str | None = None, *, null: str = "random_weights") -> str:
-        """The quantity layer by layer, in words."""
+    def along(self, claim: str, quantity: str, setting: str | None = None) -> str:
+        """The quantity layer by layer, in words: h2 0.77 [0.75, 0.79], random weights 0.53."""
         numbers = []
         for layer in self.layers:
             row = self.get(claim, layer, quantity, setting)
-            baseline = getattr(row, null)
-            beside = "" if isnan(baseline) else f", null {baseline:.2f}"
-            numbers.append(f"{layer} {row.value:.2f} [{row.low:.2f}, {row.high:.2f}{beside}]")
+            numbers.append(f"{layer} {row.value:.2f} [{row.low:.2f}, {row.high:.2f}]{random_weights(row)}")
         return "; ".join(numbers)
+
+
+def random_weights(row: Measure) -> str:
+    """What random weights give, to go behind a number."""
+    return "" if math.isnan(row.random_weights) else f", random weights {row.random_weights:.2f}"
 
 
 def by_model(rows: Sequence[Measure]) -> dict[str, Table]:
@@ -68,15 +67,64 @@ def by_model(rows: Sequence[Measure]) -> dict[str, Table]:
 
 
 @dataclass(frozen=True)
+class Condition:
+    """One thing that a claim asks for.
+
+    Parameters
+    ----------
+    name : str
+    value, low, high : float
+        The number, with its 95 % interval where it has one.
+    least, random_weights : float
+        What it has to exceed: a number, and what the same network gives with random weights, NaN for none.
+    p_value : float
+        Of its exceeding no more than one of the two (the larger p-value), adjusted for all conditions of the claim.
+    """
+
+    name: str
+    value: float
+    low: float
+    high: float
+    least: float
+    random_weights: float
+    p_value: float
+
+    @property
+    def met(self) -> bool:
+        return self.p_value <= LEVEL
+
+    def cells(self) -> list[str]:
+        """For the table in claims.md."""
+        interval = "" if math.isnan(self.low) else f" [{self.low:.3g}, {self.high:.3g}]"
+        random = "" if math.isnan(self.random_weights) else f"{self.random_weights:.3g}"
+        p = "below 0.001" if self.p_value < 0.001 else f"{self.p_value:.3f}"
+        met = "yes" if self.met else "**no**"
+        return [self.name, f"{self.value:.3g}{interval}", f"{self.least:.3g}", random, p, met]
+
+
+def conditions(rows: Sequence[Measure]) -> list[Condition]:
+    """The conditions among the rows of one claim, with the p-values that hold for all of them together."""
+    asked = [row for row in rows if not math.isnan(row.p)]
+    asked.sort(key=lambda row: (len(row.layer), row.layer, row.quantity, row.setting))
+    return [
+        Condition(_name(row), row.value, row.low, row.high, row.least, row.random_weights, p)
+        for row, p in zip(asked, holm([row.p for row in asked]), strict=True)
+    ]
+
+
+def _name(row: Measure) -> str:
+    return f"{row.layer}: {row.quantity}" + (f" ({row.setting})" if row.setting else "")
+
+
+@dataclass(frozen=True)
 class Claim:
-    """A claim, what must be so for it to hold, and the numbers that say so.
+    """A claim, what must be so for it to be supported, and the numbers that say so.
 
     Parameters
     ----------
     title : str
     rule : str
-    conditions : dict of bool
-        What the rule asks for, and whether it is met.
+    conditions : list of Condition
     sentence : str
         The numbers, in words.
     note : str
@@ -85,13 +133,13 @@ class Claim:
 
     title: str
     rule: str
-    conditions: dict[str, bool]
+    conditions: list[Condition]
     sentence: str
     note: str = ""
 
     @property
     def met(self) -> int:
-        return sum(self.conditions.values())
+        return sum(condition.met for condition in self.conditions)
 
     @property
     def asked(self) -> int:
@@ -100,38 +148,44 @@ class Claim:
     @property
     def verdict(self) -> str:
         if not self.conditions:
-            return "was not tested"
+            return "not tested"
         if self.met == self.asked:
-            return "holds"
-        return "holds in part" if self.met else "does not hold here"
+            return "supported"
+        return "mixed" if 2 * self.met >= self.asked else "not supported"
 
     def as_json(self) -> dict[str, Any]:
         """What verdicts.json keeps."""
         counts = {"verdict": self.verdict, "met": self.met, "asked": self.asked}
-        return {"title": self.title, **counts, **asdict(self)}
+        entries = [{k: None if v != v else v for k, v in asdict(c).items()} for c in self.conditions]
+        return {"title": self.title, **counts, **asdict(self), "conditions": entries}
 
     @classmethod
     def from_json(cls, entry: dict[str, Any]) -> Claim:
         """The claim of an entry of verdicts.json; KeyError, TypeError or ValueError where it is none."""
-        claim = cls(**{f.name: entry[f.name] for f in fields(cls)})
-        if not all(isinstance(text, str) for text in (claim.title, claim.rule, claim.sentence, claim.note)):
+        texts = {f.name: entry[f.name] for f in fields(cls) if f.name != "conditions"}
+        if not all(isinstance(text, str) for text in texts.values()):
             raise TypeError("texts that are none")
-        if not all(isinstance(met, bool) for met in claim.conditions.values()):
-            raise TypeError(f"conditions of {claim.title!r} that are neither true nor false")
+        claim = cls(conditions=[_condition(x) for x in entry["conditions"]], **texts)
         if claim.as_json() != entry:
             raise ValueError(f"the verdict of {claim.title!r} does not follow from its conditions")
         return claim
 
     def markdown(self) -> list[str]:
-        """The sentence, the rule, the conditions that are not met, and the note."""
+        """The sentence, the rule, the conditions, and the note."""
         count = f" ({self.met} of {self.asked} conditions)" if self.conditions else ""
-        lines = [f"**{self.title}: {self.verdict}**{count}. {self.sentence}.", "", f"*Rule.* {self.rule}"]
-        unmet = [condition for condition, met in self.conditions.items() if not met]
-        if unmet:
-            lines[-1] += f" Not met: {'; '.join(unmet)}."
-        if self.note:
-            lines += ["", self.note]
-        return [*lines, ""]
+        lines = [f"**{self.title}: {self.verdict}**{count}. {self.sentence}.", "", f"*Rule.* {self.rule}", ""]
+        if self.conditions:
+            lines += ["| condition | number | has to exceed | random weights | p | met |", "| --- " * 6 + "|"]
+            lines += [f"| {' | '.join(condition.cells())} |" for condition in self.conditions] + [""]
+        return [*lines, self.note, ""] if self.note else lines
+
+
+def _condition(entry: dict[str, Any]) -> Condition:
+    """The condition of an entry of verdicts.json, where null is no number."""
+    name, *numbers = (entry[f.name] for f in fields(Condition))
+    if not isinstance(name, str):
+        raise TypeError(f"a condition called {name!r}")
+    return Condition(name, *(math.nan if x is None else float(x) for x in numbers))
 
 
 @dataclass(frozen=True)
@@ -143,11 +197,11 @@ class Verdicts:
     subject : str
         Data set, and model where it has a name.
     claims_sha256 : str
-        Hash of the claims.csv that was judged.
+        Hash of the claims.csv that was judged; with that of networks.csv, where there is one.
     models : dict of list of Claim
         By model.
     between : Claim
-        That the models differ.
+        That the families differ.
     figure, command : str
         Of the catalogue, and what makes the same again; as in every manifest.
     """

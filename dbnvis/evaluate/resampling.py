@@ -1,15 +1,17 @@
-"""How sure a number is: bootstrap intervals, and a permutation test between two sets of pictures.
+"""How sure a number is: 95 % intervals of a mean, a median or a share over units.
 
 References
 ----------
 Efron & Tibshirani (1993), "An introduction to the bootstrap".
-Szekely & Rizzo (2013), "Energy statistics: a class of statistics based on distances".
+Wilson (1927), "Probable inference, the law of succession, and statistical inference".
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any
 
 from ..backend import Array, array_module, check_rng
@@ -17,7 +19,7 @@ from ..backend import Array, array_module, check_rng
 
 @dataclass(frozen=True)
 class Estimate:
-    """A statistic and the interval that its resamples span."""
+    """A statistic and its interval."""
 
     value: float
     low: float
@@ -38,12 +40,14 @@ def bootstrap(
 ) -> Estimate:
     """Statistic of `values` (N,) with its percentile interval over resamples of the N.
 
+    Of a share take `share`: where all N are alike, all resamples are, too, and the interval would be a point.
+
     Parameters
     ----------
     values : array (N,)
     rng : numpy or cupy Generator
     statistic : callable
-        (array, axis) -> array without that axis; the mean if absent.
+        (array, axis) -> array without that axis; default: the mean.
     resamples : int
     level : float
         Share of the resamples inside the interval.
@@ -62,55 +66,24 @@ def bootstrap(
     return Estimate(*(float(x) for x in (statistic(values, axis=0), low, high)))
 
 
-@dataclass(frozen=True)
-class EnergyTest:
-    """Are two sets drawn from one distribution?
+def share(yes: Array, *, level: float = 0.95) -> Estimate:
+    """Share of the N that are true, with Wilson's interval: of 250 of 250 it is [0.985, 1].
 
     Parameters
     ----------
-    distance : float
-        Energy distance over twice the mean distance between the sets: 0 for one distribution, at most 1.
-    null : float
-        Its mean when the sets are mixed up.
-    p_value : float
-        Share of the permutations, the sets as they are among them, with at least that distance.
-    """
-
-    distance: float
-    null: float
-    p_value: float
-
-
-def energy_test(a: Array, b: Array, *, rng: Any, permutations: int = 999) -> EnergyTest:
-    """Permutation test of the energy distance 2 E|X - Y| - E|X - X'| - E|Y - Y'| between two sets of points.
-
-    Parameters
-    ----------
-    a : array (N, D)
-    b : array (M, D)
-    rng : numpy or cupy Generator
-    permutations : int
+    yes : array (N,) of bool
+    level : float
+        Probability that the interval covers the share.
 
     Raises
     ------
     ValueError
-        If the points have other dimensions, or a set has fewer than two.
+        If there are no values, or they are not truth values.
     """
-    if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1] or min(len(a), len(b)) < 2:
-        raise ValueError(f"expected two sets (N, D) and (M, D) of two points at least, got {a.shape} and {b.shape}")
-    xp, n, m = array_module(a, b), len(a), len(b)
-    x = xp.concatenate([a, b]).astype("float64")
-    x = x - x.mean(axis=0)  # distances stay, differences of large numbers go
-    square = (x * x).sum(axis=1)
-    distances = xp.sqrt(xp.maximum(square[:, None] + square - 2 * (x @ x.T), 0))
-    distances = distances * (1 - xp.eye(n + m))
-    weights = xp.concatenate([xp.full(n, 1 / n), xp.full(m, -1 / m)])
-    order = check_rng(rng).random((permutations, n + m)).argsort(axis=1)
-    w = xp.concatenate([weights[None], weights[order]])  # the sets as they are, then mixed up
-    energy = -((w @ distances) * w).sum(axis=1)  # -w'Dw
-    between = (distances[:n, n:]).mean()
-    # Equal arrangements differ by rounding alone.
-    as_far = energy[1:] >= energy[0] - 1e-12 * between
-    scale = float(2 * between) or 1.0
-    p_value = (1 + int(as_far.sum())) / (1 + permutations)
-    return EnergyTest(float(energy[0]) / scale, float(energy[1:].mean()) / scale, p_value)
+    n = len(yes)
+    if n == 0 or yes.dtype != bool:
+        raise ValueError(f"a share needs truth values, got {n} of type {yes.dtype}")
+    p, z = float(yes.mean()), NormalDist().inv_cdf(0.5 + level / 2)
+    centre = (p + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
+    return Estimate(p, max(centre - half, 0.0), min(centre + half, 1.0))

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 from claim_rows import find, study_of
 
-from dbnvis.erhan2009.claims import DIFFER, SEEDS, _kept_gain, difference
-from dbnvis.erhan2009.judging import judge_difference
-from dbnvis.erhan2009.measures import AM, COMBINATION, GIBBS, METHODS, TOP, Pictures
+from dbnvis.erhan2009.claims import _kept_gain
+from dbnvis.erhan2009.unit_pictures import AM, COMBINATION, GIBBS, METHODS, TOP, Pictures
 from dbnvis.evaluate.agreement import shuffled
 
 
@@ -43,45 +42,6 @@ def test_weight_mass_covered(plant, written):
         share = [np.sort(w)[::-1][:k].sum() / w.sum() for w in W.T]
         found = find(rows, model="DBN", layer="h2", quantity="weight mass covered by k", setting=f"k = {k}")
         assert float(found["value"]) == pytest.approx(np.mean(share), rel=1e-3)
-
-
-def test_models_are_compared_layer_by_layer(written):
-    rows, _ = written
-    found = find(rows, claim=DIFFER, layer="h1", quantity="p-value of log spectra")
-    assert found["setting"] == "DBN and StackedDAE"
-    assert float(found["value"]) == pytest.approx(1e-3)
-
-
-def test_a_model_does_not_differ_from_itself():
-    pictures = np.random.default_rng(0).standard_normal((20, 5, 5))
-    rows = difference({"a": {"h1": pictures}, "b": {"h1": pictures.copy()}}, seed=0)
-    assert judge_difference(rows).verdict == "does not hold here"
-    other = difference({"a": {"h1": pictures}, "b": {"h1": pictures + 1}}, seed=0)
-    assert judge_difference(other).verdict == "holds"
-    assert judge_difference(difference({"a": {"h1": pictures}}, seed=0)).verdict == "was not tested"
-
-
-def test_models_differ_only_by_more_than_two_seeds_of_one():
-    pictures = np.random.default_rng(0).standard_normal((20, 5, 5))
-    best = {"a": {"h1": pictures}, "b": {"h1": pictures + 1}}
-    assert judge_difference(difference(best, seed=0, control={"h1": pictures.copy()})).verdict == "holds"
-    as_far = judge_difference(difference(best, seed=0, control={"h1": pictures + 1}))
-    assert as_far.verdict == "holds in part"
-    assert [name for name, met in as_far.conditions.items() if not met] == [
-        "h1: energy distance of pictures, above that of two seeds",
-        "h1: energy distance of log spectra, above that of two seeds",
-    ]
-
-
-def test_distances_of_two_seeds_are_compared_as_points(plant):
-    rng = np.random.default_rng(0)
-    first, again = (rng.standard_normal((20, 5, 5)) for _ in range(2))
-    rows = difference({"a": {"h1": first}, "b": {"h1": first + 1}}, seed=0, control={"h1": again})
-    claim = judge_difference(rows)
-    (seeds,) = (r for r in rows if (r.claim, r.quantity) == (SEEDS, "energy distance of pictures"))
-    (apart,) = (r for r in rows if (r.claim, r.quantity) == (DIFFER, "energy distance of pictures"))
-    assert claim.conditions["h1: energy distance of pictures, above that of two seeds"] == (apart.value > seeds.value)
-    assert "point values without a test" in claim.rule
 
 
 def test_what_was_measured_of_every_unit_is_kept_beside_the_figure(written):

@@ -7,8 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from claim_rows import study_of
+from scipy import stats
 
-from dbnvis.erhan2009.measures import AM, COLUMNS, METHODS, Measure, Pictures, printed, read_measures, row
+from dbnvis.erhan2009.measures import COLUMNS, Measure, printed, read_measures, rise, row
+from dbnvis.erhan2009.unit_pictures import AM, FEW, METHODS, NETWORKS, Layer, Pictures, Values
+from dbnvis.evaluate.agreement import shuffled
 from dbnvis.evaluate.scores import unit_scores
 from dbnvis.results import write_csv
 
@@ -34,9 +37,66 @@ def test_the_gain_is_zero_at_the_typical_response_and_one_at_the_optimum(plant, 
 
 def test_a_row_keeps_the_value_its_interval_and_the_null():
     values = np.array([True] * 30 + [False] * 10)
-    found = row("claim", "share", values, np.random.default_rng(0), np.array([True, False]), setting="here", null=0.25)
+    values = Values(values, values[:10], [np.array([True, False])] * 3)
+    found = row("claim", "share", values, np.random.default_rng(0), setting="here", null=0.25)
     assert (found.value, found.random_weights, found.null, found.setting) == (0.75, 0.5, 0.25, "here")
     assert 0.55 < found.low < 0.75 < found.high < 0.92
+    assert math.isnan(found.p)  # nothing is asked
+
+
+def test_a_share_of_all_units_has_an_interval():
+    everything = np.ones(250, dtype=bool)
+    found = row("claim", "share", Values(everything), np.random.default_rng(0))
+    assert (found.value, found.high) == (1, pytest.approx(1)) and found.low == pytest.approx(0.9849, abs=1e-4)
+
+
+def test_what_is_asked_is_asked_of_units_and_of_networks():
+    rng = np.random.default_rng(0)
+    units = 1 + rng.standard_normal(200)
+
+    def found(networks, least=0.0):
+        values = Values(units, units[:50], [m + rng.standard_normal(50) for m in networks])
+        return row("claim", "x", values, rng, least=least)
+
+    low = found(np.zeros(5))
+    assert low.p_units < 1e-6 and low.p_networks < 0.01 and low.p == max(low.p_units, low.p_networks)
+    assert found(np.zeros(5), least=1.5).p_units > 0.5
+    assert found(np.ones(5)).p_networks > 0.05  # random weights do as well
+    assert found([0, 2, -1, 1, 0]).p_networks > 0.05  # random networks differ as much
+    each = row("claim", "x", Values(units), rng, least=units - 0.1 - 0.1 * rng.random(200))
+    assert each.p_units < 1e-6 and each.least == pytest.approx(units.mean() - 0.15, abs=0.02)  # unit by unit
+
+
+def test_a_rise_is_that_of_scipys_welch_test_and_more_than_that_of_random_weights():
+    rng = np.random.default_rng(1)
+    lower, upper = rng.standard_normal(80), 0.8 + 2 * rng.standard_normal(60)
+
+    def pair(more):
+        a = Values(lower, lower[:40], [rng.standard_normal(40) for _ in range(6)])
+        return a, Values(upper, upper[:40], [more + rng.standard_normal(40) for _ in range(6)])
+
+    found = rise("claim", "x", *pair(0), setting="s")
+    assert found.quantity == "rise of x" and found.least == 0 and found.setting == "s"
+    assert found.value == pytest.approx(upper.mean() - lower.mean())
+    expected = stats.ttest_ind(upper, lower, equal_var=False, alternative="greater").pvalue
+    assert found.p_units == pytest.approx(expected) and found.p_units < 0.01
+    assert found.p_networks < 0.2 < rise("claim", "x", *pair(2)).p_networks
+    fall = rise("claim", "x", *pair(0), sign=-1)
+    assert fall.quantity == "fall of x" and fall.value == pytest.approx(-found.value) and fall.p_units > 0.9
+
+
+def test_a_layer_is_measured_beside_as_many_units_of_random_weights(plant):
+    study = study_of(plant.model, plant.images, None)
+    random = [replace(study, model=shuffled(plant.model, rng=np.random.default_rng(k))) for k in range(2)]
+    layer = Layer.of(study, random, "h1", 12)
+    sizes = [len(pictures.indices) for pictures in layer.networks]
+    assert sizes == [12, 12, 12, 12] and FEW >= 12 and NETWORKS > 2
+    few = Layer(layer.x, layer.x.first(5), [each.first(5) for each in layer.random])
+    means = few.values(lambda p: p.scores[AM][:, 0])
+    np.testing.assert_array_equal(means.few, means.units[:5])
+    assert [len(x) for x in means.random] == [5, 5]
+    above = means.map(np.subtract, means.map(lambda x: x - 1))
+    np.testing.assert_allclose(above.units, 1, rtol=1e-5)
 
 
 def test_rows_are_read_as_they_were_written_to_four_digits(tmp_path):
@@ -56,8 +116,8 @@ def test_the_columns_of_the_table_stay(written):
     _, folder = written
     with (folder / "tables" / "claims.csv").open(newline="") as file:
         assert tuple(next(csv.reader(file))) == COLUMNS
-    asked = ["model", "claim", "layer", "quantity", "setting", "value", "low", "high", "null", "null_is"]
-    assert {*asked, "random_weights", "target", "missed"} <= {*COLUMNS}
+    asked = ["model", "claim", "layer", "quantity", "setting", "value", "low", "high", "least", "null", "null_is"]
+    assert {*asked, "random_weights", "p_units", "p_networks", "target", "missed"} <= {*COLUMNS}
 
 
 def test_a_table_that_is_not_there_has_no_rows(tmp_path):

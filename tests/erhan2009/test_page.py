@@ -14,10 +14,10 @@ from dbnvis.datasets import Dataset
 from dbnvis.erhan2009 import page, page_text
 from dbnvis.erhan2009 import stages as reproduction
 from dbnvis.erhan2009.measures import COLUMNS
-from dbnvis.erhan2009.page import CONTROL, open_page
+from dbnvis.erhan2009.page import SEEDS, open_page
 from dbnvis.erhan2009.paper_figures import FIGURES
 from dbnvis.erhan2009.texts import texts
-from dbnvis.erhan2009.verdicts import Claim, Verdicts
+from dbnvis.erhan2009.verdicts import Claim, Condition, Verdicts
 from dbnvis.results import Writer
 from dbnvis.train import CDConfig, DenoisingConfig
 
@@ -46,6 +46,13 @@ def recipes():
     }
 
 
+@pytest.fixture(autouse=True, scope="module")
+def small_networks_of_half_the_units():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(page, "SMALLER", 2)
+        yield
+
+
 def opened(out, recipes, resume=True, overwrite=False):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(page, "RECIPES", recipes)
@@ -62,7 +69,7 @@ def opened(out, recipes, resume=True, overwrite=False):
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory, recipes):
+def made(tmp_path_factory, recipes, small_networks_of_half_the_units):
     """The whole page, and the stages in the order they were made."""
     out = tmp_path_factory.mktemp("page")
     with pytest.MonkeyPatch.context() as patch:
@@ -169,11 +176,12 @@ def test_trainings_and_the_page_are_never_skipped(made):
     assert always == {stage.name for stage in stages if stage.name.startswith("training")} | cheap
 
 
-def test_models_are_of_their_families_and_the_control_is_of_another_seed(made):
+def test_models_are_of_their_families_and_small_ones_of_other_seeds(made):
     result, _ = made
-    first, again = (result.study(family, "digits") for family in ("DBN", CONTROL))
-    assert (first.provenance["training"]["seed"], again.provenance["training"]["seed"]) == (0, 1)
-    assert first.provenance["model_sha256"] != again.provenance["model_sha256"]
+    small = [result.study("DBN", "digits", number) for number in range(SEEDS)]
+    assert [study.provenance["training"]["seed"] for study in small] == list(range(SEEDS))
+    assert len({study.provenance["model_sha256"] for study in small}) == SEEDS
+    assert [tuple(study.model.sizes) for study in small] == [(SIDE**2, *(n // 2 for n in SIZES))] * SEEDS
     assert type(result.study("SDAE", "patches").model).__name__ == "StackedDAE"
 
 
@@ -241,13 +249,13 @@ HEAD = ",".join(COLUMNS).encode()
     [
         ("claims.csv", b"model,layer\nDBN,h1\n"),  # of other columns
         ("claims.csv", HEAD + b"\nDBN,c,h1,x,1\n"),  # cut off in a row
-        ("claims.csv", HEAD + b"\nDBN,c,h1,x,,1,,,,,,3: 4,,7,8\n"),
-        ("claims.csv", HEAD + b'\nDBN,c,h1,"x,,1,,,,,,3: 4,\n'),
-        ("claims.csv", HEAD + b"\nDBN,c,h1,x,,one,,,,,,3: 4,\n"),  # a number that is none
+        ("claims.csv", HEAD + b"\nDBN,c,h1,x,,1,,,,,,,,,3: 4,,7,8\n"),
+        ("claims.csv", HEAD + b'\nDBN,c,h1,"x,,1,,,,,,,,,3: 4,\n'),
+        ("claims.csv", HEAD + b"\nDBN,c,h1,x,,one,,,,,,,,,3: 4,\n"),  # a number that is none
         ("claims.csv", b"\x89PNG\xff\xfe\x00\n\xff"),
         ("verdicts.json", b'{"version": 0}'),
-        ("verdicts.json", b'{"version": 1, "subject": "mnist"}'),
-        ("verdicts.json", b'{"version": 1, "subj'),
+        ("verdicts.json", b'{"version": 2, "subject": "mnist"}'),
+        ("verdicts.json", b'{"version": 2, "subj'),
         ("verdicts.json", b"## DBN\n\xff\xfe"),
         ("invariance.csv", b"unit,layer\nh1:0\n"),
     ],
@@ -271,18 +279,21 @@ def test_verdicts_are_those_of_verdicts_json(made):
     result, _ = made
     file = result.root("digits") / "tables" / "verdicts.json"
     kept = file.read_text()
-    agree = Claim("Methods agree", "A rule.", {"a": True, "b": True, "c": True, "d": False}, "Numbers")
-    differ = Claim("A and B differ", "A rule.", {"a": True, "b": True}, "Numbers")
+    met, failed = (Condition("a", 0.5, 0.4, 0.6, 0.1, 0.2, p) for p in (0.01, 0.3))
+    agree = Claim("Methods agree", "A rule.", [met, met, met, failed], "Numbers of DBN")
+    differ = Claim("A and B differ", "Another rule.", [met, met], "Numbers of both")
     try:
-        judged = Verdicts("mnist", "", {"DBN": [agree, Claim("Untested", "", {}, "")]}, differ)
+        judged = Verdicts("mnist", "", {"DBN": [agree, Claim("Untested", "", [], "")]}, differ)
         file.write_text(judged.as_text())
         text = page_text.page_text(result)
     finally:
         file.write_text(kept)
     (row,) = (line for line in text.splitlines() if line.startswith("| Methods agree"))
-    assert row.split(" | ")[1] == "holds in part (3 of 4)"
-    assert "| Untested | was not tested |" in text
-    assert "A and B differ: mnist: holds (2 of 2)." in text
+    assert row.split(" | ")[1] == "mixed (3 of 4)"
+    assert "| Untested | not tested |" in text
+    assert "- mnist, A and B differ: supported (2 of 2)." in text
+    assert "### Methods agree\n\n*Asked.* A rule.\n\n- mnist, DBN: **mixed**. Numbers of DBN.\n" in text
+    assert "### A and B differ\n\n*Asked.* Another rule.\n\n- mnist: **supported**. Numbers of both.\n" in text
 
 
 def test_claims_that_are_not_judged_yet_are_told(made):

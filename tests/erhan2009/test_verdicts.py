@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 import dbnvis
-from dbnvis.erhan2009.claims import DIFFER, LAYERS_DIFFER, SEEDS
-from dbnvis.erhan2009.judging import _one_optimum, _several_optima, judge, judge_difference, verdicts
+from dbnvis.erhan2009.claims import AGREE, DEGRADES, ONE_OPTIMUM
+from dbnvis.erhan2009.families import DIFFER, LAYERS_DIFFER, RECIPES_DIFFER
+from dbnvis.erhan2009.judging import _several_optima, judge, judge_difference, verdicts
 from dbnvis.erhan2009.measures import Measure, printed, read_measures
 from dbnvis.erhan2009.table import claims_text
-from dbnvis.erhan2009.verdicts import Claim, Table, Verdicts, by_model
+from dbnvis.erhan2009.unit_pictures import AM, COMBINATION
+from dbnvis.erhan2009.verdicts import Claim, Condition, Table, Verdicts, by_model, conditions
 from dbnvis.results import write_csv
 
 COMMITTED = Path(dbnvis.__file__).parents[1] / "results" / "erhan2009"
@@ -21,69 +23,65 @@ COMMITTED = Path(dbnvis.__file__).parents[1] / "results" / "erhan2009"
 # --- verdicts
 
 
+def condition(p, name):
+    return Condition(name, 0.5, 0.4, 0.6, least=0.1, random_weights=0.2, p_value=p)
+
+
 @pytest.mark.parametrize(
-    ("met", "verdict"),
+    ("p", "verdict"),
     [
-        ([True, True], "holds"),
-        ([True, False], "holds in part"),
-        ([False, False], "does not hold here"),
-        ([], "was not tested"),
+        ([0.01, 0.05], "supported"),
+        ([0.01, 0.06], "mixed"),
+        ([0.01, 0.06, 0.9], "not supported"),
+        ([0.06, 0.9], "not supported"),
+        ([], "not tested"),
     ],
 )
-def test_the_verdict_counts_the_conditions_that_are_met(met, verdict):
-    claim = Claim("Title", "A rule.", {f"condition {i}": m for i, m in enumerate(met)}, "Numbers")
+def test_the_verdict_counts_the_conditions_that_are_met(p, verdict):
+    claim = Claim("Title", "A rule.", [condition(each, f"condition {i}") for i, each in enumerate(p)], "Numbers")
     assert claim.verdict == verdict
     told = "\n".join(claim.markdown())
     assert told.startswith(f"**Title: {verdict}**")
-    assert [f"condition {i}" in told for i in range(len(met))] == [not m for m in met]
+    for i, each in enumerate(p):
+        met = "yes" if each <= 0.05 else "**no**"
+        assert f"| condition {i} | 0.5 [0.4, 0.6] | 0.1 | 0.2 | {each:.3f} | {met} |" in told
 
 
-def interval(layer, value, width=0.02, quantity="x"):
-    return Measure("m", "c", layer, quantity, "", value, value - width, value + width)
+def test_conditions_are_judged_together():
+    """Holm: of two p-values the smaller counts twice; rows without p-values ask for nothing."""
+    rows = [
+        Measure("m", "c", "h2", "x", "s", 0.5, 0.4, 0.6, least=0.1, p_units=0.02, p_networks=0.001),
+        Measure("m", "c", "h1", "x", "s", 0.5, 0.4, 0.6, least=0.1, p_units=0.03),
+        Measure("m", "c", "h1", "y", "s", 0.5, 0.4, 0.6),
+    ]
+    first, second = conditions(rows)
+    assert (first.name, second.name) == ("h1: x (s)", "h2: x (s)")
+    assert (first.p_value, second.p_value) == (pytest.approx(0.04), pytest.approx(0.04))
+    assert [c.met for c in (first, second)] == [True, True]
+    assert not conditions([*rows, replace(rows[1], layer="h3")])[0].met
 
 
-def test_a_quantity_rises_where_intervals_do_not_meet():
-    table = Table([interval("h1", 0.1), interval("h2", 0.2), interval("h3", 0.23)])
-    assert list(table.rises("c", "x").values()) == [True, False]
-    assert list(table.rises("c", "x", sign=-1).values()) == [False, False]
-    falling = Table([interval("h1", 0.5), interval("h2", 0.2)])
-    assert list(falling.rises("c", "x", sign=-1).values()) == [True]
-    with pytest.raises(LookupError, match="'y'"):
-        table.get("c", "h1", "y")
+def test_what_holds_by_definition_is_not_asked(written):
+    rows = read_measures(written[1] / "tables" / "claims.csv")
+    asked = {(r.claim, r.layer, r.quantity, r.setting) for r in rows if r.p == r.p}
+    assert not {layer for claim, layer, *_ in asked if claim == ONE_OPTIMUM} & {"h1"}
+    assert (AGREE, "h1", "cosine", f"{AM}, {COMBINATION}") not in asked
+    assert {layer for claim, layer, *_ in asked if claim == DEGRADES} == {"h3"}  # h1's combination is its optimum
+    for r in rows:  # the null is asked of every row that has one
+        if r.p == r.p:
+            assert r.random_weights == r.random_weights and r.p_networks == r.p_networks, r
 
 
-def test_methods_that_agree_no_more_than_on_random_weights_do_not_agree(written):
+def test_random_weights_that_do_as_well_are_no_support(written):
     measures = by_model(read_measures(written[1] / "tables" / "claims.csv"))["DBN"].rows
 
-    def verdict(first, **cosine):
-        changes = {"cosine": cosine, "own unit first": {"value": first}}
-        changed = [replace(m, **changes.get(m.quantity, {})) for m in measures]
-        return {claim.title: claim.verdict for claim in judge(Table(changed))}["Methods agree"]
+    def verdict(**p):
+        changed = [replace(m, **p) if m.p == m.p else m for m in measures]
+        return {claim.verdict for claim in judge(Table(changed))}
 
-    assert verdict(0.6, low=0.5, null=0.1, random_weights=0.4) == "holds"
-    assert verdict(0.4, low=0.5, null=0.1, random_weights=0.4) == "holds in part"
-    assert verdict(0.4, low=0.5, null=0.1, random_weights=0.6) == "does not hold here"
-    assert verdict(0.4, low=0.5, null=0.6, random_weights=0.1) == "does not hold here"
-
-
-def test_one_optimum_is_set_against_random_weights():
-    share = "share of units with one optimum"
-    quantities = ("share of units with equal scores", "share of units with like starts", share)
-
-    def said(**random):
-        rows = [
-            Measure("m", "one optimum", layer, quantity, "", 0.9, 0.8, 1.0, random_weights=null)
-            for layer, null in random.items()
-            for quantity in quantities
-        ]
-        rows += [Measure("m", "one optimum", layer, "units of several optima", value=0) for layer in random]
-        return _one_optimum(Table(rows)).sentence.partition("]. ")[2]
-
-    do_as_well = "random weights do as well: one optimum says nothing of learning there"
-    assert said(h1=0.84, h2=0.2, h3=0.1) == ""
-    assert said(h1=0.86, h2=0.2, h3=0.1) == f"In h1 {do_as_well}"
-    assert said(h1=1.0, h2=0.9, h3=0.1) == f"In h1 and h2 {do_as_well}"
-    assert said(h1=1.0, h2=0.9, h3=0.9) == f"In h1, h2 and h3 {do_as_well}"
+    assert verdict(p_units=1e-6, p_networks=1e-6) == {"supported"}
+    assert verdict(p_units=1e-6, p_networks=0.5) == {"not supported"}
+    assert verdict(p_units=0.5, p_networks=1e-6) == {"not supported"}
 
 
 def several(layer, units, count):
@@ -98,42 +96,35 @@ def test_units_of_several_optima_are_named_up_to_forty():
     assert many.startswith("h1:0, ") and many.endswith("h1:39, and 5 more")
 
 
-def test_of_old_tables_units_of_several_optima_are_counted():
-    def rows(layer, share):
-        one = Measure("m", "one optimum", layer, "share of units with one optimum", "", share)
-        return [one, Measure("m", "one optimum", layer, "units measured", value=144)]
-
-    assert _several_optima(Table([*rows("h1", 1.0), *rows("h2", 0.7014)])) == "43 units"
-    assert _several_optima(Table(rows("h1", 1.0))) == "none"
+def recipe(layer, between, within, p, what="pictures"):
+    facts = {"value": between, "least": within, "null": within, "p_networks": p}
+    return Measure("", RECIPES_DIFFER, layer, f"energy distance of {what}", "5 A and 5 B", **facts)
 
 
-def distances(claim, layer, distance, p, what="pictures", model="", setting="A and B"):
-    facts = {"model": model, "claim": claim, "layer": layer, "setting": setting}
-    return [
-        Measure(quantity=f"energy distance of {what}", value=distance, null=0.1, **facts),
-        Measure(quantity=f"p-value of {what}", value=p, **facts),
-    ]
-
-
-def test_a_distance_is_judged_by_its_own_p_value_in_any_order_of_rows():
-    rows = distances(DIFFER, "h1", 0.5, 0.001) + distances(DIFFER, "h1", 0.4, 0.5, "log spectra")
-    rows += distances(SEEDS, "h1", 0.6, 0.3, setting="A, two seeds")
-    rows += distances(LAYERS_DIFFER, "h1", 0.2, 0.7, model="A", setting="h1 and h2")
-    expected = {
-        "h1: energy distance of pictures": True,
-        "h1: energy distance of log spectra": False,
-        "h1: energy distance of pictures, above that of two seeds": False,
-    }
-    for seed in range(10):
+def test_families_are_judged_by_their_small_networks_in_any_order_of_rows():
+    rows = [recipe("h1", 0.5, 0.1, 1 / 126), recipe("h1", 0.4, 0.3, 0.5, "log spectra")]
+    rows.append(Measure("", DIFFER, "h1", "energy distance of pictures", "A and B", 0.7))
+    rows.append(Measure("A", LAYERS_DIFFER, "h1", "energy distance of pictures", "h1 and h2", 0.2))
+    for seed in range(5):
         random.Random(seed).shuffle(rows)
         claim = judge_difference(rows)
-        assert claim.conditions == expected
-        assert claim.title == "A and B learn different filters"
-        assert "h1, energy distance of pictures: 0.500 (mixed up 0.100, p = 0.001)" in claim.sentence
-        assert "two seeds: h1, energy distance of pictures: 0.600 (mixed up 0.100, p = 0.300)" in claim.sentence
+        assert [(c.name, c.met) for c in claim.conditions] == [
+            ("h1: energy distance of log spectra (5 A and 5 B)", False),
+            ("h1: energy distance of pictures (5 A and 5 B)", True),
+        ]
+        assert (claim.title, claim.verdict) == ("A and B learn different filters", "mixed")
+        assert "h1, energy distance of pictures 0.500, of one family 0.100" in claim.sentence
+        assert "without a test: h1, energy distance of pictures 0.700" in claim.sentence
         assert claim.sentence.endswith("A h1 and h2, energy distance of pictures 0.200")
-    with pytest.raises(LookupError, match="p-value of pictures"):
-        judge_difference([row for row in rows if row.quantity != "p-value of pictures"])
+    alone = judge_difference([row for row in rows if row.claim != RECIPES_DIFFER])
+    assert alone.verdict == "not tested" and alone.sentence.startswith("Not tested: it takes networks of several seeds")
+
+
+def test_six_conditions_of_five_networks_each_can_be_met():
+    rows = [
+        recipe(layer, 0.5, 0.1, 1 / 126, what) for layer in ("h1", "h2", "h3") for what in ("pictures", "log spectra")
+    ]
+    assert judge_difference(rows).verdict == "supported"
 
 
 def test_verdicts_are_the_same_in_any_order_of_rows(written, tmp_path):
@@ -156,7 +147,8 @@ def test_what_is_saved_is_what_is_loaded(written, tmp_path):
     document = json.loads((tmp_path / "verdicts.json").read_text())
     entry = document["models"]["SDAE"][0]
     assert {"title", "verdict", "met", "asked", "conditions", "sentence", "rule"} <= set(entry)
-    assert (entry["met"], entry["asked"]) == (sum(entry["conditions"].values()), len(entry["conditions"]))
+    assert entry["asked"] == len(entry["conditions"]) > entry["met"]
+    assert {"name", "value", "low", "high", "least", "random_weights", "p_value"} == set(entry["conditions"][0])
 
 
 def other_version(document):
@@ -183,8 +175,8 @@ def number_for_text(document):
     document["models"]["DBN"][0]["sentence"] = 3
 
 
-def text_for_truth(document):
-    document["models"]["DBN"][1]["conditions"] = {"a": "yes"}
+def text_for_number(document):
+    document["models"]["DBN"][1]["conditions"][0]["value"] = "yes"
 
 
 def list_for_conditions(document):
@@ -204,7 +196,7 @@ def text_for_models(document):
         other_verdict,
         other_count,
         number_for_text,
-        text_for_truth,
+        text_for_number,
         list_for_conditions,
         text_for_models,
     ],
@@ -237,14 +229,8 @@ def test_a_table_without_the_rows_that_are_judged_is_damaged(tmp_path):
 @pytest.mark.skipif(not COMMITTED.exists(), reason="the package is installed, not a checkout")
 @pytest.mark.parametrize("name", ["mnist", "patches"])
 def test_committed_verdicts_follow_from_the_committed_table(name):
-    """All but the names of units of several optima, which are not in tables of that time."""
     tables = COMMITTED / name / "tables"
     judged, kept = verdicts(tables / "claims.csv", name), Verdicts.load(tables / "verdicts.json")
-
-    def without_notes(verdicts):
-        models = {model: [replace(claim, note="") for claim in claims] for model, claims in verdicts.models.items()}
-        return replace(verdicts, models=models)
-
-    assert without_notes(kept) == without_notes(replace(judged, figure=kept.figure, command=kept.command))
+    assert kept == replace(judged, figure=kept.figure, command=kept.command)
     assert (kept.figure, kept.command) == ("claims", "dbnvis reproduce --paper erhan2009 --dataset mnist")
     assert (tables / "claims.md").read_text() == claims_text(kept, read_measures(tables / "claims.csv"))
