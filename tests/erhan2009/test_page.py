@@ -6,10 +6,12 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 from string import Formatter
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+import dbnvis
 from dbnvis.datasets import Dataset
 from dbnvis.erhan2009 import page, page_text
 from dbnvis.erhan2009 import stages as reproduction
@@ -21,6 +23,7 @@ from dbnvis.erhan2009.verdicts import Claim, Condition, Verdicts
 from dbnvis.results import Writer
 from dbnvis.train import CDConfig, DenoisingConfig
 
+COMMITTED = Path(dbnvis.__file__).parents[1] / "results" / "erhan2009"
 SIDE, SIZES, EXAMPLES = 12, (12, 11, 10), 300
 
 
@@ -202,6 +205,13 @@ def test_what_was_seen_is_told_of_the_committed_page_alone(made):
     text = page_text.page_text(replace(made[0], examples=2_500_000))
     assert all(f"**Seen here.** {figure['seen']}" in text for figure in texts()["figures"].values())
     assert "Seen here" not in page_text.page_text(replace(made[0], examples=2_500_000, seed=1))
+
+
+@pytest.mark.skipif(not COMMITTED.exists(), reason="the package is installed, not a checkout")
+def test_the_committed_page_agrees_with_its_tables_to_the_digit():
+    digits, patches = (SimpleNamespace(name=name) for name in ("mnist", "patches"))
+    committed = page.Page(digits, patches, 2_500_000, lambda *model: None, Writer(COMMITTED), 0)
+    assert (COMMITTED / "README.md").read_text() == page_text.page_text(committed)
 
 
 def test_links_of_the_page_lead_to_files(made):

@@ -10,10 +10,10 @@ import numpy as np
 
 from ...backend import Array, make_rng, move, to_numpy
 from ...datasets import Dataset
-from ...evaluate.agreement import cosines, own_rank
+from ...evaluate.agreement import cosines, own_rank, shuffled
 from ...evaluate.scores import input_norm, pre_activations, rescale, unit_scores
 from ...models.protocol import generative
-from ...visualize import ActivationMaximization, ClampedGibbs
+from ...visualize import ActivationMaximization, ClampedGibbs, UnitImages
 from ...visualize.clamped_gibbs import MIXED
 from ..study import Study
 
@@ -36,6 +36,8 @@ def acceptance_table(study: Study) -> None:
 def acceptance(study: Study, data: Dataset, classifier: Any) -> None:
     """One row per layer: what activation maximization and clamped sampling show, against independent answers.
 
+    Two numbers stand beside those of random weights, the model's own, shuffled within each layer.
+
     Parameters
     ----------
     study : Study
@@ -47,29 +49,31 @@ def acceptance(study: Study, data: Dataset, classifier: Any) -> None:
     model, xp = study.model, study.model.xp
     am, gibbs = ActivationMaximization(), ClampedGibbs()
     tests = rescale(move(data.test_images, xp), input_norm(model), len(model.input_shape))
+    null = replace(study, model=shuffled(model, rng=make_rng(xp, study.seed, 4)))
     rows = []
     for layer in model.layer_names:
         units = study.units(layer)
         optima, samples = study.pictures(am, units), study.pictures(gibbs, units)
         best_image = to_numpy(pre_activations(model, layer, tests).max(axis=0))
         unclamped = free_scores(study, layer, samples.indices, move(data.train_images[:FREE_CHAINS], xp))
-        flat = [x.images[:, 0].reshape(len(units), -1) for x in (samples, optima)]
-        alive = np.array([not note.startswith("dead") for note in optima.notes])
-        rank = own_rank(cosines(*(x[alive] for x in flat)))
-        spread = optima.scores[alive].std(axis=1) / np.abs(optima.scores[alive].mean(axis=1))
+        means = samples.images[:, 0].reshape(len(units), -1)
+        spread, rank = _starts_and_ranks(optima, samples)
+        null_spread, null_rank = _starts_and_ranks(null.pictures(am, units), null.pictures(gibbs, units))
         again = replace(study, seed=study.seed + 1).pictures(gibbs, units[:REPEATED]).images[:, 0]
-        repeats = own_rank(cosines(flat[0][:REPEATED], again.reshape(len(again), -1)))
-        classes = classifier.predict(samples.images[:, 1:].reshape(-1, flat[0].shape[1]))
+        repeats = own_rank(cosines(means[:REPEATED], again.reshape(len(again), -1)))
+        classes = classifier.predict(samples.images[:, 1:].reshape(-1, means.shape[1]))
         shares = np.bincount(classes, minlength=10) / len(classes)
         rows.append(
             {
                 "layer": layer,
                 "units": len(units),
-                "dead units": int((~alive).sum()),
+                "dead units": len(units) - len(rank),
                 "optimum above the best test image, % of units": _percent(optima.scores[:, 0] > best_image),
                 "9 starts: scores within 5 % (std / mean), % of units": _percent(spread <= 0.05, len(units)),
+                "the same with random weights, % of units": _percent(null_spread <= 0.05, len(units)),
                 "sampling mean above the unclamped mean, % of units": _percent(samples.scores[:, 0] > unclamped),
                 "sampling mean and optimum: own unit first, % of units": _percent(rank == 1, len(units)),
+                "own unit first with random weights, % of units": _percent(null_rank == 1, len(units)),
                 "sampling mean and optimum: median rank of the own unit": float(np.median(rank)),
                 "chains: median R": round(float(np.median(samples.extras["mixing"])), 2),
                 "chains: R above 1.2, % of units": _percent(samples.extras["mixing"] > MIXED),
@@ -88,6 +92,14 @@ def acceptance(study: Study, data: Dataset, classifier: Any) -> None:
         "classifier_test_accuracy": float(classifier.score(data.test_images.reshape(len(tests), -1), data.test_labels)),
     }
     study.save_table("acceptance", rows, **settings)
+
+
+def _starts_and_ranks(optima: UnitImages, samples: UnitImages) -> tuple[Array, Array]:
+    """Of the units that are not dead: spread of the scores of all starts, and the rank of the own unit among all."""
+    alive = np.array([not note.startswith("dead") for note in optima.notes])
+    flat = (x.images[alive, 0].reshape(int(alive.sum()), -1) for x in (samples, optima))
+    spread = optima.scores[alive].std(axis=1) / np.abs(optima.scores[alive].mean(axis=1))
+    return spread, own_rank(cosines(*flat))
 
 
 def free_scores(study: Study, layer: str, indices: Sequence[int], images: Array) -> Array:
