@@ -30,7 +30,7 @@ from .texts import texts
 
 FAMILIES, SUBJECTS = ("DBN", "SDAE"), ("digits", "patches")
 SEEDS = 5  # small networks of each family, by which families are compared
-SMALLER, BRIEFER = 4, 10  # times fewer hidden units of a small network, and examples or epochs that it is trained on
+SMALLER, BRIEFER = 4, 10  # times fewer hidden units of a small network, and deformed digits that it is trained on
 #: Hidden units and how each layer is trained, by family and subject.
 RECIPES: dict[tuple[str, str], tuple[tuple[int, ...], Any]] = {
     ("DBN", "digits"): (HIDDEN, CDConfig()),
@@ -180,12 +180,9 @@ def open_page(
 
 
 def small_recipe(family: str, subject: str) -> tuple[tuple[int, ...], Any]:
-    """Hidden units and training of the small networks; of digits the examples are fewer, not the epochs."""
+    """Hidden units of the small networks, and the training of the large ones."""
     hidden, config = RECIPES[family, subject]
-    layers = config if isinstance(config, tuple) else (config,) * len(hidden)
-    if subject == "patches":
-        layers = tuple(replace(each, epochs=max(1, each.epochs // BRIEFER)) for each in layers)
-    return tuple(max(2, n // SMALLER) for n in hidden), layers
+    return tuple(max(2, n // SMALLER) for n in hidden), config
 
 
 def _folder(out: Path, family: str, data: Dataset, number: int | None) -> Path:
