@@ -153,8 +153,10 @@ def open_page(
     sets = {"digits": digits, "patches": patches}
 
     def plan(family: str, subject: str, number: int | None) -> dict[str, Any]:
-        hidden, config = RECIPES[family, subject] if number is None else small_recipe(family, subject)
-        shown = examples if number is None else max(1, examples // BRIEFER)
+        hidden, config = RECIPES[family, subject]
+        shown = examples
+        if number is not None:
+            hidden, shown = tuple(max(2, n // SMALLER) for n in hidden), max(1, examples // BRIEFER)
         return {
             "dataset": sets[subject],
             "hidden": hidden,
@@ -177,12 +179,6 @@ def open_page(
         return studies[key]
 
     return Page(digits, patches, examples, study, writer, seed)
-
-
-def small_recipe(family: str, subject: str) -> tuple[tuple[int, ...], Any]:
-    """Hidden units of the small networks, and the training of the large ones."""
-    hidden, config = RECIPES[family, subject]
-    return tuple(max(2, n // SMALLER) for n in hidden), config
 
 
 def _folder(out: Path, family: str, data: Dataset, number: int | None) -> Path:
