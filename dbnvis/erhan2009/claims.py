@@ -88,9 +88,12 @@ def _one_optimum(at: Layer, rng: Any) -> Iterator[Measure]:
     def asked(least: float) -> float | None:
         return None if lowest else least
 
-    found = [optima(p.images[AM].reshape(*p.scores[AM].shape, -1), p.scores[AM], SAME) for p in at.networks]
+    found = [optima(p.images[AM].reshape(*p.scores[AM].shape, -1), p.scores[AM], SAME) for p in (x, *at.random)]
     own = found[0]
-    spread, alike, count = (Values.of([getattr(o, name) for o in found]) for name in ("spread", "cosine", "count"))
+    spread, alike, count = (
+        Values(getattr(own, name), [getattr(other, name) for other in found[1:]])
+        for name in ("spread", "cosine", "count")
+    )
     others = (x.flat(AM) @ x.flat(AM).T)[~np.eye(len(x.indices), dtype=bool)]
     yield row(claim, "spread of scores", spread, rng, median=True, setting="std / |mean|, median")
     yield row(
@@ -141,9 +144,11 @@ def _methods_agree(at: Layer, rng: Any) -> Iterator[Measure]:
     x, n = at.x, len(at.x.indices)
     lowest = x.layer == x.study.model.layer_names[0]
     for a, b in combinations(x.images, 2):
-        found = [agreement(p.flat(a), p.flat(b)) for p in at.networks]
-        alike = found[0]
-        cosine, rank = (Values.of([getattr(each, name) for each in found]) for name in ("own", "rank"))
+        alike, few, *random = (agreement(p.flat(a), p.flat(b)) for p in (x, at.few, *at.random))
+        cosine, rank = (
+            Values(getattr(alike, name), [getattr(each, name) for each in random], getattr(few, name))
+            for name in ("own", "rank")
+        )
         # In the first layer both are the filter, by definition.
         judged = not (lowest and {a, b} == {AM, COMBINATION})
         facts = {"claim": AGREE, "rng": rng, "setting": f"{a}, {b}", "null_is": "other units"}
@@ -234,7 +239,8 @@ def _complexity(at: Layer) -> Iterator[Quantity]:
 def _invariance(at: Layer) -> Iterator[Quantity]:
     """What a deformed optimum keeps of the gain, and how much more than as far from it another way."""
     for kind, ranges in DEFORMATIONS.items():
-        kept, elsewhere = (Values.of(x) for x in zip(*[_kept_gain(p, ranges) for p in at.networks], strict=True))
+        own, *random = (_kept_gain(p, ranges) for p in (at.x, *at.random))
+        kept, elsewhere = (Values(own[i], [each[i] for each in random]) for i in (0, 1))
         another_way = "as far from the optimum, the way another unit's moves"
         yield Quantity(INVARIANT, KEPT, kind, kept, null=float(elsewhere.units.mean()), null_is=another_way)
         yield Quantity(INVARIANT, BEYOND, kind, kept.map(np.subtract, elsewhere))

@@ -32,6 +32,8 @@ class Measure:
     null : float
         What the same quantity is where there is nothing to find, in the sense of `null_is`.
     null_is : str
+    among_few : float
+        The value among as many units as there are of random weights, where it depends on how many there are.
     random_weights : float
         The same quantity where weights are shuffled within each layer, mean of `NETWORKS` networks.
     p_units : float
@@ -57,6 +59,7 @@ class Measure:
     least: float = math.nan
     null: float = math.nan
     null_is: str = ""
+    among_few: float = math.nan
     random_weights: float = math.nan
     p_units: float = math.nan
     p_networks: float = math.nan
@@ -73,7 +76,7 @@ class Measure:
 #: Columns of claims.csv: what a Measure says, without the arrays.
 COLUMNS = tuple(f.name for f in fields(Measure) if f.name != "arrays")
 #: Those that hold numbers, of four significant digits; an empty cell is NaN.
-NUMBERS = ("value", "low", "high", "least", "null", "random_weights", "p_units", "p_networks")
+NUMBERS = ("value", "low", "high", "least", "null", "among_few", "random_weights", "p_units", "p_networks")
 
 
 def printed(measure: Measure) -> dict[str, str]:
@@ -153,7 +156,10 @@ def row(
         facts["least"] = float(np.mean(least))
         facts["p_units"] = p_above(units, least)
         if random:
-            facts["p_networks"] = p_above_networks(float(np.mean(values.few)), random, standard_error(values.few))
+            compared = float(np.mean(values.compared))
+            facts["p_networks"] = p_above_networks(compared, random, standard_error(values.compared))
+            if values.few is not None:
+                facts["among_few"] = compared
     return Measure("", claim, "", quantity, **_numbers(estimate), **facts)
 
 
@@ -168,9 +174,9 @@ def rise(claim: str, quantity: str, lower: Values, upper: Values, sign: int = 1,
     facts["p_units"] = float(ttest_ind(b, a, equal_var=False, alternative="greater").pvalue)
     random = [sign * float(u.mean() - v.mean()) for u, v in zip(upper.random, lower.random, strict=True)]
     if random:
-        error = math.hypot(standard_error(upper.few), standard_error(lower.few))
-        few = sign * float(upper.few.mean() - lower.few.mean())
-        facts |= {"random_weights": float(np.mean(random)), "p_networks": p_above_networks(few, random, error)}
+        error = math.hypot(standard_error(a), standard_error(b))
+        facts["random_weights"] = float(np.mean(random))
+        facts["p_networks"] = p_above_networks(estimate.value, random, error)
     name = f"{'rise' if sign > 0 else 'fall'} of {quantity}"
     return Measure("", claim, "", name, least=0.0, **_numbers(estimate), **facts)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ METHODS: dict[str, Any] = {
     TOP: TopImages(),
 }
 TYPICAL = 5000  # training images whose median response is a unit's typical one
-NETWORKS, FEW = 5, 50  # with random weights, and their units of each layer, that every condition is compared with
+NETWORKS, FEW = 10, 50  # with random weights, and their units of each layer, that every condition is compared with
 
 
 @dataclass(frozen=True)
@@ -92,10 +92,9 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer of the network, its first units, and the same units of networks with random weights."""
+    """A layer of the network, and the first units of that layer in networks with random weights."""
 
     x: Pictures
-    few: Pictures
     random: Sequence[Pictures]
 
     @classmethod
@@ -104,34 +103,40 @@ class Layer:
         x = Pictures.of(study, layer, n)
         others = [Pictures.of(each, layer, min(n or FEW, FEW)) for each in random]
         few = min(len(each.indices) for each in [x, *others])
-        return cls(x, x.first(few), [each.first(few) for each in others])
+        return cls(x, [each.first(few) for each in others])
 
     @property
-    def networks(self) -> list[Pictures]:
-        """All that `Values` are of, in their order."""
-        return [self.x, self.few, *self.random]
+    def few(self) -> Pictures:
+        """As many units of this network as there are of each with random weights."""
+        return self.x.first(min(len(each.indices) for each in self.random))
 
     def values(self, quantity: Callable[[Pictures], Array]) -> Values:
-        return Values.of([quantity(pictures) for pictures in self.networks])
+        """What a quantity is of each unit, if it does not depend on the other units."""
+        return Values(quantity(self.x), [quantity(pictures) for pictures in self.random])
 
 
 @dataclass(frozen=True)
 class Values:
-    """One quantity of every unit (U,) of a layer, of its first N, and of those of K networks with random weights."""
+    """One quantity of every unit (U,) of a layer, and of N units there in each of K networks with random weights.
+
+    Where it depends on how many units there are, as a rank does, `few` (N,) is that of this network's first N.
+    """
 
     units: Array
-    few: Array = field(default_factory=lambda: np.empty(0))
     random: Sequence[Array] = ()
+    few: Array | None = None
 
-    @classmethod
-    def of(cls, arrays: Sequence[Array]) -> Values:
-        """Of what was measured of `Layer.networks`."""
-        return cls(arrays[0], arrays[1], arrays[2:])
+    @property
+    def compared(self) -> Array:
+        """Of this network, what is compared with random weights."""
+        return self.units if self.few is None else self.few
 
     def map(self, function: Callable[..., Array], *others: Values) -> Values:
         """`function` of each array, and of those of `others` beside it."""
-        parts = [[v.units, v.few, *v.random] for v in (self, *others)]
-        return Values.of([function(*arrays) for arrays in zip(*parts, strict=True)])
+        units = function(self.units, *(v.units for v in others))
+        random = [function(*arrays) for arrays in zip(self.random, *(v.random for v in others), strict=True)]
+        few = None if self.few is None else function(self.few, *(v.compared for v in others))
+        return Values(units, random, few)
 
 
 def training_images(study: Study) -> Array:

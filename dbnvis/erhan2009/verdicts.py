@@ -75,8 +75,12 @@ class Condition:
     name : str
     value, low, high : float
         The number, with its 95 % interval where it has one.
-    least, random_weights : float
-        What it has to exceed: a number, and what the same network gives with random weights, NaN for none.
+    least : float
+        What it has to exceed.
+    among_few : float
+        The number among as many units as there are of random weights, NaN where it is the same.
+    random_weights : float
+        What it, or `among_few`, has to exceed as well; NaN for none.
     p_value : float
         Of its exceeding no more than one of the two (the larger p-value), adjusted for all conditions of the claim.
     """
@@ -86,6 +90,7 @@ class Condition:
     low: float
     high: float
     least: float
+    among_few: float
     random_weights: float
     p_value: float
 
@@ -97,6 +102,8 @@ class Condition:
         """For the table in claims.md."""
         interval = "" if math.isnan(self.low) else f" [{self.low:.3g}, {self.high:.3g}]"
         random = "" if math.isnan(self.random_weights) else f"{self.random_weights:.3g}"
+        if not math.isnan(self.among_few):
+            random += f" (here {self.among_few:.3g})"
         p = "below 0.001" if self.p_value < 0.001 else f"{self.p_value:.3f}"
         met = "yes" if self.met else "**no**"
         return [self.name, f"{self.value:.3g}{interval}", f"{self.least:.3g}", random, p, met]
@@ -107,7 +114,7 @@ def conditions(rows: Sequence[Measure]) -> list[Condition]:
     asked = [row for row in rows if not math.isnan(row.p)]
     asked.sort(key=lambda row: (len(row.layer), row.layer, row.quantity, row.setting))
     return [
-        Condition(_name(row), row.value, row.low, row.high, row.least, row.random_weights, p)
+        Condition(_name(row), row.value, row.low, row.high, row.least, row.among_few, row.random_weights, p)
         for row, p in zip(asked, holm([row.p for row in asked]), strict=True)
     ]
 

@@ -37,7 +37,7 @@ def simulated(rng, effect, layers=3, quantities=3):
         for layer in range(layers):
             units = network(layer, UNITS[layer], effect)
             random = [network(layer, FEW, 0.0) for _ in range(NETWORKS)]
-            values.append(Values(units, units[:FEW], random))
+            values.append(Values(units, random))
         name = f"quantity {quantity}"
         pairs = pairwise(values)
         rows += [replace(rise("claim", name, a, b), layer=f"h{i}") for i, (a, b) in enumerate(pairs, 2)]
@@ -60,7 +60,7 @@ def test_any_condition_is_met_by_random_weights_at_the_stated_rate():
         units = 1 + SPREAD * rng.standard_normal(8)[:, None] + rng.standard_normal((8, UNITS[0]))
         random = [1 + SPREAD * rng.standard_normal(8)[:, None] + rng.standard_normal((8, FEW)) for _ in range(NETWORKS)]
         rows = [
-            replace(row("c", "x", Values(u, u[:FEW], [r[i] for r in random]), rng, least=0.0), layer=f"h{i}")
+            replace(row("c", "x", Values(u, [r[i] for r in random]), rng, least=0.0), layer=f"h{i}")
             for i, u in enumerate(units)
         ]
         return any(condition.met for condition in conditions(rows))

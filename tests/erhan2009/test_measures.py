@@ -37,7 +37,7 @@ def test_the_gain_is_zero_at_the_typical_response_and_one_at_the_optimum(plant, 
 
 def test_a_row_keeps_the_value_its_interval_and_the_null():
     values = np.array([True] * 30 + [False] * 10)
-    values = Values(values, values[:10], [np.array([True, False])] * 3)
+    values = Values(values, [np.array([True, False])] * 3)
     found = row("claim", "share", values, np.random.default_rng(0), setting="here", null=0.25)
     assert (found.value, found.random_weights, found.null, found.setting) == (0.75, 0.5, 0.25, "here")
     assert 0.55 < found.low < 0.75 < found.high < 0.92
@@ -55,7 +55,7 @@ def test_what_is_asked_is_asked_of_units_and_of_networks():
     units = 1 + rng.standard_normal(200)
 
     def found(networks, least=0.0):
-        values = Values(units, units[:50], [m + rng.standard_normal(50) for m in networks])
+        values = Values(units, [m + rng.standard_normal(50) for m in networks])
         return row("claim", "x", values, rng, least=least)
 
     low = found(np.zeros(5))
@@ -72,8 +72,8 @@ def test_a_rise_is_that_of_scipys_welch_test_and_more_than_that_of_random_weight
     lower, upper = rng.standard_normal(80), 0.8 + 2 * rng.standard_normal(60)
 
     def pair(more):
-        a = Values(lower, lower[:40], [rng.standard_normal(40) for _ in range(6)])
-        return a, Values(upper, upper[:40], [more + rng.standard_normal(40) for _ in range(6)])
+        a = Values(lower, [rng.standard_normal(40) for _ in range(6)])
+        return a, Values(upper, [more + rng.standard_normal(40) for _ in range(6)])
 
     found = rise("claim", "x", *pair(0), setting="s")
     assert found.quantity == "rise of x" and found.least == 0 and found.setting == "s"
@@ -89,14 +89,23 @@ def test_a_layer_is_measured_beside_as_many_units_of_random_weights(plant):
     study = study_of(plant.model, plant.images, None)
     random = [replace(study, model=shuffled(plant.model, rng=np.random.default_rng(k))) for k in range(2)]
     layer = Layer.of(study, random, "h1", 12)
-    sizes = [len(pictures.indices) for pictures in layer.networks]
-    assert sizes == [12, 12, 12, 12] and FEW >= 12 and NETWORKS > 2
-    few = Layer(layer.x, layer.x.first(5), [each.first(5) for each in layer.random])
-    means = few.values(lambda p: p.scores[AM][:, 0])
-    np.testing.assert_array_equal(means.few, means.units[:5])
-    assert [len(x) for x in means.random] == [5, 5]
-    above = means.map(np.subtract, means.map(lambda x: x - 1))
-    np.testing.assert_allclose(above.units, 1, rtol=1e-5)
+    assert [len(p.indices) for p in (layer.x, layer.few, *layer.random)] == [12] * 4 and FEW >= 12 and NETWORKS > 2
+    fewer = Layer(layer.x, [each.first(5) for each in layer.random])
+    means = fewer.values(lambda p: p.scores[AM][:, 0])
+    assert len(fewer.few.indices) == 5 and [len(x) for x in (means.units, *means.random)] == [12, 5, 5]
+    np.testing.assert_array_equal(means.compared, means.units)
+    ranks = Values(means.units, means.random, means.units[:5]).map(np.subtract, means.map(lambda x: x - 1))
+    assert len(ranks.compared) == 5
+    np.testing.assert_allclose(ranks.units, 1, rtol=1e-5)
+
+
+def test_what_depends_on_the_number_of_units_is_compared_among_as_many():
+    rng = np.random.default_rng(0)
+    first = rng.random(300) < 0.7
+    values = Values(first, [rng.random(50) < 0.9 for _ in range(8)], np.ones(50, dtype=bool))
+    found = row("claim", "own unit first", values, rng, least=0.5)
+    assert found.value == pytest.approx(first.mean()) and found.among_few == 1 and found.p_networks < 0.1
+    assert row("claim", "own unit first", Values(first, values.random), rng, least=0.5).p_networks > 0.9
 
 
 def test_rows_are_read_as_they_were_written_to_four_digits(tmp_path):

@@ -1,6 +1,7 @@
 """The page of Erhan et al. 2009: its stages in miniature, what is kept, and what the text takes from the tables."""
 
 import csv
+import math
 import os
 import shutil
 from dataclasses import replace
@@ -259,9 +260,9 @@ HEAD = ",".join(COLUMNS).encode()
     [
         ("claims.csv", b"model,layer\nDBN,h1\n"),  # of other columns
         ("claims.csv", HEAD + b"\nDBN,c,h1,x,1\n"),  # cut off in a row
-        ("claims.csv", HEAD + b"\nDBN,c,h1,x,,1,,,,,,,,,3: 4,,7,8\n"),
-        ("claims.csv", HEAD + b'\nDBN,c,h1,"x,,1,,,,,,,,,3: 4,\n'),
-        ("claims.csv", HEAD + b"\nDBN,c,h1,x,,one,,,,,,,,,3: 4,\n"),  # a number that is none
+        ("claims.csv", HEAD + b"\nDBN,c,h1,x,,1,,,,,,,,,,3: 4,,7,8\n"),
+        ("claims.csv", HEAD + b'\nDBN,c,h1,"x,,1,,,,,,,,,,3: 4,\n'),
+        ("claims.csv", HEAD + b"\nDBN,c,h1,x,,one,,,,,,,,,,3: 4,\n"),  # a number that is none
         ("claims.csv", b"\x89PNG\xff\xfe\x00\n\xff"),
         ("verdicts.json", b'{"version": 0}'),
         ("verdicts.json", b'{"version": 2, "subject": "mnist"}'),
@@ -289,7 +290,7 @@ def test_verdicts_are_those_of_verdicts_json(made):
     result, _ = made
     file = result.root("digits") / "tables" / "verdicts.json"
     kept = file.read_text()
-    met, failed = (Condition("a", 0.5, 0.4, 0.6, 0.1, 0.2, p) for p in (0.01, 0.3))
+    met, failed = (Condition("a", 0.5, 0.4, 0.6, 0.1, math.nan, 0.2, p) for p in (0.01, 0.3))
     agree = Claim("Methods agree", "A rule.", [met, met, met, failed], "Numbers of DBN")
     differ = Claim("A and B differ", "Another rule.", [met, met], "Numbers of both")
     try:

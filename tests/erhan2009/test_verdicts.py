@@ -1,6 +1,7 @@
 """The rules that make verdicts of rows, and the file that keeps them."""
 
 import json
+import math
 import random
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +25,7 @@ COMMITTED = Path(dbnvis.__file__).parents[1] / "results" / "erhan2009"
 
 
 def condition(p, name):
-    return Condition(name, 0.5, 0.4, 0.6, least=0.1, random_weights=0.2, p_value=p)
+    return Condition(name, 0.5, 0.4, 0.6, least=0.1, among_few=math.nan, random_weights=0.2, p_value=p)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +149,8 @@ def test_what_is_saved_is_what_is_loaded(written, tmp_path):
     entry = document["models"]["SDAE"][0]
     assert {"title", "verdict", "met", "asked", "conditions", "sentence", "rule"} <= set(entry)
     assert entry["asked"] == len(entry["conditions"]) > entry["met"]
-    assert {"name", "value", "low", "high", "least", "random_weights", "p_value"} == set(entry["conditions"][0])
+    numbers = {"value", "low", "high", "least", "among_few", "random_weights", "p_value"}
+    assert {"name", *numbers} == set(entry["conditions"][0])
 
 
 def other_version(document):
