@@ -135,7 +135,7 @@ class Values:
         """`function` of each array, and of those of `others` beside it."""
         units = function(self.units, *(v.units for v in others))
         random = [function(*arrays) for arrays in zip(self.random, *(v.random for v in others), strict=True)]
-        few = None if self.few is None else function(self.few, *(v.compared for v in others))
+        few = None if self.few is None else function(self.few, *(v.few for v in others))
         return Values(units, random, few)
 
 

@@ -94,9 +94,9 @@ def test_a_layer_is_measured_beside_as_many_units_of_random_weights(plant):
     means = fewer.values(lambda p: p.scores[AM][:, 0])
     assert len(fewer.few.indices) == 5 and [len(x) for x in (means.units, *means.random)] == [12, 5, 5]
     np.testing.assert_array_equal(means.compared, means.units)
-    ranks = Values(means.units, means.random, means.units[:5]).map(np.subtract, means.map(lambda x: x - 1))
-    assert len(ranks.compared) == 5
-    np.testing.assert_allclose(ranks.units, 1, rtol=1e-5)
+    np.testing.assert_allclose(means.map(np.subtract, means.map(lambda x: x - 1)).units, 1, rtol=1e-5)
+    ranks = Values(means.units, means.random, means.units[:5]).map(lambda x: x > 0)
+    assert ranks.compared.dtype == bool and len(ranks.compared) == 5
 
 
 def test_what_depends_on_the_number_of_units_is_compared_among_as_many():
