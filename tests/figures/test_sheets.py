@@ -281,7 +281,9 @@ def test_every_layer_gets_a_sheet_and_a_row_of_methods(tiny_study):
 @pytest.mark.parametrize(("limit", "warned"), [(0.0, True), (np.inf, False)])
 def test_units_side_by_side_are_under_a_warning_where_chains_have_not_mixed(tiny_study, monkeypatch, limit, warned):
     """As on every other sheet of samples, it stands in the heading."""
-    monkeypatch.setattr("dbnvis.visualize.clamped_gibbs.MIXED", limit)
+    for name in ("MIXED", "SLOWEST_MIXED"):
+        monkeypatch.setattr(f"dbnvis.evaluate.chains.{name}", limit)
+    monkeypatch.setattr("dbnvis.evaluate.chains.LENGTHS", 0)
     headings, draw = [], side_by_side.plot.sheet
     monkeypatch.setattr(side_by_side.plot, "sheet", lambda *a, **k: headings.append(k["heading"]) or draw(*a, **k))
     side_by_side.methods_side_by_side(tiny_study, n=2, methods=METHODS)
