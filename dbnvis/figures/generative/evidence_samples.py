@@ -10,7 +10,7 @@ from ...models.protocol import Model, fully_connected
 from ...plot import BLUE, Panel
 from ...visualize import EvidenceSampling, Unit, UnitImages
 from .. import diagnosis
-from ..naming import describe
+from ..naming import describe, rounded_down
 from ..study import Study
 
 #: Few chains, and long ones.
@@ -28,7 +28,11 @@ def settings_for(model: Model, layer: str) -> EvidenceSampling:
 
 def accepted(pictures: UnitImages) -> str:
     """What share of proposals was accepted, for the end of a title; "" for pictures of other methods."""
-    return f", accepted {pictures.extras['acceptance'][0]:.0%}" if "acceptance" in pictures.extras else ""
+    return (
+        f", accepted {rounded_down(100 * pictures.extras['acceptance'][0])} %"
+        if "acceptance" in pictures.extras
+        else ""
+    )
 
 
 def evidence_samples(study: Study, n: int = 5) -> None:
@@ -79,7 +83,7 @@ def sheet(study: Study, method: EvidenceSampling, units: dict[str, list[Unit]], 
 
 def _row(study: Study, pictures: UnitImages, captions: list[str], i: int) -> Panel:
     x = {name: float(values[i]) for name, values in pictures.extras.items()}
-    title = f"{pictures.units[i]}   accepted {100 * x['acceptance']:.0f} %, response {x['evidence']:.2f}"
+    title = f"{pictures.units[i]}   accepted {rounded_down(100 * x['acceptance'])} %, response {x['evidence']:.2f}"
     tiles = pictures.images[i]
     frames = [BLUE, *[""] * (len(tiles) - 1)]
     note = diagnosis.note(pictures, i)
