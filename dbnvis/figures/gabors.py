@@ -95,7 +95,7 @@ def gabors(study: Study) -> tuple[list[dict[str, Any]], dict[str, Any]]:
             f"{f'One in {step} filters is drawn. ' if step > 1 else ''}"
             f"Framed: explained variance {GOOD} or more. Of the same filters with their pixels shuffled 99 % are "
             f"explained to less than {summary['shuffled pixels: explained variance, 99th percentile']}. "
-            f"Spots fit well, too, but by no band-pass: of differences of Gaussians {_of(summary, NEAREST)}. "
+            f"Spots are told from them by the band-pass: of {NEAREST} {_of(summary, NEAREST)}. "
             f"Filters are drawn in the space of the data{'' if study.dataset != 'patches' else ', which is whitened'}."
         ),
         tile=TILE,
@@ -125,7 +125,7 @@ def _rows(units: Array, fits: GaborFits) -> list[dict[str, Any]]:
 def _of(summary: dict[str, Any], null: str) -> str:
     """What a null shows, in words."""
     good, band_pass = (summary[f"{null}: {what}, %"] for what in ("good fits", "good fits that are band-pass"))
-    return f"{good:g} % and {band_pass:g} %"
+    return f"{good:g} % are fitted so well, {band_pass:g} % by a band-pass"
 
 
 def _shares(fits: GaborFits) -> dict[str, float]:

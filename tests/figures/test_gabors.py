@@ -75,7 +75,7 @@ def test_filters_of_patches_are_gabors(tmp_path):
     from dbnvis.runs.stacks import train
 
     hidden, configs = PATCHES_RECIPE
-    data = datasets.load("patches", tmp_path)
+    data = datasets.load("patches")
     model = train(data, hidden[:1], configs[0], folder=tmp_path, seed=1, xp=np)
     study = open_study(model, data, out=tmp_path / "figures", seed=1, xp=np)
     _, summary = gabors(study)
