@@ -75,7 +75,8 @@ def warning(pictures: UnitImages, dataset: str = "") -> str:
         return ""
     if len(failed) > MANY:
         return f"\nWARNING: the chains of {len(failed)} of {len(pictures.units)} units have not mixed."
-    more = f" and {len(failed) - NAMED} others" if len(failed) > NAMED else ""
+    others = len(failed) - NAMED
+    more = f" and {others} other{'s' * (others > 1)}" if others > 0 else ""
     return f"\nWARNING: the {dataset}{' ' * bool(dataset)}chains of {', '.join(failed[:NAMED])}{more} have not mixed."
 
 

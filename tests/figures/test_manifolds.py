@@ -125,6 +125,8 @@ def test_a_warning_names_the_units_whose_chains_failed(study):
     many = replace(pictures, units=pictures.units * 4, notes=("chains have not mixed",) * 12)
     said = diagnosis.warning(many, "planted")
     assert "the planted chains of h2:0, h2:1, h2:2 and 9 others have not mixed" in said
+    four = replace(pictures, units=(pictures.units * 2)[:4], notes=("chains have not mixed",) * 4)
+    assert "h2:2 and 1 other have not mixed" in diagnosis.warning(four)
     notes = ("chains have not mixed",) * 50 + ("",) * 10
     said = diagnosis.warning(replace(pictures, units=pictures.units * 20, notes=notes))
     assert "the chains of 50 of 60 units have not mixed." in said
