@@ -107,7 +107,7 @@ FIGURES: dict[str, Figure] = {
         after="Erhan et al. 2009, figure 1",
     ),
     "samples": Figure(
-        "samples of six units of each layer with the unit fixed to 1; tempered chains where plain ones fail",
+        "samples of six units of each layer with the unit fixed to 1; where those of the top layer fail, tempered ones",
         lambda study: samples.samples(study, temperatures=10),
         after="Erhan et al. 2009, figure 3",
     ),

@@ -12,14 +12,16 @@ Daugman (1985), "Uncertainty relation for resolution in space, spatial frequency
 two-dimensional visual cortical filters".
 Jones & Palmer (1987), "An evaluation of the two-dimensional Gabor filter model of simple receptive fields in cat
 striate cortex".
+Marr & Hildreth (1980), "Theory of edge detection".
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
-from ..backend import Array, array_module, to_numpy
+from ..backend import Array, array_module, check_rng, to_numpy
 
 WIDTHS = (1.0, 2.5)  # pixels: standard deviations of the envelope to start from
 FREQUENCIES = (0.6, 1.0)  # to start from, as multiples of the spectrum's peak
@@ -72,7 +74,8 @@ def fit_gabors(filters: Array) -> GaborFits:
     """Fit a Gabor function to each of `filters` (N, H, W), from several starts at the peak of its spectrum.
 
     The centre stays on the filter, the frequency below 0.5 cycles per pixel, and each width between half a pixel and
-    the filter's size: a single pixel or a plane has a fit, but a poor one.
+    the filter's size. A good fit alone makes no filter a Gabor function: single pixels and planes are explained to 99 %
+    of their variance, differences of Gaussians to 93 %; see `null_filters`, `is_band_pass` and `is_local`.
 
     Raises
     ------
@@ -108,6 +111,45 @@ def fit_gabors(filters: Array) -> GaborFits:
         along=xp.exp(along),
         bandwidth=xp.where(low_pass, math.inf, octaves),
     )
+
+
+def is_band_pass(fits: GaborFits) -> Array:
+    """Whether each fitted function has less than half its spectrum's peak at frequency zero: (N,).
+
+    That leaves out spots: single pixels, and differences of Gaussians as they are fitted.
+    """
+    xp = array_module(fits.fits)
+    spectra = xp.abs(xp.fft.rfft2(fits.fits, [PADDED * side for side in fits.fits.shape[1:]]))
+    return spectra[:, 0, 0] < spectra.max(axis=(1, 2)) / 2
+
+
+def is_local(fits: GaborFits) -> Array:
+    """Whether both widths of each envelope are below half the filter's shorter side: (N,). That leaves out planes."""
+    return array_module(fits.across).maximum(fits.across, fits.along) < min(fits.fits.shape[1:]) / 2
+
+
+def null_filters(shape: tuple[int, int], n: int, *, rng: Any) -> dict[str, Array]:
+    """Filters (n, *shape) that are no Gabor functions, by name: what fits are compared with.
+
+    White noise; differences of Gaussians in the ratio 1.6 (Marr & Hildreth 1980), of equal sums, the inner one 0.8 to
+    2.5 pixels wide, their centres in the middle half; single pixels of a random place; and planes, that is brightness
+    that grows in a random direction.
+    """
+    check_rng(rng)
+    xp, (height, width) = array_module(rng.random(1)), shape
+    y, x = xp.arange(height)[:, None], xp.arange(width)[None, :]  # (H, 1) and (1, W)
+    row, column, size, angle, place = (rng.random((n, 1, 1)) for _ in range(5))
+    squares = (y - (height - 1) * (0.25 + row / 2)) ** 2 + (x - (width - 1) * (0.25 + column / 2)) ** 2
+    widths = 0.8 + 1.7 * size
+    inner, outer = (xp.exp(-squares / (2 * s * s)) / (s * s) for s in (widths, 1.6 * widths))
+    pixels = xp.arange(height * width).reshape(1, height, width) == (place * height * width).astype(int)
+    angle = 2 * math.pi * angle
+    return {
+        "white noise": rng.standard_normal((n, *shape)),
+        "differences of Gaussians": inner - outer,
+        "single pixels": pixels.astype(float),
+        "planes": xp.cos(angle) * (x - (width - 1) / 2) + xp.sin(angle) * (y - (height - 1) / 2),
+    }
 
 
 def _gabor(parameters: Array, shape: tuple[int, int]) -> tuple[Array, Array]:

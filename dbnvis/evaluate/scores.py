@@ -8,7 +8,7 @@ excites the unit less. One definition for every method, so that pictures of diff
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..backend import Array, array_module
 from ..images import UNBOUNDED, as_floats, floats_of, images_of
@@ -92,12 +92,13 @@ class Responses:
         all sorted responses, or a table of `Q` equally spaced quantiles. Of a convolutional layer first every
         channel's at its centre, then every channel's mean.
     model, images : optional
-        What other positions are measured with, when asked for.
+        What units are measured with, when asked for, that have quantiles only or no table.
     """
 
     by_layer: dict[str, Array]
     model: Model | None = None
     images: Array | None = None
+    _measured: dict[tuple[str, int], Array] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
     def of(cls, model: Model, images: Array, n_quantiles: int | None = None) -> Responses:
@@ -124,31 +125,53 @@ class Responses:
     def percentile(self, layer: str, indices: Sequence[int], scores: Array) -> Array:
         """Share of the images below each score, in percent: scores (U, S) -> (U, S) in [0, 100].
 
-        NaN for a score that is NaN, and for a position that is not in the table, where there are no images to measure
-        it with.
+        Exact where there are images; of Q quantiles alone at least this share, in steps of 100 / (Q - 1), and at most
+        one step less than 100. NaN for a score that is NaN, and for a position that is not in the table, where there
+        are no images to measure it with.
         """
-        xp, rows = array_module(scores), []
-        for number, row in zip(indices, scores, strict=True):
-            reference = self._responses(layer, number)
-            if reference is None:
-                rows.append(xp.full(row.shape, float("nan")))
-            else:
-                below = xp.searchsorted(xp.ascontiguousarray(reference), row) * (100.0 / len(reference))
-                rows.append(xp.where(xp.isnan(row), float("nan"), below))
-        return xp.stack(rows)
+        xp = array_module(scores)
+        self._measure(layer, indices)
+        return xp.stack([self._below(layer, number, row) for number, row in zip(indices, scores, strict=True)])
 
-    def _responses(self, layer: str, number: int) -> Array | None:
-        """Ascending responses of the unit of this number."""
+    def _below(self, layer: str, number: int, scores: Array) -> Array:
+        """Percentages of images below `scores` (S,) of a unit."""
+        xp = array_module(scores)
+        exact, quantiles = self._measured.get((layer, number)), self._quantiles(layer, number)
+        if exact is not None:
+            percent = xp.searchsorted(exact, scores) * 100.0 / len(exact)
+        elif quantiles is not None:
+            steps = max(len(quantiles) - 1, 1)
+            passed = xp.searchsorted(xp.ascontiguousarray(quantiles), scores) - 1
+            percent = xp.clip(passed, 0, steps - 1) * 100.0 / steps
+        else:
+            return xp.full(scores.shape, float("nan"))
+        return xp.where(xp.isnan(scores), float("nan"), percent)
+
+    def _measure(self, layer: str, numbers: Sequence[int]) -> None:
+        """Keep ascending responses to every image of the units of these numbers."""
+        if self.model is None or self.images is None:
+            return
+        missing = []
+        for number in dict.fromkeys(numbers):
+            quantiles = self._quantiles(layer, number)
+            if (layer, number) in self._measured:
+                continue
+            if quantiles is not None and len(quantiles) == len(self.images):  # they are the responses themselves
+                self._measured[layer, number] = array_module(quantiles).ascontiguousarray(quantiles)
+            else:
+                missing.append(number)
+        if missing:
+            xp = array_module(self.images)
+            scaled = rescale(self.images, input_norm(self.model), len(self.model.input_shape))
+            found = pre_activations(self.model, layer, scaled, missing).T
+            self._measured.update({(layer, number): xp.sort(x) for number, x in zip(missing, found, strict=True)})
+
+    def _quantiles(self, layer: str, number: int) -> Array | None:
+        """The table's column of the unit of this number; None if it has none."""
         tabled = None if self.model is None else _tabled(self.model.layer_shape(layer))
         if tabled is None:
             return self.by_layer[layer][:, number]
-        if number in tabled:
-            return self.by_layer[layer][:, tabled.index(number)]
-        if self.model is None or self.images is None:
-            return None
-        xp = array_module(self.images)
-        scaled = rescale(self.images, input_norm(self.model), len(self.model.input_shape))
-        return xp.sort(pre_activations(self.model, layer, scaled, [number])[:, 0])
+        return self.by_layer[layer][:, tabled.index(number)] if number in tabled else None
 
 
 def _tabled(shape: Sequence[int]) -> list[int] | None:

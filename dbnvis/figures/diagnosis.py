@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from ..evaluate.chains import LEVEL, MIXED
+from ..evaluate.chains import LENGTHS, LEVEL, MIXED, SLOWEST_MIXED
 from ..models.protocol import Generative, fully_connected
 from ..visualize import ClampedGibbs, UnitImages
 from .study import Study
 
-#: Chains of sheets of samples: few, and so long that those of the shipped model mix.
+#: Chains of sheets of samples: few, and eight times as long as the default. Those of the shipped model do not mix yet.
 LONG_CHAINS = ClampedGibbs(chains=16, burn_in=200, draws=40, thin=20)
-ENOUGH = 10  # times tau that a record lasts where its tau is more than a lower bound
 APART = 3  # standard errors between two estimates that are text to differ
 SHOWN = 0.01  # least difference of probabilities that is seen
 MANY = 40  # units whose chains failed that are counted instead
@@ -57,12 +56,14 @@ def odds(pictures: UnitImages, i: int) -> str:
 def note(pictures: UnitImages, i: int) -> str:
     """What the chains of unit `i` are worth, above its pictures; a number that fails is followed by "!"."""
     x = {name: values[i] for name, values in pictures.extras.items()}
-    text = f"R {x['mixing']:.2f}{_mark(x['mixing'] > MIXED)}, {_memory(pictures, x['tau'], x['ess'])}"
+    text = (
+        f"R {x['mixing']:.2f}{_mark(x['mixing'] > MIXED)}, of the slowest {x['slowest']:.2f}"
+        f"{_mark(x['slowest'] > SLOWEST_MIXED)}; {_memory(pictures, x['tau'], x['ess'])}"
+    )
     if "start_p" in x:
         n = x["occupancy"].shape[-1]
         modes = " and ".join(f"{share * n:.0f}" for share in x["visited"]) + f" of {n}"
-        text += f"; starts: R {x['start_mixing']:.2f}{_mark(x['start_mixing'] > MIXED)}, "
-        text += f"mode-share difference {x['distance']:.2f}, "
+        text += f"; starts: mode-share difference {x['distance']:.2f}, "
         text += f"p-value {x['start_p']:.2g}{_mark(x['start_p'] < LEVEL)}; modes {modes}"
     return text
 
@@ -73,18 +74,19 @@ def warning(pictures: UnitImages, dataset: str = "") -> str:
     if not failed:
         return ""
     if len(failed) > MANY:
-        among = f"{len(failed)} of {len(pictures.units)} units"
-        return f"\nWARNING: the chains of {among} have not mixed (R above {MIXED})."
-    more = f" and {len(failed) - NAMED} others" if len(failed) > NAMED else ""
+        return f"\nWARNING: the chains of {len(failed)} of {len(pictures.units)} units have not mixed."
+    others = len(failed) - NAMED
+    more = f" and {others} other{'s' * (others > 1)}" if others > 0 else ""
     return f"\nWARNING: the {dataset}{' ' * bool(dataset)}chains of {', '.join(failed[:NAMED])}{more} have not mixed."
 
 
 def legend(pictures: UnitImages) -> str:
     """What the numbers of `note` and `title` mean."""
-    steps = "proposals" if "acceptance" in pictures.extras else "sweeps"
     text = (
-        f"R: potential scale reduction, above {MIXED} (!) each chain explored only part of the distribution; tau: "
-        f"autocorrelation time in {steps}; draws: independent draws that all states are worth"
+        f"R: potential scale reduction of all hidden units, above {MIXED} (!), and of the slowest, above "
+        f"{SLOWEST_MIXED} (!), each chain explored only part of the distribution; tau: autocorrelation time in "
+        f"{_steps(pictures)}, above a twentieth of the record (!) the chains are too short to have mixed; draws: "
+        "independent draws that all states are worth"
     )
     if "start_p" not in pictures.extras:
         return f"{text}. Details: {DETAILS}."
@@ -97,18 +99,26 @@ def legend(pictures: UnitImages) -> str:
 
 def summary(pictures: UnitImages) -> str:
     """A sentence on the chains of many units."""
-    r, tau, ess = (pictures.extras[name] for name in ("mixing", "tau", "ess"))
+    r, slowest, tau, ess = (pictures.extras[name] for name in ("mixing", "slowest", "tau", "ess"))
+    failed = sum(bool(note) for note in pictures.notes)
     return (
-        f"Chains of clamped Gibbs sampling (medians): R {np.median(r):.2f}, "
+        f"Chains (medians): R {np.median(r):.2f}, of the slowest hidden units {np.median(slowest):.2f}, "
         f"{_memory(pictures, np.nanmedian(tau), np.nanmedian(ess))} (potential scale reduction, autocorrelation time "
-        f"in sweeps, independent draws); {100 * np.mean(r > MIXED):.0f} % of the units above R {MIXED}: not mixed."
+        f"in {_steps(pictures)}, independent draws); not mixed: {failed} of {len(pictures.units)} units."
     )
 
 
 def _memory(pictures: UnitImages, tau: float, ess: float) -> str:
-    """Autocorrelation time and effective draws; bounds where the record is too short for more."""
-    short = pictures.settings["draws"] * pictures.settings["thin"] < ENOUGH * tau
-    return f"tau {'>' if short else ''}{tau:.0f}, {'<' if short else ''}{ess:.0f} draws"
+    """Autocorrelation time, the record's length, and effective draws; bounds where the record is too short for more."""
+    record = pictures.settings["draws"] * pictures.settings["thin"]
+    if tau * LENGTHS <= record:
+        return f"tau {tau:.0f}, record {record}, {ess:.0f} draws"
+    return f"tau >{tau:.0f}!, record {record}, <{ess:.0f} draws"
+
+
+def _steps(pictures: UnitImages) -> str:
+    """What chains count in."""
+    return "proposals" if "acceptance" in pictures.extras else "sweeps"
 
 
 def _mark(failed: bool) -> str:

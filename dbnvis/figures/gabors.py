@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import plot
 from ..backend import Array, to_numpy
-from ..evaluate.gabor import GaborFits, fit_gabors
+from ..evaluate.gabor import GaborFits, fit_gabors, is_band_pass, is_local, null_filters
 from ..plot import BLUE, Panel
 from ..train import CDConfig
 from .study import Study
@@ -29,6 +29,8 @@ PATCHES_RECIPE: tuple[tuple[int, ...], tuple[CDConfig, ...]] = (
     ),
 )
 GOOD = 0.8  # explained variance of a good fit; white noise has 0.25 at most, filters with shuffled pixels 0.5
+NEAREST = "differences of Gaussians"  # of the nulls
+NULLS = 200  # filters of each kind that are no Gabor functions
 SECTORS = 8  # of the half circle, to count orientations in
 COLUMNS, TILE, SHOWN = 10, 0.36, 100  # at most so many filters are drawn, evenly spread in the order of fits
 CAPTION = (
@@ -63,8 +65,12 @@ def gabors(study: Study) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         raise ValueError(f"all {len(filters)} filters of layer h1 are zero; there is nothing to fit")
     fits = fit_gabors(filters[units])
     pixels = filters[units].reshape(len(units), -1)
-    shuffled = np.random.default_rng(study.seed).permuted(pixels, axis=1).reshape(-1, *study.model.input_shape)
-    summary = {"units": len(filters), "all zero": len(filters) - len(units), **_summary(fits, fit_gabors(shuffled).r2)}
+    rng = np.random.default_rng(study.seed)
+    nulls = {"shuffled pixels": rng.permuted(pixels, axis=1).reshape(-1, *study.model.input_shape)}
+    height, width = study.model.input_shape
+    nulls |= null_filters((height, width), NULLS, rng=rng)
+    null_fits = {name: fit_gabors(x) for name, x in nulls.items()}
+    summary = {"units": len(filters), "all zero": len(filters) - len(units), **_summary(fits, null_fits)}
     order = np.argsort(-fits.r2, kind="stable")
     step = -(-len(order) // SHOWN)
     order = order[::step]
@@ -81,14 +87,15 @@ def gabors(study: Study) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         panels,
         heading=(
             f"{study.heading}: the {len(units)} filters of layer h1 and the Gabor function nearest to each, "
-            f"best fit first; {summary['good fits, %']} % explained to {100 * GOOD:.0f} % or more, "
-            f"{summary['good fits that are band-pass, %']} % and band-pass"
+            f"best fit first; {summary['good fits that are band-pass, %']} % explained to {100 * GOOD:.0f} % or more "
+            f"by a band-pass, {summary['good fits, %']} % by any"
         ),
         caption=CAPTION,
         key=(
             f"{f'One in {step} filters is drawn. ' if step > 1 else ''}"
             f"Framed: explained variance {GOOD} or more. Of the same filters with their pixels shuffled 99 % are "
             f"explained to less than {summary['shuffled pixels: explained variance, 99th percentile']}. "
+            f"Spots are told from them by the band-pass: of {NEAREST} {_of(summary, NEAREST)}. "
             f"Filters are drawn in the space of the data{'' if study.dataset != 'patches' else ', which is whitened'}."
         ),
         tile=TILE,
@@ -115,16 +122,32 @@ def _rows(units: Array, fits: GaborFits) -> list[dict[str, Any]]:
     return [{name: _rounded(x) for name, x in zip(columns, row, strict=True)} for row in rows]
 
 
-def _summary(fits: GaborFits, null: Array) -> dict[str, Any]:
+def _of(summary: dict[str, Any], null: str) -> str:
+    """What a null shows, in words."""
+    good, band_pass = (summary[f"{null}: {what}, %"] for what in ("good fits", "good fits that are band-pass"))
+    return f"{good:g} % are fitted so well, {band_pass:g} % by a band-pass"
+
+
+def _shares(fits: GaborFits) -> dict[str, float]:
+    """How many of the filters count as Gabor functions, by ever stricter rules, in per cent."""
     good = fits.r2 >= GOOD
-    spectra = np.abs(np.fft.rfft2(fits.fits, [4 * side for side in fits.fits.shape[1:]]))
-    gabor = good & (spectra[:, 0, 0] < spectra.max(axis=(1, 2)) / 2)  # a band-pass: the mean is below half the peak
+    band_pass = good & is_band_pass(fits)
+    return {
+        "good fits, %": 100 * good.mean(),
+        "good fits that are band-pass, %": 100 * band_pass.mean(),
+        "good fits that are band-pass and local, %": 100 * (band_pass & is_local(fits)).mean(),
+    }
+
+
+def _summary(fits: GaborFits, nulls: dict[str, GaborFits]) -> dict[str, Any]:
+    gabor = (fits.r2 >= GOOD) & is_band_pass(fits)
     summary = {
         "median explained variance": np.median(fits.r2),
-        "good fits, %": 100 * good.mean(),
-        "good fits that are band-pass, %": 100 * gabor.mean(),
-        "shuffled pixels: explained variance, 99th percentile": np.percentile(null, 99),
+        **_shares(fits),
+        "shuffled pixels: explained variance, 99th percentile": np.percentile(nulls["shuffled pixels"].r2, 99),
     }
+    for name, null in nulls.items():
+        summary |= {f"{name}: {what}": share for what, share in _shares(null).items()}
     if gabor.any():
         angle, frequency = fits.orientation[gabor], fits.frequency[gabor]
         low, median, high = np.percentile(frequency, [5, 50, 95])

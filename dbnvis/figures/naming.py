@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import fields
 from pathlib import Path
@@ -49,3 +50,8 @@ def settings_line(method: Any) -> str:
     """A sentence with the settings of a method that are not its defaults, for the end of a key."""
     changed = describe(method, changed=True)
     return f"Settings: {changed}; otherwise the defaults." if changed else "Settings: the defaults."
+
+
+def rounded_down(percent: float) -> str:
+    """A percentage in words, never more than it is: "87", from 99 on "99.9", and "100" for all alone."""
+    return f"{math.floor(10 * percent + 1e-9) / 10:g}" if 99 <= percent < 100 else str(int(percent))

@@ -20,7 +20,7 @@ from ..runs.snapshots import Snapshots
 from ..train import EpochStats
 from ..visualize import FilterCombination, NotApplicable, StrongestConnections, Unit, UnitImages, as_units
 from ..visualize.filter_combination import combined_inputs
-from .naming import sheet_name
+from .naming import rounded_down, sheet_name
 
 CHUNK = 96  # units between two steps of the progress bar
 
@@ -165,7 +165,7 @@ class Study:
         return [Unit(layer, i) for i in range(size if n is None else min(n, size))]
 
     def captions(self, pictures: UnitImages) -> list[list[str]]:
-        """Under every picture (U, S): its score and percentile, such as "12.3 99%"; 100% is above every image."""
+        """Under every picture (U, S): its score and percentile, such as "12.3 87%"; 100% is above every image."""
         xp = self.model.xp
         layer, numbers = as_units(self.model, pictures.units)
         percentiles = to_numpy(self.responses.percentile(layer, numbers, xp.asarray(pictures.scores)))
@@ -279,4 +279,4 @@ def _caption(score: float, percent: float) -> str:
     """Score and percentile, or what there is of them."""
     if math.isnan(score):
         return ""
-    return f"{score:.1f}" if math.isnan(percent) else f"{score:.1f} {int(percent)}%"
+    return f"{score:.1f}" if math.isnan(percent) else f"{score:.1f} {rounded_down(percent)}%"

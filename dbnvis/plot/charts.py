@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from .words import Words
 
 #: Ten classes: Paul Tol's "muted" colours, distinct to the colour-blind, and black.
 CLASSES = ("#332288", "#88CCEE", "#117733", "#DDCC77", "#CC6677", "#AA4499", "#44AA99", "#999933", "#882255", "#000000")
+LABEL = 0.19  # inches that the number of a class takes
 
 
 @fixed()
@@ -49,8 +51,8 @@ def scatter(points: dict[str, Array], labels: Array, *, heading: str, caption: s
         x = MARGIN + i * (side + MARGIN)
         axes = figure.add_axes((x / width, foot / height, side / width, side / height))
         axes.scatter(xy[order, 0], xy[order, 1], s=2, c=colors, linewidths=0)
-        for c in classes:
-            x, y = np.median(xy[labels == c], axis=0)
+        middles = np.array([np.median(xy[labels == c], axis=0) for c in classes])
+        for c, (x, y) in zip(classes, _apart(middles, LABEL * np.ptp(xy, axis=0) / side), strict=True):
             box = {
                 "boxstyle": "circle,pad=0.1",
                 "facecolor": "white",
@@ -66,6 +68,19 @@ def scatter(points: dict[str, Array], labels: Array, *, heading: str, caption: s
     corner = (0, (foot - 0.38) / height)
     figure.legend(ncols=10, fontsize=8, frameon=False, loc="lower left", handletextpad=0, bbox_to_anchor=corner)
     return figure
+
+
+def _apart(places: Array, size: Array) -> Array:
+    """Places (N, 2) of labels of a `size` (2,), each moved as little as it takes that no two overlap."""
+    places = places / size
+    for _ in range(100):
+        for i, j in combinations(range(len(places)), 2):
+            between = places[j] - places[i]
+            distance = float(np.hypot(*between)) or 1.0
+            if distance < 1:
+                push = 0.5 * (1 - distance) / distance * between
+                places[i], places[j] = places[i] - push, places[j] + push
+    return places * size
 
 
 Bars = dict[str, tuple[float, float, float, float]]  # value, low, high, floor

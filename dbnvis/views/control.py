@@ -94,6 +94,8 @@ def _window_means(x: Array) -> Array:
 #: How like two batches of maps (B, height, width) are, by name: (a, b) -> (B,).
 MEASURES: dict[str, Callable[[Array, Array], Array]] = {
     "rank correlation": rank_correlation,
+    # A map that turns its sign is as alike as before; over images of either sign, a mean with signs hides it.
+    "size of the rank correlation": lambda a, b: abs(rank_correlation(a, b)),
     "rank correlation of |map|": lambda a, b: rank_correlation(abs(a), abs(b)),
     "structural similarity": structural_similarity,
 }

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Literal
 from ..backend import Array, UnitStreams, array_module, bernoulli, child_seeds, make_rng
 from ..backend.clusters import cluster_centres
 from ..evaluate import activity, chains
-from ..evaluate.chains import LEVEL, MIXED
+from ..evaluate.chains import LEVEL
 from ..images import images_of
 from ..models.protocol import Generative, Model, fully_connected, generative
 from ..models.rbm import RBM, Machine, clamp, gibbs
@@ -48,17 +48,17 @@ class ClampedGibbs:
     picture is the exact mean, sigmoid(vbias + W[:, unit]) of binary pixels; above, it is the mean of `chains` times
     `draws` independent draws, of which the first `shown` follow. `burn_in` and `thin` do nothing; no `extras`.
 
-    `extras["mixing"]` (U,) is the potential scale reduction (Gelman & Rubin 1992) of the chains, pooled
-    over the units they visit: near 1 when every chain sees the same distribution, and noted when above 1.2.
-    `tau` and `ess` (U,) are the integrated autocorrelation time in sweeps and the effective number of draws of all
-    chains together, pooled over 32 random directions of the hidden layer.
+    `extras["mixing"]` and `slowest` (U,) are the potential scale reduction (Gelman & Rubin 1992) of the chains, pooled
+    over the hidden units and of the slowest of them: near 1 when every chain sees the same distribution. `tau` and
+    `ess` (U,) are the integrated autocorrelation time in sweeps and the effective number of draws of all chains
+    together, pooled over 32 random directions of the hidden layer. Units whose chains have not mixed are noted
+    (`evaluate.chains.why_not_mixed`): at the defaults those of tau above 5 sweeps, which are most units of deep layers.
 
     With `diagnose` the extras also hold, from as many chains of the other start, whose states enter no picture:
-    `start_mixing` (U,), the scale reduction between the starts, noted above 1.2; `occupancy` (U, 2, M), the share of
-    states nearest to each of 10 clusters of training codes, from `start` and from the other; `distance` and `start_p`
-    (U,), their total variation and its p-value, noted below 0.01; `visited` (U, 2), the share of clusters visited; and
-    `p_on` and `p_on_error` (U, 2), the probability that the unit is on and its standard error, from free chains and by
-    annealing the unit's weights (`evaluate.activity`).
+    `occupancy` (U, 2, M), the share of states nearest to each of 10 clusters of training codes, from `start` and from
+    the other; `distance` and `start_p` (U,), their total variation and its p-value, noted below 0.01; `visited` (U, 2),
+    the share of clusters visited; and `p_on` and `p_on_error` (U, 2), the probability that the unit is on and its
+    standard error, from free chains and by annealing the unit's weights (`evaluate.activity`).
     """
 
     title: ClassVar[str] = "clamped Gibbs sampling"
@@ -142,7 +142,21 @@ class ClampedGibbs:
         ]
         pictures = model.xp.concatenate([part[0] for part in parts])
         extras = {name: model.xp.concatenate([part[1][name] for part in parts]) for name in parts[0][1]}
-        return unit_images(self, model, layer, indices, pictures, notes=_notes(extras), extras=extras, start=start)
+        return unit_images(self, model, layer, indices, pictures, notes=self._notes(extras), extras=extras, start=start)
+
+    def _notes(self, extras: dict[str, Array]) -> list[str]:
+        """A word on each unit whose chains are not to be believed."""
+        notes = []
+        for i in range(len(extras["tau"])):
+            x = {name: float(extras[name][i]) for name in extras if extras[name].ndim == 1}
+            reason = chains.why_not_mixed(x["mixing"], x["slowest"], x["tau"], self.draws * self.thin)
+            note = []
+            if reason:
+                note.append(f"chains have not mixed ({reason})")
+            if x.get("start_p", 1) < LEVEL:
+                note.append(f"data- and noise-started chains visit other modes (distance {x['distance']:.2f})")
+            notes.append("; ".join(note))
+        return notes
 
     def _alone(self, model: Generative, layer: str, indices: list[int], rng: Any) -> UnitImages:
         """The pass down from states that have one unit on."""
@@ -159,18 +173,6 @@ class ClampedGibbs:
             pixels = model.sample_decode(h, layer, rng=streams)  # (U, n, *shape)
             pictures.append(model.xp.concatenate([pixels.mean(axis=1, keepdims=True), pixels[:, :shown]], axis=1))
         return unit_images(self, model, layer, indices, model.xp.concatenate(pictures))
-
-
-def _notes(extras: dict[str, Array]) -> list[str]:
-    """A word on each unit whose chains are not to be believed."""
-    notes = [[f"chains have not mixed (R = {r:.1f})"] if r > MIXED else [] for r in extras["mixing"].tolist()]
-    if "start_p" in extras:
-        starts = (extras[name].tolist() for name in ("start_p", "distance", "start_mixing"))
-        for note, p, distance, r in zip(notes, *starts, strict=True):
-            if p < LEVEL or r > MIXED:
-                seen = f"distance {distance:.2f}, R = {r:.1f}"
-                note.append(f"data- and noise-started chains visit other modes ({seen})")
-    return ["; ".join(note) for note in notes]
 
 
 class _Sampler:
@@ -191,18 +193,20 @@ class _Sampler:
     def __call__(self, indices: list[int], start: str) -> tuple[Array, dict[str, Array]]:
         """Pictures (U, 1 + shown, *shape) and what `extras` holds."""
         xp = self.model.xp
-        pictures, mixing, records, shares = self._chains(indices, start, self.seed)
-        extras = {"mixing": mixing, "tau": xp.asarray([chains.integrated_time(x) for x in records])}
+        pictures, means, records, shares = self._chains(indices, start, self.seed)
+        extras = {
+            "mixing": chains.binary_scale_reduction(means),
+            "slowest": chains.slowest_reduction(means),
+            "tau": xp.asarray([chains.integrated_time(x) for x in records]),
+        }
         extras["ess"] = self.method.chains * self.method.draws * self.method.thin / extras["tau"]
         if self.method.diagnose:
             other = "noise" if start == "data" else "data"
-            _, _, others, other_shares = self._chains(indices, other, self.other_seed)
+            *_, other_shares = self._chains(indices, other, self.other_seed)
             found = [
                 chains.compare_starts(*pair, rng=make_rng(xp, self.shared_seed, 1))
                 for pair in zip(shares, other_shares, strict=True)
             ]
-            reductions = [chains.start_reduction(*pair) for pair in zip(records, others, strict=True)]
-            extras["start_mixing"] = xp.asarray(reductions)
             extras["occupancy"] = xp.stack([starts.occupancy for starts in found])
             extras["distance"] = xp.asarray([starts.distance for starts in found])
             extras["start_p"] = xp.asarray([starts.p_value for starts in found])
@@ -211,7 +215,7 @@ class _Sampler:
         return pictures, extras
 
     def _chains(self, indices: list[int], start: str, seed: int) -> tuple[Array, Array, Any, Any]:
-        """Pictures (U, 1 + shown, *shape), R (U,), records (U, T, C, K) and shares of modes (U, C, M)."""
+        """Pictures (U, 1 + shown, *shape), mean states (U, C, H), records (U, T, C, K), shares of modes (U, C, M)."""
         xp, method = self.model.xp, self.method
         rngs = unit_rngs(self.model, self.layer, indices, seed=seed)
         rng = UnitStreams(rngs)
@@ -230,9 +234,9 @@ class _Sampler:
             pixels = self.model.sample_decode(h, self.layer, rng=rng)  # (U, C, *shape)
             mean = mean + pixels.mean(axis=1) / method.draws
         pictures = xp.concatenate([mean[:, None], pixels[:, : method.shown]], axis=1)
-        reduction = chains.binary_scale_reduction(visited / (method.draws * method.thin))
+        means = visited / (method.draws * method.thin)
         shares = [] if self.modes is None else [chains.shares(x, len(self.modes)) for x in xp.stack(labels, axis=1)]
-        return pictures, reduction, xp.stack(record, axis=1), shares
+        return pictures, means, xp.stack(record, axis=1), shares
 
     def _start(self, indices: list[int], start: str, rng: UnitStreams) -> Array:
         """First states of the layer below, (U, C, V)."""

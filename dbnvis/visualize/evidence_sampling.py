@@ -16,8 +16,9 @@ is symmetric in h and h': the proposal is reversible under the prior, and so is 
 independently of the state. Metropolis-Hastings then accepts with probability min(1, e(x') / e(x)), and the chain leaves
 p(h) e(x(h, u)) as it is, exactly. Further sweeps of a proposal ask neither the layers below nor the network.
 
-For hidden unit j of the prior, if that is an RBM, with binary pixels and beta = 1, e(x) = p(h_j = 1 | x), and the
-images are those of the clamped chain.
+For hidden unit j of the prior, if that is an RBM of binary pixels, with pixels="states" and beta = 1, the evidence is
+e(x) = p(h_j = 1 | x), and the images are those of the clamped chain. With pixels="means", the default, they are not:
+the evidence is then that of the grey pixel probabilities, p(h_j = 1 | E[x | h]), which is another distribution.
 
 References
 ----------
@@ -34,7 +35,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
 from ..backend import Array, UnitStreams, array_module, child_seeds, make_rng
-from ..evaluate.chains import MIXED, binary_scale_reduction, integrated_time
+from ..evaluate.chains import binary_scale_reduction, integrated_time, slowest_reduction, why_not_mixed
 from ..evaluate.scores import pre_activations
 from ..images import images_of
 from ..models.layers import Softmax
@@ -57,9 +58,9 @@ class EvidenceSampling:
     of single chains. The evidence is that of these very images: pixel probabilities ("means"), or binary ("states").
 
     `extras["acceptance"]` (U,) is the share of accepted proposals after the burn-in, and `evidence` (U,) the mean
-    sigmoid(beta a) of the draws. `mixing`, `tau` and `ess` (U,) are the potential scale reduction (Gelman & Rubin 1992)
-    of the prior's top hidden layer, its integrated autocorrelation time in proposals and the effective number of draws
-    of all chains together, as in `ClampedGibbs`.
+    sigmoid(beta a) of the draws. `mixing`, `slowest`, `tau` and `ess` (U,) are the potential scale reduction (Gelman &
+    Rubin 1992) of the prior's top hidden layer and of its slowest units, the integrated autocorrelation time in
+    proposals and the effective number of draws of all chains together; units are noted as in `ClampedGibbs`.
     """
 
     title: ClassVar[str] = "model samples weighted by the unit's response"
@@ -152,9 +153,24 @@ class EvidenceSampling:
             )
             parts.append(self._measured(Target(self, prior, model, layer, indices[part]), h, sketch, own))
         found = {name: xp.concatenate([part[name] for part in parts]) for name in parts[0]}
-        pictures, notes = found.pop("pictures"), _notes(found)
+        pictures, notes = found.pop("pictures"), self._notes(found)
         resolved, bare = {"start": start, "prior": "-".join(map(str, prior.sizes))}, replace(self, prior=None)
         return unit_images(bare, model, layer, indices, pictures, notes=notes, extras=found, **resolved)
+
+    def _notes(self, extras: dict[str, Array]) -> list[str]:
+        """A word on each unit whose chains are not to be believed."""
+        notes = []
+        for i in range(len(extras["tau"])):
+            x = {name: float(extras[name][i]) for name in extras}
+            reason = why_not_mixed(x["mixing"], x["slowest"], x["tau"], self.draws * self.thin, "proposals")
+            note = []
+            if x["acceptance"] < STUCK:
+                accepted = 100 * x["acceptance"]
+                note.append(f"{accepted:.1f} % accepted: take fewer sweeps, a smaller share or a smaller beta")
+            if reason:
+                note.append(f"chains have not mixed ({reason})")
+            notes.append("; ".join(note))
+        return notes
 
     def _prior_of(self, model: Model) -> object:
         return model if self.prior is None else self.prior
@@ -180,6 +196,7 @@ class EvidenceSampling:
             "acceptance": accepted / n,
             "evidence": evidence,
             "mixing": binary_scale_reduction(visited / n),
+            "slowest": slowest_reduction(visited / n),
             "tau": tau,
             "ess": self.chains * n / tau,
         }
@@ -294,16 +311,3 @@ def _start(
 def _chosen(first: Array, a: Array, b: Array) -> Array:
     """Rows of a (U, C, ...) where `first` (U, C), else of b."""
     return array_module(a).where(first.reshape(*first.shape, *(1,) * (a.ndim - 2)), a, b)
-
-
-def _notes(extras: dict[str, Array]) -> list[str]:
-    """A word on each unit whose chains are not to be believed."""
-    notes = []
-    for r, accepted in zip(extras["mixing"].tolist(), extras["acceptance"].tolist(), strict=True):
-        note = []
-        if accepted < STUCK:
-            note.append(f"{100 * accepted:.1f} % accepted: take fewer sweeps, a smaller share or a smaller beta")
-        if not r <= MIXED:  # NaN too
-            note.append(f"chains have not mixed (R = {r:.1f})")
-        notes.append("; ".join(note))
-    return notes

@@ -107,10 +107,81 @@ def test_reductions_of_binary_chains_agree_whether_from_states_or_from_means(xp)
     assert float(chains.binary_scale_reduction(means)[0]) == pytest.approx(expected, rel=1e-12)
 
 
-def test_starts_that_see_different_places_are_told_apart(xp):
-    a, b = (xp.asarray(x) for x in (ar1(0.5, 200, 10, 1), ar1(0.5, 200, 10, 2)))
-    assert chains.start_reduction(a, b) < 1.05
-    assert chains.start_reduction(a, b + 5) > 2
+def binary(tau, T, C, H=300, seed=0):
+    """H independent units of C binary chains (T, C, H), on in 0.2 to 99.8 % of the time, of integrated time `tau`.
+
+    A chain keeps its state with probability a and else draws anew: its autocorrelation is a^t, tau = (1+a)/(1-a).
+    """
+    rng = np.random.default_rng(seed)
+    p, keep = 1 / (1 + np.exp(-rng.uniform(-6, 6, H))), (tau - 1) / (tau + 1)
+    x = rng.random((T, C, H)) < p
+    drawn = rng.random((T, C, H)) >= keep
+    for t in range(1, T):
+        x[t] = np.where(drawn[t], x[t], x[t - 1])
+    return x.astype("float32")
+
+
+def reasons(states, xp=np):
+    """`why_not_mixed` of binary chains (T, C, H), recorded as visualizers do."""
+    coins = np.random.default_rng(9).random((states.shape[2], 32))
+    record, means = xp.asarray(states @ np.where(coins < 0.5, -1, 1)), xp.asarray(states.mean(axis=0)[None])
+    r, slowest = (float(f(means)[0]) for f in (chains.binary_scale_reduction, chains.slowest_reduction))
+    return chains.why_not_mixed(r, slowest, chains.integrated_time(record), len(states))
+
+
+@pytest.mark.parametrize(("T", "C", "n"), [(100, 30, 60), (800, 16, 10)])
+def test_independent_draws_are_not_noted(T, C, n):
+    """At the lengths of the sheets, of few units too: 0 of 60, a rate below 5 % with 95 % confidence."""
+    assert not [seed for seed in range(n) if reasons(binary(1, T, C, H=(8, 100)[seed % 2], seed=seed))]
+
+
+@pytest.mark.parametrize(
+    ("tau", "T", "C", "noted"), [(3, 100, 30, 0), (8, 100, 30, 10), (20, 800, 16, 0), (60, 800, 16, 10)]
+)
+def test_chains_are_noted_where_the_record_lasts_less_than_twenty_tau(tau, T, C, noted):
+    said = [reasons(binary(tau, T, C, seed=seed)) for seed in range(10)]
+    assert sum(map(bool, said)) == noted
+    assert all(f", record {T}" in reason and reason.startswith("tau ") for reason in said if reason)
+
+
+@pytest.mark.parametrize(("phi", "noted"), [(0.8, False), (0.97, True), (0.995, True)])
+def test_an_autoregression_is_noted_by_its_time(xp, phi, noted):
+    """tau 9, 66 and 399 in a record of 400: a twentieth is 20."""
+    for seed in range(10):
+        x = xp.asarray(ar1(phi, 400, 30, seed))
+        r = chains.scale_reduction(x)
+        said = chains.why_not_mixed(r, r, chains.integrated_time(x), len(x))
+        assert bool(said) == noted and ("sweeps, record 400" in said) == noted
+
+
+def test_few_slow_units_among_fast_ones_are_seen(xp):
+    """A twentieth of the units hardly ever change: neither R of all units nor their tau shows it."""
+    states = binary(2, 400, 30)
+    states[:, :, :15] = binary(200, 400, 30, H=15, seed=1)
+    means = states.mean(axis=0)[None]
+    assert chains.binary_scale_reduction(means)[0] < 1.05
+    assert chains.integrated_time(states @ np.ones((300, 1))) < 20
+    assert reasons(states, xp).startswith("R of the slowest units 1.")
+
+
+def test_the_slowest_units_are_a_quantile_of_those_that_are_seen(xp):
+    """R by hand, of each unit alone: the 97.5 % quantile is the third largest of 80; rare units do not count."""
+    states = (np.random.default_rng(0).random((50, 6, 84)) < 0.4).astype(float)
+    states[:, :3, 7] = 0.0
+    states[:, :, 80:] = 0.0  # nearly always off: one chain is on for two sweeps together
+    states[10:12, 0, 81] = 1.0
+    states[:, :, 82] = 1.0
+    each = sorted(chains.scale_reduction(states[:, :, i]) for i in range(80))
+    found = chains.slowest_reduction(xp.asarray(np.stack([states.mean(axis=0)] * 2)))
+    np.testing.assert_allclose(host(found), [each[-3]] * 2, rtol=1e-12)
+    assert math.isnan(chains.slowest_reduction(xp.asarray(states.mean(axis=0)[None, :1]))[0])  # a single chain
+    assert math.isnan(chains.slowest_reduction(xp.asarray(states.mean(axis=0)[None, :, 82:]))[0])  # no unit is seen
+
+
+def test_what_cannot_be_measured_is_no_reason():
+    assert chains.why_not_mixed(math.nan, math.nan, math.nan, 100) == ""
+    said = chains.why_not_mixed(1.39, 2.13, 95.4, 100, "proposals")
+    assert said == "tau 95 proposals, record 100, R 1.39, R of the slowest units 2.13"
 
 
 # --- modes

@@ -6,7 +6,8 @@ from counts import host
 from gabor_functions import SHAPE, gabor, planted
 from scipy.optimize import least_squares
 
-from dbnvis.evaluate.gabor import fit_gabors
+from dbnvis.backend import make_rng
+from dbnvis.evaluate.gabor import fit_gabors, is_band_pass, is_local, null_filters
 
 
 def test_planted_functions_are_recovered(xp):
@@ -65,6 +66,40 @@ def test_noise_has_a_poor_fit():
     _, filters = planted(40)
     shuffled = rng.permuted(filters.reshape(40, -1), axis=1).reshape(filters.shape)
     assert np.median(fit_gabors(shuffled).r2) < 0.35
+
+
+def test_what_is_no_gabor_function_fits_well_but_by_no_local_band_pass(xp):
+    """Spots fit by a low-pass, planes by half a period of a wave as wide as the filter; noise does not fit at all."""
+    expected = {"white noise": (0, 0), "differences of Gaussians": (1, 0), "single pixels": (1, 0), "planes": (1, 1)}
+    nulls = null_filters(SHAPE, 40, rng=make_rng(xp, 0))
+    assert nulls.keys() == expected.keys()
+    for name, filters in nulls.items():
+        assert filters.shape == (40, *SHAPE)
+        fits = fit_gabors(filters)
+        good = fits.r2 >= 0.8
+        assert (good.mean(), (good & is_band_pass(fits)).mean()) == expected[name], name
+        assert not (good & is_band_pass(fits) & is_local(fits)).any(), name
+
+
+def test_gabor_functions_are_local_band_passes():
+    """Those of a period or more in a radius of three standard deviations."""
+    parameters, filters = planted(60)
+    fits = fit_gabors(filters)
+    sure = parameters["frequency"] * parameters["across"] > 0.35
+    assert is_band_pass(fits)[sure].all() and is_local(fits)[sure].all()
+
+
+def test_nulls_are_what_they_are_called():
+    nulls = {name: host(x) for name, x in null_filters((9, 14), 30, rng=np.random.default_rng(0)).items()}
+    for pixel in nulls["single pixels"]:
+        assert sorted(pixel.ravel())[-2:] == [0, 1]
+    rows, columns = (np.diff(nulls["planes"], axis=axis) for axis in (1, 2))
+    np.testing.assert_allclose(rows[:, :1, :1] ** 2 + columns[:, :1, :1] ** 2, 1)
+    np.testing.assert_allclose(np.ptp(rows, axis=(1, 2)), 0, atol=1e-12)
+    np.testing.assert_allclose(nulls["planes"].mean(axis=(1, 2)), 0, atol=1e-12)
+    spots = null_filters((60, 60), 30, rng=np.random.default_rng(0))["differences of Gaussians"]
+    assert np.abs(spots.sum(axis=(1, 2)) / np.abs(spots).sum(axis=(1, 2))).max() < 0.02  # equal sums
+    assert nulls["white noise"].std() == pytest.approx(1, abs=0.05)
 
 
 def test_bandwidth_is_between_the_half_peaks_of_the_spectrum():

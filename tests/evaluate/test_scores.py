@@ -1,5 +1,7 @@
 """dbnvis.evaluate.scores against its definition, written out."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -124,17 +126,34 @@ def test_the_percentile_is_the_share_of_images_with_a_lower_response(xp):
     assert got[1, 1] - got[1, 0] == pytest.approx(100 / 40)
 
 
-def test_quantiles_give_the_percentile_within_their_spacing(xp):
+def test_with_images_at_hand_the_percentile_is_exact_whatever_the_table_keeps(xp, monkeypatch):
     model, images = random_dbn(xp), move(pictures(999, 3, 4), xp)
     every, few = Responses.of(model, images), Responses.of(model, images, 51)
     assert few.by_layer["h2"].shape == (51, 5)
-    asked = move(pictures(5, 30), xp)
+    second = to_numpy(every.by_layer["h2"])[-2]
+    asked = move(np.concatenate([pictures(5, 30), np.nextafter(second, np.float32(9))[:, None]], axis=1), xp)
+    for layer_of in (every, few, replace(few, by_layer={k: x.astype("float16") for k, x in few.by_layer.items()})):
+        found = to_numpy(layer_of.percentile("h2", range(5), asked))
+        expected = [
+            [100 * np.mean(to_numpy(every.by_layer["h2"])[:, u] < s) for s in to_numpy(asked)[u]] for u in range(5)
+        ]
+        np.testing.assert_allclose(found, expected, atol=1e-9)
+        assert (found[:, -1] == 100 * 998 / 999).all()
+    monkeypatch.setattr("dbnvis.evaluate.scores.pre_activations", None)  # what was measured is kept
+    few.percentile("h2", [3, 1], asked[:2])
+
+
+def test_quantiles_alone_give_at_least_the_percentile_and_never_all(xp):
+    model, images = random_dbn(xp), move(pictures(999, 3, 4), xp)
+    every, few = Responses.of(model, images), replace(Responses.of(model, images, 51), images=None)
+    asked = move(np.concatenate([pictures(5, 30), np.full((5, 1), 1e3, "float32")], axis=1), xp)
     exact, rough = (to_numpy(r.percentile("h2", range(5), asked)) for r in (every, few))
-    assert np.abs(exact - rough).max() <= 100 / 50
+    assert (rough <= exact).all() and (exact - rough).max() <= 100 / 50 + 0.2
+    assert (exact[:, -1] == 100).all() and (rough[:, -1] == 98).all()
     np.testing.assert_array_equal(to_numpy(few.by_layer["h2"][-1]), to_numpy(every.by_layer["h2"][-1]))
     np.testing.assert_array_equal(to_numpy(few.by_layer["h2"][0]), to_numpy(every.by_layer["h2"][0]))
 
 
 def test_a_score_that_is_no_number_has_no_percentile():
     responses = Responses({"h1": np.arange(4.0)[:, None]})
-    np.testing.assert_array_equal(responses.percentile("h1", [0], np.array([[np.nan, 1.5]])), [[np.nan, 50]])
+    np.testing.assert_array_equal(responses.percentile("h1", [0], np.array([[np.nan, 1.5]])), [[np.nan, 100 / 3]])

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import partialmethod
 
 import numpy as np
 import pytest
@@ -41,6 +42,15 @@ def test_the_sheet_shows_both_readings_of_the_same_units(study):
     rbm = study.model.rbms[0]
     exact = rbm.mean_v_given_h(np.eye(rbm.n_hidden, dtype="float32")[:3])
     np.testing.assert_allclose(arrays["h1.zero.images"].reshape(3, -1), exact, rtol=1e-5)
+
+
+def test_the_heading_warns_of_chains_that_have_not_mixed(study, monkeypatch):
+    """A record of four sweeps is too short for any tau."""
+    headings, drawing = [], plot.grid
+    monkeypatch.setattr(plot, "grid", lambda *args, **how: headings.append(how["heading"]) or drawing(*args, **how))
+    monkeypatch.setattr(ClampedGibbs, "__init__", partialmethod(ClampedGibbs.__init__, draws=2, thin=2))
+    clamping(study, 3)
+    assert "have not mixed" in headings[0]
 
 
 @pytest.mark.parametrize("layer", ["h1", "h2"])

@@ -87,6 +87,14 @@ def test_a_model_of_another_recipe_or_seed_is_refused(tmp_path, change):
     assert (tmp_path / "m.npz").read_bytes() != before
 
 
+def test_the_heading_warns_of_chains_that_have_not_mixed(tmp_path, monkeypatch):
+    headings, draw = [], conv_dbns.plot.grid
+    monkeypatch.setattr(conv_dbns.plot, "grid", lambda *a, **k: headings.append(k["heading"]) or draw(*a, **k))
+    monkeypatch.setattr("dbnvis.evaluate.chains.SLOWEST_MIXED", 0.0)
+    conv_dbns.figure(opened(tmp_path / "m.npz"), dataset(), TINY, Writer(tmp_path), seed=0, xp=np)
+    assert "WARNING: the chains of h2:" in headings[0] and "have not mixed" in headings[0]
+
+
 def test_the_figure_holds_both_layers(tmp_path):
     model = opened(tmp_path / "m.npz")
     writer = Writer(tmp_path)

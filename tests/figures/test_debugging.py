@@ -85,9 +85,10 @@ def test_the_figure_of_rates_shows_every_layers_dead_units(experiment, monkeypat
 
 
 @pytest.mark.parametrize(
-    ("share", "said"), [(0, "0 %"), (1e-4, "<1 %"), (0.0049, "<1 %"), (0.006, "1 %"), (1, "100 %")]
+    ("share", "said"),
+    [(0, "0 %"), (1e-4, "<1 %"), (0.0049, "<1 %"), (0.006, "1 %"), (0.994, "99 %"), (0.996, ">99 %"), (1, "100 %")],
 )
-def test_few_are_not_none(share, said):
+def test_few_are_not_none_and_all_but_few_not_all(share, said):
     assert debugging._percent(share) == said
 
 

@@ -38,6 +38,12 @@ def test_rows_and_summary(study):
     assert summary["good fits, %"] == pytest.approx(100 * 32 / 38, abs=0.01)
     # The blobs are good fits, but no band-passes; of a few planted ones little more than a blob is left, too.
     assert 100 * 26 / 38 <= summary["good fits that are band-pass, %"] <= 100 * 30 / 38 + 0.01
+    assert summary["differences of Gaussians: good fits, %"] > 90
+    assert summary["differences of Gaussians: good fits that are band-pass, %"] < 5
+    assert summary["planes: good fits, %"] == summary["single pixels: good fits, %"] == 100
+    assert summary["white noise: good fits, %"] == 0
+    for null in ("shuffled pixels", "differences of Gaussians", "single pixels", "planes", "white noise"):
+        assert summary[f"{null}: good fits that are band-pass and local, %"] == 0
     parameters = planted(30)[0]
     assert rows[3]["orientation, degrees"] == pytest.approx(np.degrees(parameters["orientation"][3]), abs=0.1)
     assert rows[3]["frequency, cycles per pixel"] == pytest.approx(parameters["frequency"][3], abs=0.002)
@@ -69,7 +75,7 @@ def test_filters_of_patches_are_gabors(tmp_path):
     from dbnvis.runs.stacks import train
 
     hidden, configs = PATCHES_RECIPE
-    data = datasets.load("patches", tmp_path)
+    data = datasets.load("patches")
     model = train(data, hidden[:1], configs[0], folder=tmp_path, seed=1, xp=np)
     study = open_study(model, data, out=tmp_path / "figures", seed=1, xp=np)
     _, summary = gabors(study)

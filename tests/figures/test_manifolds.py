@@ -81,11 +81,12 @@ def test_the_diagnosis_of_samples_says_what_was_measured(study):
     pictures = chains_of(study, diagnose=True)
     x = {name: values[1] for name, values in pictures.extras.items()}
     said = f"{diagnosis.title(pictures, 1)} {diagnosis.note(pictures, 1)}"
-    assert f"R {x['mixing']:.2f}" in said and f"{x['ess']:.0f} draws" in said and f"{x['tau']:.0f}," in said
+    assert f"R {x['mixing']:.2f}" in said and f"{x['ess']:.0f} draws" in said and f"{x['tau']:.0f}" in said
     assert (
         f"mode-share difference {x['distance']:.2f}" in said and f"{x['p_on'][1]:.2f}±{x['p_on_error'][1]:.2f}" in said
     )
-    assert f"starts: R {x['start_mixing']:.2f}" in said and f"{x['p_on'][0]:.2f}±{x['p_on_error'][0]:.2f} from" in said
+    assert f"of the slowest {x['slowest']:.2f}" in said
+    assert f"{x['p_on'][0]:.2f}±{x['p_on_error'][0]:.2f} from" in said
     visited = np.round(x["visited"] * 10).astype(int)
     assert said.endswith(f"modes {visited[0]} and {visited[1]} of 10")
     plain = chains_of(study)
@@ -94,24 +95,26 @@ def test_the_diagnosis_of_samples_says_what_was_measured(study):
 
 
 def test_numbers_that_fail_are_marked(study):
-    good = {"mixing": [1.1] * 2, "start_mixing": [1.0] * 2, "start_p": [0.5] * 2, "p_on": [[0.2, 0.2]] * 2}
-    good |= {"p_on_error": [[0.03, 0.04]] * 2}
-    pictures = chains_of(study, diagnose=True)
+    good = {"mixing": [1.1] * 2, "slowest": [1.05] * 2, "tau": [0.5] * 2, "start_p": [0.5] * 2}
+    good |= {"p_on": [[0.2, 0.2]] * 2, "p_on_error": [[0.03, 0.04]] * 2}
+    pictures = chains_of(study, diagnose=True)  # a record of 10 sweeps
 
     def marks(**changed):
         changed = with_extras(pictures, **(good | changed))
         return (diagnosis.title(changed, 0) + diagnosis.note(changed, 0)).count("!")
 
     assert marks() == 0
-    assert marks(mixing=[1.3, 1]) == marks(start_mixing=[1.3, 1]) == marks(start_p=[0.001, 1]) == 1
+    assert marks(mixing=[1.3, 1]) == marks(slowest=[1.2, 1]) == marks(tau=[0.6, 0]) == marks(start_p=[0.001, 1]) == 1
     assert marks(p_on=[[0.2, 0.34], [0, 0]]) == 0 and marks(p_on=[[0.2, 0.36], [0, 0]]) == 1  # 3 x 0.05
     assert marks(p_on=[[0.2, 0.201], [0, 0]], p_on_error=[[1e-9, 1e-9], [0, 0]]) == 0  # a constant unit, rounded
 
 
 def test_the_memory_of_chains_is_a_bound_where_their_record_is_short(study):
     pictures = chains_of(study, draws=4, thin=25)  # a record of 100 sweeps
-    assert ", tau 9, 70 draws" in diagnosis.note(with_extras(pictures, tau=[9.0, 9], ess=[70.0, 70]), 0)
-    assert ", tau >11, <60 draws" in diagnosis.note(with_extras(pictures, tau=[11.0, 9], ess=[60.0, 70]), 0)
+    said = diagnosis.note(with_extras(pictures, tau=[4.9, 9], ess=[120.0, 70]), 0)
+    assert "; tau 5, record 100, 120 draws" in said
+    said = diagnosis.note(with_extras(pictures, tau=[5.5, 9], ess=[109.0, 70]), 0)
+    assert "; tau >6!, record 100, <109 draws" in said
 
 
 def test_a_warning_names_the_units_whose_chains_failed(study):
@@ -122,15 +125,19 @@ def test_a_warning_names_the_units_whose_chains_failed(study):
     many = replace(pictures, units=pictures.units * 4, notes=("chains have not mixed",) * 12)
     said = diagnosis.warning(many, "planted")
     assert "the planted chains of h2:0, h2:1, h2:2 and 9 others have not mixed" in said
+    four = replace(pictures, units=(pictures.units * 2)[:4], notes=("chains have not mixed",) * 4)
+    assert "h2:2 and 1 other have not mixed" in diagnosis.warning(four)
     notes = ("chains have not mixed",) * 50 + ("",) * 10
     said = diagnosis.warning(replace(pictures, units=pictures.units * 20, notes=notes))
-    assert "the chains of 50 of 60 units have not mixed (R above 1.2)" in said
+    assert "the chains of 50 of 60 units have not mixed." in said
 
 
 def test_the_summary_of_many_units_is_their_median_and_share(study):
     pictures = with_extras(chains_of(study, draws=4, thin=25), mixing=[1.1, 1.9], tau=[4.0, 6.0], ess=[100.0, 60.0])
+    pictures = replace(with_extras(pictures, slowest=[1.2, 2.2]), notes=("chains have not mixed", ""))
     said = diagnosis.summary(pictures)
-    assert "R 1.50, tau 5, 80 draws" in said and "50 % of the units above R 1.2" in said
+    assert "R 1.50, of the slowest hidden units 1.70, tau 5, record 100, 80 draws" in said
+    assert "not mixed: 1 of 2 units" in said
 
 
 @pytest.fixture
@@ -150,7 +157,7 @@ def test_a_sheet_of_samples_is_diagnosed_and_its_pictures_are_left_as_they_are(s
     assert [panel.title.partition(":")[0] for panel in panels] == ["h2", "h2"]
     for i, panel in enumerate(panels):
         np.testing.assert_array_equal(panel.tiles, pictures.images[i])
-        assert "starts: R" in panel.note and panel.labels is None
+        assert "starts: mode-share" in panel.note and panel.labels is None
         assert "from partition functions" in panel.title
     with np.load(study.writer.root / "asked.npz") as arrays:
         assert arrays["pictures.p_on"].shape == (2, 2)
@@ -170,22 +177,23 @@ def test_samples_are_of_every_layer_and_their_chains_are_warned_of(study, drawn,
         noted = json.loads((study.writer.root / f"samples_{panels[0].title[:2]}.json").read_text())
         assert noted["settings"]["pictures"]["shown"] == 2
         assert "R: potential scale reduction" in said["key"]
+        assert "WARNING" in said["heading"] and "have not mixed" in said["heading"]
 
 
-def test_where_chains_fail_tempered_ones_are_drawn_too(study, monkeypatch):
+def test_where_chains_of_the_top_layer_fail_tempered_ones_are_drawn_too(study, monkeypatch):
     monkeypatch.setattr(diagnosis, "LONG_CHAINS", ClampedGibbs(chains=4, burn_in=0, draws=1, thin=2))
     pictures = Study.pictures
     monkeypatch.setattr(
         Study,
         "pictures",
         lambda self, method, units: replace(
-            pictures(self, method, units), notes=("failed" if units[0].layer == "h2" else "",) * len(units)
+            pictures(self, method, units), notes=("failed" if units[0].layer in ("h2", "h3") else "",) * len(units)
         ),
     )
     samples.samples(study, n=2, shown=2, temperatures=3)
     names = {path.stem for path in study.writer.written}
-    assert names == {"samples_h1", "samples_h2", "samples_h3", "samples_h2_tempered"}
-    settings = json.loads((study.writer.root / "samples_h2_tempered.json").read_text())["settings"]["pictures"]
+    assert names == {"samples_h1", "samples_h2", "samples_h3", "samples_h3_tempered"}
+    settings = json.loads((study.writer.root / "samples_h3_tempered.json").read_text())["settings"]["pictures"]
     assert settings["temperatures"] == 3
 
 
@@ -193,7 +201,7 @@ def test_comparing_methods_diagnoses_the_chains(study, drawn):
     side_by_side.compare(study, study.units("h2", 1)[0])
     (panels, said), *_ = drawn
     (row,) = (panel for panel in panels if panel.title.startswith(ClampedGibbs.title))
-    assert row.note.startswith("R ") and "starts: R" in row.note
+    assert row.note.startswith("R ") and "starts: mode-share" in row.note
     assert "h2:0: p(on)" in said["key"]
 
 
@@ -205,5 +213,5 @@ def test_figure_3_diagnoses_both_networks(study, monkeypatch):
     erhan.sampling(page, units=2, samples=4)
     assert [len(row) for row in rows] == [2, 2] and len(rows[0][0].tiles) == 4
     for panel in (panel for row in rows for panel in row):
-        assert "starts: R" in panel.note and len(panel.tiles) == 4 and "p(on)" in panel.title
+        assert "starts: mode-share" in panel.note and len(panel.tiles) == 4 and "p(on)" in panel.title
     assert all(pictures.extras["p_on"].shape == (2, 2) for _, _, shown in saved for _, pictures in shown.values())

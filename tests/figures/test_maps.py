@@ -19,6 +19,7 @@ from dbnvis.figures.convnets import explaining as explain
 from dbnvis.figures.study import Study
 from dbnvis.models.convnet import ConvNet
 from dbnvis.results import Writer, model_hash
+from dbnvis.views import MEASURES
 
 SIDE = 16
 
@@ -129,7 +130,12 @@ def test_figures_of_attributions(study):
     with (study.writer.root / "randomized_table.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [float(row["trained"]) for row in rows] == pytest.approx([1] * len(rows))
-    assert len(rows) == 12 and float(rows[0]["randomized to conv1"]) < 0.9
+    assert len(rows) == 16 and float(rows[0]["randomized to conv1"]) < 0.9
+    maps = arrays(study, "randomized")
+    each = MEASURES["rank correlation"](maps["trained.gradient"], maps["dense1.gradient"])
+    found = {(row["view"], row["measure"]): float(row["randomized to dense1"]) for row in rows}
+    assert found["gradient", "rank correlation"] == pytest.approx(each.mean(), abs=1e-4)
+    assert found["gradient", "size of the rank correlation"] == pytest.approx(abs(each).mean(), abs=1e-4)
 
 
 def test_explain_shows_what_was_asked_for_and_what_it_rests_on(study):

@@ -26,7 +26,7 @@ from dbnvis.evaluate.scores import Responses
 from dbnvis.figures import opening, sheets, side_by_side, study
 from dbnvis.figures.generative import samples
 from dbnvis.figures.health import training_curves, training_health
-from dbnvis.figures.naming import model_name
+from dbnvis.figures.naming import model_name, rounded_down
 from dbnvis.figures.opening import open_study
 from dbnvis.figures.study import Study
 from dbnvis.models.mlp import classifier
@@ -196,14 +196,33 @@ def test_pictures_do_not_depend_on_how_many_units_go_at_a_time(tiny_study, monke
 def test_captions_give_the_score_and_its_percentile_among_the_test_images(tiny_study):
     pictures = tiny_study.pictures(METHODS[0], tiny_study.units("h2"))
     pictures.scores[1, 0] = np.nan
-    table = tiny_study.responses.by_layer["h2"]
+    every = Responses.of(tiny_study.model, tiny().test_images).by_layer["h2"]
     captions = tiny_study.captions(pictures)
     for u in range(len(pictures.units)):
         for s, caption in enumerate(captions[u]):
             score = pictures.scores[u, s]
-            percent = 100 * np.mean(table[:, u] < score)
-            assert caption == ("" if np.isnan(score) else f"{score:.1f} {percent:.0f}%")
+            percent = 100 * np.mean(every[:, u] < score)
+            assert caption == ("" if np.isnan(score) else f"{score:.1f} {rounded_down(percent)}%")
     assert captions[1][0] == ""
+
+
+@pytest.mark.parametrize(
+    ("percent", "said"),
+    [(0, "0"), (87.99, "87"), (98.999, "98"), (99, "99"), (99.5, "99.5"), (99.99, "99.9"), (100, "100")],
+)
+def test_a_percentage_is_rounded_down_and_100_is_all(percent, said):
+    assert rounded_down(percent) == said
+
+
+def test_captions_of_a_model_without_its_data_never_say_all(trained):
+    """The checkpoint keeps quantiles: a score above them all is above at least all but one step."""
+    kept = checkpoint.load(trained, xp=np)
+    table = kept.responses()
+    study = Study(kept.model, "tiny", Responses(table, kept.model), Writer(trained.parent))
+    pictures = study.pictures(METHODS[2], study.units("h2", 2))
+    pictures.scores[:] = 1e3
+    steps = len(table["h2"]) - 1
+    assert study.captions(pictures)[0][0] == f"1000.0 {rounded_down(100 * (steps - 1) / steps)}%"
 
 
 def test_units_are_the_first_or_all(tiny_study):
@@ -281,7 +300,9 @@ def test_every_layer_gets_a_sheet_and_a_row_of_methods(tiny_study):
 @pytest.mark.parametrize(("limit", "warned"), [(0.0, True), (np.inf, False)])
 def test_units_side_by_side_are_under_a_warning_where_chains_have_not_mixed(tiny_study, monkeypatch, limit, warned):
     """As on every other sheet of samples, it stands in the heading."""
-    monkeypatch.setattr("dbnvis.visualize.clamped_gibbs.MIXED", limit)
+    for name in ("MIXED", "SLOWEST_MIXED"):
+        monkeypatch.setattr(f"dbnvis.evaluate.chains.{name}", limit)
+    monkeypatch.setattr("dbnvis.evaluate.chains.LENGTHS", 0)
     headings, draw = [], side_by_side.plot.sheet
     monkeypatch.setattr(side_by_side.plot, "sheet", lambda *a, **k: headings.append(k["heading"]) or draw(*a, **k))
     side_by_side.methods_side_by_side(tiny_study, n=2, methods=METHODS)

@@ -9,6 +9,7 @@ import pytest
 
 from dbnvis import plot
 from dbnvis.plot import BLUE, GREEN, ORANGE, Histograms, Lines, Matrix, Panel, Tiles, bars, dashboard, grid, sheet
+from dbnvis.plot.charts import _apart
 
 MID = (127, 128)
 
@@ -508,3 +509,9 @@ def test_epochs_are_marked_by_whole_numbers():
     lines = Lines("t", "", "epoch", {"a": (np.arange(1, 4), [0.5, 0.25, 0.1])})
     (axes,) = dashboard([[lines]], heading="h", heights=[1]).axes
     assert all(x == round(x) for x in axes.get_xticks())
+
+
+def test_labels_that_overlap_are_moved_apart_and_no_other():
+    places, size = np.array([[0.0, 0.0], [0.1, 0.0], [5.0, 5.0]]), np.array([1.0, 2.0])
+    moved = _apart(places, size)
+    np.testing.assert_allclose(moved, [[-0.45, 0.0], [0.55, 0.0], [5.0, 5.0]])

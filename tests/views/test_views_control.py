@@ -85,6 +85,7 @@ def test_signs_left_out_opposite_maps_are_alike():
     x = np.random.default_rng(0).standard_normal((2, 9, 9))
     assert MEASURES["rank correlation of |map|"](x, -x) == pytest.approx([1, 1])
     assert MEASURES["rank correlation"](x, -x) == pytest.approx([-1, -1])
+    assert MEASURES["size of the rank correlation"](x, -x) == pytest.approx([1, 1])
 
 
 def test_the_control_tells_what_depends_on_the_weights_from_what_the_image_dictates():

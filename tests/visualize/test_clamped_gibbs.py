@@ -10,7 +10,7 @@ import oracles
 import pytest
 from planted import N_UNITS, cosines, planted
 
-from dbnvis import DBN, RBM, ClampedGibbs, GaussianRBM, Unit, clamp, gibbs
+from dbnvis import DBN, RBM, ClampedGibbs, GaussianRBM, Unit, checkpoint, clamp, gibbs
 from dbnvis.backend import UnitStreams, make_rng, move, to_numpy
 from dbnvis.backend.clusters import cluster_centres
 from dbnvis.evaluate.chains import MIXED, binary_scale_reduction
@@ -336,7 +336,16 @@ def test_chains_stuck_in_two_deep_modes_have_a_large_one_and_a_note(xp):
     assert out.extras["mixing"][0] > 5
     assert out.extras["mixing"][0] > MIXED
     assert out.notes[0].startswith("chains have not mixed")
-    assert f"{out.extras['mixing'][0]:.1f}" in out.notes[0]
+    assert f"R {out.extras['mixing'][0]:.2f}" in out.notes[0]
+
+
+@pytest.mark.parametrize(("layer", "units"), [("h1", (10, 150)), ("h3", (17,))])
+def test_slow_chains_of_the_shipped_model_are_noted_at_the_default_length(layer, units):
+    """tau, 50 to 80 sweeps in a record of 100, is 231, 627 and 740 in one of 6,000."""
+    model = checkpoint.load("pretrained", xp=np).model
+    out = ClampedGibbs()(model, [Unit(layer, i) for i in units], rng=make_rng(np, 0))
+    assert (out.extras["tau"] > 20).all()
+    assert all(note.startswith("chains have not mixed (tau") and "sweeps, record 100" in note for note in out.notes)
 
 
 def test_a_single_chain_has_no_scale_reduction_and_no_note():
@@ -417,7 +426,6 @@ def test_starts_that_are_not_forgotten_are_noted(xp):
     out = ClampedGibbs(diagnose=True)(model, ["h1:0"], rng=make_rng(xp, 0), images=images)
     assert out.extras["start_p"][0] < 0.01 and out.extras["distance"][0] > 0.2
     assert "data- and noise-started chains visit other modes" in out.notes[0]
-    assert out.extras["start_mixing"][0] > 1.05
     np.testing.assert_allclose(out.extras["occupancy"].sum(axis=2), 1)
 
 
@@ -429,9 +437,9 @@ def test_starts_that_are_forgotten_agree_and_pictures_are_left_as_they_are(xp):
         ClampedGibbs(diagnose=d, draws=10)(model, units, rng=make_rng(xp, 0), images=images) for d in (False, True)
     )
     np.testing.assert_array_equal(plain.images, out.images)
-    assert set(plain.extras) == {"mixing", "tau", "ess"}
+    assert set(plain.extras) == {"mixing", "slowest", "tau", "ess"}
     assert out.notes == ("", "") and (out.extras["start_p"] > 0.01).all()
-    assert (out.extras["start_mixing"] < 1.01).all() and (out.extras["visited"] == 1).all()
+    assert (out.extras["visited"] == 1).all()
     machine = params(model.rbms[0])
     truth = (oracles.p_h(*machine) @ oracles.states(4))[[0, 2]]
     assert (np.abs(out.extras["p_on"] - truth[:, None]) < Z * out.extras["p_on_error"]).all()

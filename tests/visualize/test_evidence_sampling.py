@@ -340,7 +340,12 @@ def test_the_sheets_prior_is_the_shipped_dbn_of_the_same_data(monkeypatch, tmp_p
     monkeypatch.setattr(evidence_samples, "UNITS", quick)
     images = rng.random((30, 8, 8), dtype="float32")
     study = Study(net, "mnist", Responses.of(net, images), Writer(tmp_path, overwrite=True), images=images)
+    headings, draw = [], evidence_samples.plot.sheet
+    monkeypatch.setattr(
+        evidence_samples.plot, "sheet", lambda *args, **k: headings.append(k["heading"]) or draw(*args, **k)
+    )
     evidence_samples.evidence_samples(study, n=2)
+    assert all("WARNING: the chains of" in heading for heading in headings)  # four proposals are too few for any tau
     names = [path.name for path in study.writer.written]
     assert names == [f"evidence_{what}.{end}" for what in ("classes", "units") for end in ("png", "json", "npz")]
     manifest = json.loads((tmp_path / "evidence_units.json").read_text())

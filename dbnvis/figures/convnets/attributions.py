@@ -169,8 +169,8 @@ def randomized_figure(study: Study, n: int = RANDOMIZED) -> None:
         key=(
             f"Score of the predicted class of each of {n} test images; weights and biases drawn anew for the output "
             "layer, then for those below too (Adebayo et al. 2018). Curves: similarity to the trained network's maps; "
-            "mean, and as a band the middle half of the images. Other image: maps of the trained network for two "
-            "different images."
+            "mean, and as a band the middle half of the images. Other image, the null: maps of the trained network for "
+            "two different images."
         ),
         heights=(2.0, 2.2),
     )
@@ -188,7 +188,8 @@ def _tiles(stages: dict[str, dict[str, Array]], names: Sequence[str]) -> plot.Ti
 
 
 NOTES = {
-    "rank correlation": "Spearman's, of the signed maps. 1: the same order of pixels; 0: nothing in common.",
+    "rank correlation": "Spearman's, of the signed maps. Near 0: nothing in common, or of either sign.",
+    "size of the rank correlation": "Of each image, without its sign: a map and its negative count as alike.",
     "rank correlation of |map|": "Signs left out: high if maps are large, or zero, at the same pixels.",
     "structural similarity": "Wang et al. (2004), windows of 7 x 7, maps scaled to a largest size of 1.",
 }

@@ -96,8 +96,10 @@ def learning_rates(experiment: Experiment, rates: Sequence[float] = (5e-3, 3e-2)
 
 
 def _percent(share: float) -> str:
-    """A share of images in per cent; few are not none."""
-    return "<1 %" if 0 < share < 0.005 else f"{100 * share:.0f} %"
+    """A share of images in per cent; few are not none, and all but few are not all."""
+    if 0 < share < 0.005:
+        return "<1 %"
+    return ">99 %" if 0.995 <= share < 1 else f"{100 * share:.0f} %"
 
 
 # --- too little training, no regularization

@@ -12,6 +12,7 @@ from ...backend import Array, move, to_numpy
 from ...models.protocol import Model, Spatial, spatial
 from ...plot import Panel
 from ...visualize import Unit
+from ..naming import rounded_down
 from ..study import Study
 from .attributions import response_and_change
 from .inputs import held_out, patch_tiles, shown
@@ -184,7 +185,8 @@ def _nearest(study: Study, image: Array, layers: Sequence[str]) -> tuple[list[li
             tiles, absent = patch_tiles(np.concatenate([to_numpy(patch), to_numpy(top.patches[i])]))
             share = 100 * (values[:, unit.index] < response[unit.index]).mean()
             title = (
-                f"{unit}: {response[unit.index]:.1f} ({standard[unit.index]:+.1f} s.d.), above {share:.0f} % of images"
+                f"{unit}: {response[unit.index]:.1f} ({standard[unit.index]:+.1f} s.d.), "
+                f"above {rounded_down(share)} % of images"
             )
             frames = [plot.BLUE, *[""] * (len(tiles) - 1)]
             how = {"frames": frames, "absent": absent, "outlined": True, "side": PATCH}

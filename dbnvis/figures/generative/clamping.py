@@ -41,7 +41,8 @@ def clamping(study: Study, n: int = 12) -> None:
     chains = UnitImages.join([found[f"{layer}.free"] for layer in study.model.layer_names])
     figure = plot.grid(
         rows,
-        heading=f"{study.heading}: one unit fixed to 1, the other units of its layer sampled (left) or all 0 (right)",
+        heading=f"{study.heading}: one unit fixed to 1, the other units of its layer sampled (left) or all 0 (right)"
+        f"{diagnosis.warning(chains)}",
         caption=CAPTION,
         key=(
             "Left: block Gibbs sampling in the RBM below the unit (Erhan et al. 2009). Right: one pass down from the "

@@ -12,9 +12,8 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from ... import plot, results
-from ...backend import Array, make_rng, move
+from ...backend import make_rng, move
 from ...datasets import Dataset
-from ...evaluate.chains import MIXED
 from ...models.conv_dbn import ConvDBN
 from ...models.conv_rbm import ConvRBM
 from ...plot import Panel
@@ -22,6 +21,7 @@ from ...results import Writer
 from ...runs.conv_machines import Recipe, open_model, recipe_of
 from ...runs.workspace import Workspace
 from ...visualize import ClampedGibbs, FilterCombination, Unit
+from .. import diagnosis
 
 SAMPLED, CHAINS = 8, 5  # units whose single chains are drawn, and how many of each
 COLUMNS, TILE = 10, 0.36
@@ -53,7 +53,6 @@ def figure(model: ConvDBN, data: Dataset, recipe: Recipe, writer: Writer, *, see
     # An upper unit sees a part of the image; a filter is drawn as large as it is.
     seen = {layer: (..., *model.receptive_field(layer, middle(model, layer)).slices) for layer in units}
     signed = recipe.variance is not None
-    mixing = samples.extras["mixing"]
     h1, h2, single = filters.images[:, 0][seen["h1"]], parts.images[:, 0][seen["h2"]], samples.images[:SAMPLED, 1:]
     h1_numbers, numbers = ([str(unit.index) for unit in units[layer]] for layer in ("h1", "h2"))
     of_unit = [label for unit in units["h2"][: len(single)] for label in (str(unit.index), *[""] * (CHAINS - 1))]
@@ -70,7 +69,7 @@ def figure(model: ConvDBN, data: Dataset, recipe: Recipe, writer: Writer, *, see
     ]
     drawn = plot.grid(
         panels,
-        heading=f"{data.name}: a convolutional DBN, {describe(model)}",
+        heading=f"{data.name}: a convolutional DBN, {describe(model)}{diagnosis.warning(samples)}",
         caption=(
             "Do filters of the first layer show strokes or edges, and those of the second parts that they form? Noise: "
             "groups that have learned nothing. Single chains show how much a unit leaves open."
@@ -81,11 +80,11 @@ def figure(model: ConvDBN, data: Dataset, recipe: Recipe, writer: Writer, *, see
             f"{model.input_shape[1]} pixels. Linear combination: the filters of h1 below a unit times their weights. "
             f"Samples: {sampling.chains} chains of {sampling.burn_in + sampling.draws * sampling.thin} sweeps from "
             f"training images, one detection unit fixed to 1, the directed pass down; {CHAINS} chains of a unit each. "
-            f"R is at most {mixing.max():.2f}{_of_mixing(mixing)}. After Lee, Grosse, Ranganath & Ng 2009."
+            f"{diagnosis.summary(samples)} After Lee, Grosse, Ranganath & Ng 2009."
         ),
         tile=TILE,
     )
-    arrays = {"h1": h1, "h2.combination": h2, "h2.samples": samples.images, "h2.mixing": mixing}
+    arrays = {"h1": h1, "h2.combination": h2, "h2.samples": samples.images, "h2.mixing": samples.extras["mixing"]}
     facts = {
         "dataset": data.name,
         "data_sha256": data.sha256,
@@ -96,12 +95,6 @@ def figure(model: ConvDBN, data: Dataset, recipe: Recipe, writer: Writer, *, see
         "versions": results.versions(xp.__name__),
     }
     writer.figure(f"crbm_{recipe.subject}", drawn, arrays, **facts)
-
-
-def _of_mixing(mixing: Array) -> str:
-    """How many units' chains have not mixed, in words."""
-    stuck = int((~(mixing <= MIXED)).sum())  # NaN too
-    return f"; of {stuck} of {len(mixing)} units it is above {MIXED}: those chains have not mixed" if stuck else ""
 
 
 def middle(model: ConvDBN, layer: str) -> tuple[int, int]:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ... import plot, results
-from ...evaluate.chains import MIXED
 from ...models.layers import Softmax
 from ...models.protocol import Model, fully_connected
 from ...plot import BLUE, Panel
 from ...visualize import EvidenceSampling, Unit, UnitImages
-from ..naming import describe
+from .. import diagnosis
+from ..naming import describe, rounded_down
 from ..study import Study
 
-#: Few chains, so long that those of the shipped DBN mix.
+#: Few chains, and long ones.
 CLASSES = EvidenceSampling(chains=16, burn_in=20, draws=40, thin=5, sweeps=30, shown=14)
 UNITS = replace(CLASSES, beta=4.0)  # at 1 much of what is drawn has the unit barely on
 
@@ -28,7 +28,11 @@ def settings_for(model: Model, layer: str) -> EvidenceSampling:
 
 def accepted(pictures: UnitImages) -> str:
     """What share of proposals was accepted, for the end of a title; "" for pictures of other methods."""
-    return f", accepted {pictures.extras['acceptance'][0]:.0%}" if "acceptance" in pictures.extras else ""
+    return (
+        f", accepted {rounded_down(100 * pictures.extras['acceptance'][0])} %"
+        if "acceptance" in pictures.extras
+        else ""
+    )
 
 
 def evidence_samples(study: Study, n: int = 5) -> None:
@@ -58,7 +62,8 @@ def sheet(study: Study, method: EvidenceSampling, units: dict[str, list[Unit]], 
         panels += [_row(study, pictures, captions, i) for i, captions in enumerate(study.captions(pictures))]
     figure = plot.sheet(
         panels,
-        heading=f"{study.heading}: model samples weighted by the response of {what}",
+        heading=f"{study.heading}: model samples weighted by the response of {what}"
+        f"{''.join(map(diagnosis.warning, shown.values()))}",
         caption=(
             f"Images drawn from {whose}, more often the more a unit responds; the first tile (blue) is their mean. "
             "What the samples of a row have in common is what the unit detects."
@@ -68,9 +73,8 @@ def sheet(study: Study, method: EvidenceSampling, units: dict[str, list[Unit]], 
             "p(x) is the DBN's, a(x) the unit's pre-activation, of a class its log-odds, so that the response "
             "sigmoid(a) is its softmax probability. "
             f"Accepted: share of the proposals of {method.sweeps} Gibbs sweeps (Metropolis-Hastings). Response: mean "
-            f"sigmoid(beta a). R: potential scale reduction of the DBN's top layer, above {MIXED} (!) chains have not "
-            "mixed. Tau: integrated autocorrelation time in proposals. Draws: effective number of independent ones. "
-            f"{study.legend} Settings: {describe(replace(method, prior=None))}."
+            f"sigmoid(beta a). {diagnosis.legend(pictures)} {study.legend} "
+            f"Settings: {describe(replace(method, prior=None))}."
         ),
         side_by_side=False,
     )
@@ -79,10 +83,8 @@ def sheet(study: Study, method: EvidenceSampling, units: dict[str, list[Unit]], 
 
 def _row(study: Study, pictures: UnitImages, captions: list[str], i: int) -> Panel:
     x = {name: float(values[i]) for name, values in pictures.extras.items()}
-    title = (
-        f"{pictures.units[i]}   accepted {100 * x['acceptance']:.0f} %, response {x['evidence']:.2f}, "
-        f"R {x['mixing']:.2f}{'' if x['mixing'] <= MIXED else '!'}, tau {x['tau']:.0f}, {x['ess']:.0f} draws"
-    )
+    title = f"{pictures.units[i]}   accepted {rounded_down(100 * x['acceptance'])} %, response {x['evidence']:.2f}"
     tiles = pictures.images[i]
     frames = [BLUE, *[""] * (len(tiles) - 1)]
-    return study.panel(tiles, False, len(tiles), title, captions=captions, frames=frames)
+    note = diagnosis.note(pictures, i)
+    return study.panel(tiles, False, len(tiles), title, captions=captions, frames=frames, note=note)

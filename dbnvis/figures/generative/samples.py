@@ -27,7 +27,7 @@ FREE = (
 def samples(study: Study, n: int = 6, shown: int = 12, temperatures: int = 1) -> None:
     """Rows of samples of the first `n` units of every layer (Erhan et al. 2009, figure 3).
 
-    Where chains fail, those of so many `temperatures`, if several, are drawn as well.
+    Where those of the top layer fail, chains of so many `temperatures`, if several, are drawn as well.
     """
     plain = diagnosis.diagnosed(study, replace(diagnosis.LONG_CHAINS, shown=shown))
     tempered = replace(plain, temperatures=temperatures)
@@ -35,7 +35,8 @@ def samples(study: Study, n: int = 6, shown: int = 12, temperatures: int = 1) ->
         units = study.units(layer, n)
         pictures = study.pictures(plain, units)
         samples_sheet(study, plain, pictures, f"samples_{layer}")
-        if temperatures > 1 and any(pictures.notes):
+        top = layer == study.model.layer_names[-1]  # RBMs below are larger, and tempered chains of them slow
+        if top and temperatures > 1 and any(pictures.notes):
             samples_sheet(study, tempered, study.pictures(tempered, units), f"samples_{layer}_tempered")
 
 

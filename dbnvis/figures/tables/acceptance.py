@@ -11,10 +11,10 @@ import numpy as np
 from ...backend import Array, make_rng, move, to_numpy
 from ...datasets import Dataset
 from ...evaluate.agreement import cosines, own_rank, shuffled
+from ...evaluate.chains import MIXED
 from ...evaluate.scores import input_norm, pre_activations, rescale, unit_scores
 from ...models.protocol import generative
 from ...visualize import ActivationMaximization, ClampedGibbs, UnitImages
-from ...visualize.clamped_gibbs import MIXED
 from ..study import Study
 
 FREE_CHAINS, FREE_STEPS = 500, 200  # of the unclamped mean picture
@@ -76,7 +76,8 @@ def acceptance(study: Study, data: Dataset, classifier: Any) -> None:
                 "own unit first with random weights, % of units": _percent(null_rank == 1, len(units)),
                 "sampling mean and optimum: median rank of the own unit": float(np.median(rank)),
                 "chains: median R": round(float(np.median(samples.extras["mixing"])), 2),
-                "chains: R above 1.2, % of units": _percent(samples.extras["mixing"] > MIXED),
+                f"chains: R above {MIXED}, % of units": _percent(samples.extras["mixing"] > MIXED),
+                "chains: not mixed, % of units": _percent([bool(note) for note in samples.notes]),
                 f"sampling mean nearest to its own of another seed, % of the first {REPEATED} units": _percent(
                     repeats == 1
                 ),
