@@ -13,7 +13,8 @@ import numpy as np
 
 from ..backend import Array, to_numpy
 from ..evaluate.resampling import bootstrap
-from ..evaluate.scores import input_norm, pre_activations, rescale
+from ..evaluate.scores import TYPICAL as TYPICAL
+from ..evaluate.scores import typical_responses
 from ..figures.sheets import SAMPLING
 from ..figures.study import Study
 from ..visualize import ActivationMaximization, FilterCombination, TopImages, UnitImages
@@ -25,7 +26,6 @@ METHODS: dict[str, Any] = {
     COMBINATION: FilterCombination(),
     TOP: TopImages(),
 }
-TYPICAL = 5000  # training images whose median response is a unit's typical one
 
 
 @dataclass(frozen=True)
@@ -157,9 +157,7 @@ class Pictures:
         }
         whole = np.all([np.isfinite(x.images[:, 0]).all(axis=(1, 2)) for x in drawn.values()], axis=0)
         indices = [unit.index for unit, ok in zip(units, whole, strict=True) if ok]
-        model, images = study.model, training_images(study)[:TYPICAL]
-        at_norm = rescale(images, input_norm(model), len(model.input_shape))
-        typical = np.median(to_numpy(pre_activations(model, layer, at_norm, indices)), axis=0)
+        typical = to_numpy(typical_responses(study.model, layer, training_images(study), indices))
         return cls(
             study,
             layer,
