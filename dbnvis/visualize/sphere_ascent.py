@@ -16,7 +16,7 @@ MEMORY = 8  # differences of points and of slopes from which the Hessian is esti
 STEPS = 400  # evaluations at the most
 PATIENCE = 20  # evaluations over which progress is judged
 FIRST, LONGEST = 0.1, 0.5  # radians: of a step along the slope alone, of any step
-SHRINK, FORGET = 0.3, 1e-2  # of a step that did not rise; below which the estimate is forgotten
+SHRINK = 0.5  # of a step that did not rise
 ENOUGH = 1e-4  # of the rise that the slope promises, without which a step is not taken
 
 
@@ -112,9 +112,10 @@ def maximize(function: Function, u: Array, *, normal: Array | None = None, toler
         new_value, new_grad = function(proposal)
         new_slope = tangent(proposal, new_grad)
         risen = new_value >= value + ENOUGH * share * promise - 1e-13 * xp.abs(value)
+        # A step that did not rise, too, tells how the slope changes: without it kinks would stop the ascent early.
         s, y = proposal - u, slope - new_slope
         bend, square = dot(s, y), dot(y, y)
-        concave = risen & (bend > 1e-10 * length(s) * xp.sqrt(square))
+        concave = bend > 1e-10 * length(s) * xp.sqrt(square)
         memory.append((s, y, xp.where(concave, 1 / xp.where(concave, bend, 1), 0.0)))
         scale = xp.where(concave, bend / xp.where(concave, square, 1), scale)
         u, grad, slope = (
@@ -122,7 +123,5 @@ def maximize(function: Function, u: Array, *, normal: Array | None = None, toler
         )
         value = xp.where(risen, new_value, value)
         step = xp.where(risen, 1.0, step * SHRINK)
-        forget = step < FORGET
-        scale = xp.where(forget, 0.0, scale)
-        memory = [(s, y, xp.where(forget, 0.0, r)) for s, y, r in memory[-MEMORY:]]
+        memory = memory[-MEMORY:]
     return Maxima(points, values, stationary)
