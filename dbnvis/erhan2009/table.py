@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import plot
+from ..evaluate.scores import TYPICAL
 from ..figures.study import Study
 from ..plot import Bands, Chart, HeatMap
 from ..results import Writer
@@ -32,7 +33,7 @@ from .families import difference
 from .judging import COMPLEXITY, RULE, verdicts
 from .measures import Measure, printed, read_measures
 from .texts import texts
-from .unit_pictures import FEW, METHODS, NETWORKS, TYPICAL
+from .unit_pictures import FEW, METHODS, NETWORKS
 from .verdicts import Table, Verdicts, by_model
 
 CURVES = (

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..backend import Array, to_numpy
-from ..evaluate.scores import input_norm, pre_activations, rescale
+from ..evaluate.scores import typical_responses
 from ..figures.sheets import SAMPLING
 from ..figures.study import Study
 from ..visualize import ActivationMaximization, FilterCombination, TopImages, UnitImages
@@ -21,7 +21,6 @@ METHODS: dict[str, Any] = {
     COMBINATION: FilterCombination(),
     TOP: TopImages(),
 }
-TYPICAL = 5000  # training images whose median response is a unit's typical one
 NETWORKS, FEW = 10, 50  # with random weights, and their units of each layer, that every condition is compared with
 
 
@@ -60,9 +59,7 @@ class Pictures:
         }
         whole = np.all([np.isfinite(x.images[:, 0]).all(axis=(1, 2)) for x in drawn.values()], axis=0)
         indices = [unit.index for unit, ok in zip(units, whole, strict=True) if ok]
-        model, images = study.model, training_images(study)[:TYPICAL]
-        at_norm = rescale(images, input_norm(model), len(model.input_shape))
-        typical = np.median(to_numpy(pre_activations(model, layer, at_norm, indices)), axis=0)
+        typical = to_numpy(typical_responses(study.model, layer, training_images(study), indices))
         return cls(
             study,
             layer,

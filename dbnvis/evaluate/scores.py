@@ -19,6 +19,7 @@ from ..settings import check_value
 
 BATCH = 5000  # images passed up at once
 MAPS_BATCH = 500  # of networks with maps, which are larger
+TYPICAL = 5000  # images whose median response is a unit's typical one
 
 
 def rescale(images: Array, norm: float, n_axes: int) -> Array:
@@ -68,6 +69,25 @@ def unit_scores(model: Model, layer: str, indices: Sequence[int], images: Array)
     pre = network.forward(scaled)[0]  # (U, S, H)
     own = xp.broadcast_to(xp.asarray(indices).reshape(-1, 1, 1), (*pre.shape[:2], 1))
     return xp.take_along_axis(pre, own, axis=2)[..., 0]
+
+
+def typical_responses(model: Model, layer: str, images: Array, indices: Sequence[int]) -> Array:
+    """What units of the numbers `indices` do at usual images: (U,), medians of pre-activations.
+
+    A unit's gain at an input is its pre-activation there above this.
+
+    Parameters
+    ----------
+    images : array (N, *input_shape)
+        Training images, of which the first 5,000 count, each rescaled to the model's norm.
+
+    Raises
+    ------
+    ValueError
+        If the model does not know its data's norm.
+    """
+    scaled = rescale(images[:TYPICAL], input_norm(model), len(model.input_shape))
+    return array_module(scaled).median(pre_activations(model, layer, scaled, indices), axis=0)
 
 
 def input_norm(model: Model) -> float:

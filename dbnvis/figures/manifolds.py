@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from .. import plot
+from ..backend import to_numpy
 from ..evaluate.curvature import invariance_angle
 from ..evaluate.resampling import bootstrap
+from ..evaluate.scores import typical_responses
 from ..plot import BLUE, Panel
 from ..plot.dashboard import Lines
 from ..visualize import InvarianceManifold, UnitImages
@@ -20,15 +22,15 @@ DIRECTIONS = ("flattest", "steepest", "random")
 TRACED = 30  # units of every layer whose invariance is measured
 SHARE = 0.9  # of the gain: where a unit counts as no longer itself
 BOOTSTRAPS = 2000  # resamplings of a layer's units
-WIDE = InvarianceManifold(max_angle=84.0, shown=1)  # so far that few traces end before they have fallen
+WIDE = InvarianceManifold(max_angle=96.0, step=6.0, shown=1)  # so far that few traces end before they have fallen
 
 FILM = (
     "Blue frame: a unit's optimum. To either side: images at growing angles from it. Along the flattest direction the "
     "unit stays active: what changes there does not matter to it; along the steepest it matters most."
 )
 FALL = (
-    "How a unit's response falls as its input turns away from the optimum. The slower, the more invariant the unit is: "
-    "compare the layers, and within a layer the directions."
+    "How a unit's response falls as its input turns away from the optimum; flattest: the most that any input at this "
+    "angle reaches. The slower, the more invariant the unit is: compare layers and directions."
 )
 
 
@@ -50,9 +52,10 @@ def film_strips(study: Study, n: int = 4, method: InvarianceManifold | None = No
             caption=FILM,
             key=(
                 "Above: the angle in degrees, among inputs of equal norm; below: the pre-activation in per cent of the "
-                "optimum's. Flattest: least curvature, maximized again at every angle; steepest: the great circle of "
-                "greatest curvature; in the first layer all directions are alike. After Erhan, Courville and Bengio "
-                f"2010. Settings: {_settings(method)}."
+                "optimum's, if that is above 0. Flattest: from the direction of least curvature to the highest "
+                "maximum on either side at every angle; steepest: the great circle of greatest curvature; in the "
+                "first layer all directions are alike. After Erhan, Courville and Bengio 2010. "
+                f"Settings: {_settings(method)}."
             ),
             side_by_side=False,
         )
@@ -70,13 +73,14 @@ def _strip(pictures: UnitImages, i: int, title: str) -> Panel:
     order = angles.argsort(kind="stable")
     note = f"  [{pictures.notes[i]}]" if pictures.notes[i] else ""
     trace = dict(zip(pictures.extras["trace_angle"][i], pictures.extras["activation"][i], strict=True))
+    top = trace[0.0]
     return Panel(
         pictures.images[i][order],
         True,
         columns=len(order),
         title=f"{title}{note}",
         labels=[f"{a:+.0f}" if a else "0" for a in angles[order]],
-        captions=[f"{100 * trace[a] / trace[0.0]:.0f} %" for a in angles[order]],
+        captions=[f"{100 * trace[a] / top:.0f} %" if top > 0 else f"{trace[a]:.1f}" for a in angles[order]],
         frames=[BLUE if a == 0 else "" for a in angles[order]],
     )
 
@@ -89,10 +93,23 @@ def invariance_table(study: Study, n: int = TRACED) -> None:
 def invariance(study: Study, n: int = 30, method: InvarianceManifold | None = None) -> list[dict[str, Any]]:
     """How invariant the first `n` live units of every layer are: a row per layer, and their curves as a figure.
 
-    A unit's number is `invariance_angle`: the angle from its optimum at which the trace has lost a tenth of what the
-    optimum gains over the unit's mean response to test images of the same norm. Intervals are of the mean over units:
-    2.5 to 97.5 % of 2,000 bootstrap resamplings of the units.
+    A unit's number is `invariance_angle`: the angle from its optimum at which the trace has lost a tenth of its gain,
+    that is of its pre-activation above `typical_responses` to training images. Along the flattest direction the trace
+    is the higher of both ways, so no input farther away keeps more, as far as the search has seen; along great circles
+    the angle is the mean of both ways. Of a unit that does not lose a tenth within the trace its end counts, a lower
+    bound: the table says for how many. Intervals are of the mean over units: 2.5 to 97.5 % of 2,000 bootstrap
+    resamplings of the units.
+
+    Raises
+    ------
+    ValueError
+        If there are no training images.
     """
+    if study.images is None:
+        raise ValueError(
+            "invariance is measured in gain above a unit's median response to training images, and there are none; "
+            "give the model's data set (--dataset, --data-dir)"
+        )
     method = method or WIDE
     rows, charts, saved = [], [], {}
     for layer in study.model.layer_names:
@@ -100,29 +117,33 @@ def invariance(study: Study, n: int = 30, method: InvarianceManifold | None = No
         lines = {}
         for direction in DIRECTIONS:
             traced = study.pictures(replace(method, direction=direction), study.units(layer, n))  # type: ignore[arg-type]
-            found, gains, angles = _measured(study, traced)
-            mean = bootstrap(found, rng=np.random.default_rng(study.seed), resamples=BOOTSTRAPS)
+            angles, alive = traced.extras["trace_angle"][0], np.isfinite(traced.extras["activation"]).all(axis=1)
+            gained = _gained(study, traced)[alive]
+            top = gained[:, len(angles) // 2]
+            if direction == "flattest":
+                gained = np.maximum(gained, gained[:, ::-1])
+            gains = gained / top[:, None]
+            degrees = np.asarray([invariance_angle(angles, gain, 0.0, SHARE) for gain in gains])
+            beyond = 100 * float(np.mean(degrees >= method.max_angle))
+            mean = bootstrap(degrees, rng=np.random.default_rng(study.seed), resamples=BOOTSTRAPS)
             row |= {
-                "units": len(found),
+                "units": len(degrees),
                 f"{direction}: degrees to 90 % of the gain": round(mean.value, 1),
                 f"{direction}: low": round(mean.low, 1),
                 f"{direction}: high": round(mean.high, 1),
-                f"{direction}: beyond the trace, % of units": round(100 * float(np.mean(found >= method.max_angle)), 1),
+                f"{direction}: beyond the trace, % of units": round(beyond, 1),
             }
             if direction == "flattest":
-                alive = np.isfinite(traced.extras["activation"]).all(axis=1)
-                gained = (traced.extras["activation"][:, angles.size // 2] - _rest(study, traced))[alive]
                 for end in ("flattest", "steepest"):
-                    curvature = np.median(traced.extras[end][alive, 0] / gained)
+                    curvature = np.median(traced.extras[end][alive, 0] / top)
                     row[f"median {end} curvature, of the gain per squared radian"] = round(float(curvature), 2)
             lines[direction] = angles, np.median(gains, axis=0)
-            saved[f"{layer}.{direction}.gain"], saved[f"{layer}.{direction}.degrees"] = gains, found
+            saved[f"{layer}.{direction}.gain"], saved[f"{layer}.{direction}.degrees"] = gains, degrees
         charts.append(
             Lines(
                 f"layer {layer}",
-                f"Median of {len(found)} units. Mean angle at 90 %: "
-                + ", ".join(f"{d} {row[f'{d}: degrees to 90 % of the gain']:.0f}" for d in DIRECTIONS)
-                + " degrees.",
+                f"Median of {row['units']} units. Mean angle at 90 %: {', '.join(_angle(row, d) for d in DIRECTIONS)} "
+                "degrees.",
                 "angle from the optimum, degrees",
                 lines,
             )
@@ -133,9 +154,9 @@ def invariance(study: Study, n: int = 30, method: InvarianceManifold | None = No
         heading=f"{study.heading}: activation against angle from the optimum, by layer",
         caption=FALL,
         key=(
-            "Share of what the optimum gains over the unit's mean response to test images of the same norm. Flattest: "
-            "maximized again at every angle; steepest and random: great circles; for a unit of the first layer all "
-            f"directions are alike. Settings: {_settings(method)}."
+            "Share of what the optimum gains over the unit's median response to training images of the same norm. "
+            "Flattest: the highest maximum at every angle; steepest and random: great circles; for a unit of the first "
+            f"layer all directions are alike. {_bound(rows)}Settings: {_settings(method)}."
         ),
         heights=[2.0],
     )
@@ -143,17 +164,21 @@ def invariance(study: Study, n: int = 30, method: InvarianceManifold | None = No
     return rows
 
 
-def _rest(study: Study, traced: UnitImages) -> np.ndarray:
-    """Mean response of each unit to the test images, from their quantiles: (U,)."""
-    table = study.responses.by_layer[traced.layer]
-    return np.asarray([float(table[:, i].mean()) for i in traced.indices])
+def _gained(study: Study, traced: UnitImages) -> np.ndarray:
+    """Pre-activations of the traces above the units' typical responses: (U, A)."""
+    assert study.images is not None
+    typical = to_numpy(typical_responses(study.model, traced.layer, study.images, traced.indices))
+    return traced.extras["activation"] - typical[:, None]
 
 
-def _measured(study: Study, traced: UnitImages) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Invariance angles (N,) and gains (N, A) of the N live units, and the angles (A,)."""
-    angles, rest = traced.extras["trace_angle"][0], _rest(study, traced)
-    alive = np.isfinite(traced.extras["activation"]).all(axis=1)
-    activation, rest = traced.extras["activation"][alive], rest[alive]
-    found = [invariance_angle(angles, f, r, SHARE) for f, r in zip(activation, rest, strict=True)]
-    top = activation[:, len(angles) // 2]
-    return np.asarray(found), (activation - rest[:, None]) / (top - rest)[:, None], angles
+def _angle(row: dict[str, Any], direction: str) -> str:
+    """The mean angle of a direction, for the heading of a chart: at least so much, if some traces end before it."""
+    bound = "at least " if row[f"{direction}: beyond the trace, % of units"] else ""
+    return f"{direction} {bound}{row[f'{direction}: degrees to 90 % of the gain']:.0f}"
+
+
+def _bound(rows: list[dict[str, Any]]) -> str:
+    """What the legend says of mean angles that are lower bounds."""
+    if not any(row[f"{d}: beyond the trace, % of units"] for row in rows for d in DIRECTIONS):
+        return ""
+    return "At least: some units keep 90 % to the end of their trace, which counts as their angle. "

@@ -20,30 +20,40 @@ from ..models.protocol import Model, Spatial
 from ..models.units import Unit, as_units, unit_at
 from ..settings import check_settings
 from .activation_maximization import ActivationMaximization
+from .sphere_ascent import Maxima, maximize
 from .visualizer import UnitImages, unit_images, unit_rngs
 
-CLIMB, POLISH = 60, 300  # steps at the most of every re-maximization, and of the optimum's own
-FIRST, GROW, SHRINK = 0.02, 1.5, 0.5  # of a step in the unit sphere; its change after a success, after a failure
-RISE, LAST_RISE = 1e-5, 1e-10  # of the activation: either ends when 10 steps have not raised it by more
+RINGS = (20.0, 40.0)  # degrees from an optimum at which the search for a higher one begins
+ROUNDS, HIGHER = 10, 1e-4  # of that search at the most; by how much of its activation another optimum is higher
+KEPT, ALIKE = 4, 0.99  # maxima at an angle from which the next is searched; the cosine above which two are one
+ROUGH = 1e-2  # the tolerance at which maxima are compared; those that are shown are maximized to 1e-6
 
 
 @dataclass(frozen=True)
 class InvarianceManifold:
-    """From the unit's optimum on the sphere |x| = norm, follow the direction along which its activation falls least.
+    """The input of every angle from a unit's optimum, on the sphere |x| = norm, that activates the unit most.
 
     At the optimum x* the second derivative of the activation along the sphere, per radian, in the unit tangent
     direction v is norm^2 v'Hv - x*.g (H and g: Hessian and gradient of the pre-activation; the second term is the
     sphere's own curvature). Its greatest eigenvalue belongs to the flattest direction, its least to the steepest.
-    The trace leaves x* along the flattest, both ways. At every further angle from x* it maximizes the activation
-    among the inputs of that angle and norm, inside a ball around the continuation of the trace, whose radius is the
-    step. So it bends with the manifold, and its activation is a function of the angle from x*. The steepest and
+
+    Flattest: at every angle the activation is maximized among all inputs of that angle and norm. The ascents start
+    from the maxima at the angle before, at first a step along the flattest direction either way, from those at the
+    angle after, and from `restarts` random directions. A maximum belongs to that of the two ways whose point before
+    is nearer; each way takes its highest. So the two ways bend with the manifold, may jump from one maximum to a
+    higher one, and the higher of both is the maximum at that angle, as far as the ascents have seen. The steepest and
     random directions are followed straight, along great circles, for comparison.
+
+    The optimum is the highest of `starts` random starts, unless a higher one is found from `restarts` maxima at 20 and
+    at 40 degrees from it, or from such an optimum in turn.
 
     `images[:, 0]` is the optimum; the others are the film strip, from the far end of one way to that of the other.
     `extras["angle"]` (U, S) is the angle of each picture from the optimum, in degrees, negative on the one way;
-    `trace_angle` and `activation` (U, A) are all angles, ascending, and the pre-activation there; `steepest` and
-    `flattest` (U, 3) the curvatures from either end, per squared radian, each beginning with the outermost. A unit
-    whose curvature is the same in all directions, such as any of the first layer, is traced in a random one. Of a
+    `trace_angle` and `activation` (U, A) are all angles, ascending, and the pre-activation there: of the flattest
+    direction at the maximum of each way. `steepest` and `flattest` (U, 3) are the curvatures from either end, per
+    squared radian, each beginning with the outermost. `notes` say where an ascent has not ended at a stationary
+    point, as at the kink of a ReLU, and where a point of the trace is higher than the optimum. A unit whose
+    curvature is the same in all directions, such as any of the first layer, is traced in a random one. Of a
     convolutional unit all this is within its receptive field; pixels outside are zero.
     """
 
@@ -59,13 +69,21 @@ class InvarianceManifold:
     shown: int = 5
     """Pictures on either way, at equal angles."""
     starts: int = 9
-    """Random starts of the maximization; the best is the optimum."""
+    """Random starts of the maximization whose best is the optimum."""
+    restarts: int = 4
+    """Random directions from which the maximum at each angle is searched, beside its neighbours."""
     norm: float | None = None
     """Euclidean norm of the input; the training images' mean norm if absent."""
 
     def __post_init__(self) -> None:
         check_settings(
-            self, max_angle="(0, 180)", step="[1e-3, 180)", shown="[1, inf)", starts="[1, inf)", norm="(0, 1e15]"
+            self,
+            max_angle="(0, 180)",
+            step="[1e-3, 180)",
+            shown="[1, inf)",
+            starts="[1, inf)",
+            restarts="[1, inf)",
+            norm="(0, 1e15]",
         )
         if self._n_steps < self.shown:
             raise ValueError(
@@ -109,17 +127,18 @@ class InvarianceManifold:
         signed = [*(-a for a in reversed(angles)), 0.0, *angles]
         shown = [n_steps, *(n_steps - 1 - i for i in reversed(frames)), *(n_steps + 1 + i for i in frames)]
 
-        pictures, activations, ends = [], [], []
+        pictures, activations, ends, notes = [], [], [], []
         rngs = unit_rngs(model, layer, indices, seed=own_seed)
-        for index, x, own in zip(indices, optima.images[:, 0], rngs, strict=True):
+        for index, x, note, own in zip(indices, optima.images[:, 0], optima.notes, rngs, strict=True):
             seen, shape = _seen(model, layer, index)
             x = move(x, xp)[seen].astype("float64").reshape(-1)
             traced = self._trace(_function(model, layer, index), x, norm, [math.radians(a) for a in angles], own)
             film = xp.zeros((len(shown), *model.input_shape), dtype=model.dtype)
-            film[seen] = traced[0][xp.asarray(shown)].reshape(-1, *shape).astype(model.dtype)
+            film[seen] = traced.points[xp.asarray(shown)].reshape(-1, *shape).astype(model.dtype)
             pictures.append(film)
-            activations.append(traced[1])
-            ends.append(traced[2])
+            activations.append(traced.activation)
+            ends.append(traced.curvatures)
+            notes.append("; ".join(filter(None, [note, _not_stationary(traced), _higher(traced, signed)])))
         curvatures = xp.stack(ends)  # (U, 2 CURVATURES), ascending
         extras = {
             "angle": xp.asarray([[signed[i] for i in shown]] * len(indices)),
@@ -128,40 +147,147 @@ class InvarianceManifold:
             "steepest": curvatures[:, :CURVATURES],
             "flattest": xp.flip(curvatures[:, CURVATURES:], axis=1),
         }
-        return unit_images(
-            self, model, layer, indices, xp.stack(pictures), notes=optima.notes, extras=extras, norm=norm
-        )
+        return unit_images(self, model, layer, indices, xp.stack(pictures), notes=notes, extras=extras, norm=norm)
 
-    def _trace(
-        self, function: Function, x: Array, norm: float, angles: Sequence[float], rng: Any
-    ) -> tuple[Array, Array, Array]:
-        """Inputs (A, D) on both ways through the optimum near `x` (D,), their activations (A,), curvatures (2 k,)."""
+    def _trace(self, function: Function, x: Array, norm: float, angles: Sequence[float], rng: Any) -> Trace:
+        """Both ways through the optimum near `x` (D,), at `angles` in radians."""
         xp = array_module(x)
         if not bool(xp.isfinite(x).all()):  # a dead unit
             nothing = xp.full((2 * len(angles) + 1, len(x)), float("nan"))
-            return nothing, nothing[:, 0], nothing[0, : 2 * CURVATURES]
-        # The optimum comes in the model's own precision; curvatures ask for more.
-        centre = _climb(_around(function, 0 * x, norm), (x / norm)[None], steps=POLISH, rise=LAST_RISE)[0]
+            return Trace(nothing, nothing[:, 0], nothing[0, : 2 * CURVATURES], nothing[:, 0] == 0)
+        optimum = self._optimum(function, x, norm, rng)
+        centre = optimum.points[0]
         curvatures, vectors = tangent_curvatures(function, centre, norm, rng=rng)
         start = {"flattest": vectors[-1], "steepest": vectors[0], "random": random_tangent(centre, rng)}[self.direction]
         # Of the two ways the positive one adds light.
-        u = xp.stack([-start, start]) * xp.where(start.sum() < 0, -1.0, 1.0)
-        points, values = [], []
-        for i, angle in enumerate(angles):
-            radius = norm * math.sin(angle)
-            middle = norm * math.cos(angle) * centre
-            if self.direction == "flattest":
-                step = angle - (angles[i - 1] if i else 0.0)
-                u = _climb(_around(function, middle, radius), u, normal=centre, reach=step / math.sin(angle))
-            points.append(middle + radius * u)
-            values.append(function(points[-1])[0])
-        ways, heights = xp.stack(points, axis=1), xp.stack(values, axis=1)  # (2, n, D), (2, n)
-        top = norm * centre[None]
-        return (
-            xp.concatenate([xp.flip(ways[0], axis=0), top, ways[1]]),
-            xp.concatenate([xp.flip(heights[0], axis=0), function(top)[0], heights[1]]),
+        ways = xp.stack([-start, start]) * xp.where(start.sum() < 0, -1.0, 1.0)
+        circles = [_circle(function, centre, norm, angle) for angle in angles]
+        if self.direction == "flattest":
+            maxima = self._flattest(circles, ways, centre, rng)
+        else:
+            maxima = [Maxima(ways, circle(ways)[0], xp.ones(2, dtype=bool)) for circle in circles]
+        pairs = zip(angles, maxima, strict=True)
+        points = xp.stack([norm * (math.cos(angle) * centre + math.sin(angle) * at.points) for angle, at in pairs])
+        activation = xp.stack([at.values for at in maxima])  # (n, 2)
+        stationary = xp.stack([at.stationary for at in maxima])
+        return Trace(
+            _joined(points, norm * optimum.points),
+            _joined(activation, optimum.values),
             curvatures,
+            ~_joined(stationary, optimum.stationary),
         )
+
+    def _optimum(self, function: Function, x: Array, norm: float, rng: Any) -> Maxima:
+        """The maximum near `x` (D,), or a higher one that is reached from maxima at some angle from it: one row."""
+        xp = array_module(x)
+        # The optimum comes in the model's own precision; curvatures ask for more.
+        sphere = _circle(function, 0 * x, norm, math.pi / 2)
+        best = maximize(sphere, (x / norm)[None])
+        for _ in range(ROUNDS):
+            centre, starts = best.points[0], []
+            for angle in map(math.radians, RINGS):
+                circle, u = _circle(function, centre, norm, angle), self._random(centre, rng)
+                at = maximize(circle, u, normal=centre, tolerance=ROUGH)
+                starts.append(math.cos(angle) * centre + math.sin(angle) * at.points)
+            ends = maximize(sphere, xp.concatenate(starts), tolerance=ROUGH)
+            top = int(ends.values.argmax())
+            other = maximize(sphere, ends.points[top : top + 1])
+            if not bool(other.values[0] > best.values[0] + HIGHER * xp.abs(best.values[0])):
+                break
+            best = other
+        return best
+
+    def _flattest(self, circles: Sequence[Function], ways: Array, centre: Array, rng: Any) -> list[Maxima]:
+        """The maximum of each of two ways (2, D) on every circle around `centre`: directions from it."""
+        xp = array_module(ways)
+        points, values, kept, before = [], [], [], [ways]
+        starts = ways
+        for circle in circles:  # outwards
+            starts = xp.concatenate([starts, self._random(centre, rng)])
+            found = maximize(circle, starts, normal=centre, tolerance=ROUGH)
+            rows = _highest_of_ways(found.points, found.values, before[-1])
+            before.append(found.points[rows])
+            starts = _distinct(found.points, found.values, before[-1])
+            points.append(found.points)
+            values.append(found.values)
+            kept.append(starts)
+        for i in range(len(circles) - 2, -1, -1):  # and back
+            found = maximize(circles[i], kept[i + 1], normal=centre, tolerance=ROUGH)
+            points[i] = xp.concatenate([points[i], found.points])
+            values[i] = xp.concatenate([values[i], found.values])
+            kept[i] = _distinct(points[i], values[i], before[i + 1])
+        maxima, last = [], ways
+        for circle, u, value in zip(circles, points, values, strict=True):
+            last = u[_highest_of_ways(u, value, last)]
+            maxima.append(maximize(circle, last, normal=centre))
+        return maxima
+
+    def _random(self, centre: Array, rng: Any) -> Array:
+        """`restarts` random directions from `centre` (D,)."""
+        return array_module(centre).stack([random_tangent(centre, rng) for _ in range(self.restarts)])
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A unit along both ways through its optimum: A angles, ascending.
+
+    Parameters
+    ----------
+    points : array (A, D)
+    activation : array (A,)
+    curvatures : array (2 CURVATURES,)
+        Ascending, at the optimum.
+    restless : array (A,) of bool
+        Where the ascent has not ended at a stationary point.
+    """
+
+    points: Array
+    activation: Array
+    curvatures: Array
+    restless: Array
+
+
+def _joined(ways: Array, middle: Array) -> Array:
+    """Two ways (n, 2, ...) and what is between them (1, ...), from the far end of the one to that of the other."""
+    xp = array_module(ways)
+    return xp.concatenate([xp.flip(ways[:, 0], axis=0), middle, ways[:, 1]])
+
+
+def _not_stationary(trace: Trace) -> str:
+    n = int(trace.restless.sum())
+    return f"no stationary points: {n} of {len(trace.restless)}" if n else ""
+
+
+def _higher(trace: Trace, angles: Sequence[float]) -> str:
+    """Where the trace is higher than the optimum in its middle."""
+    top = float(trace.activation[len(angles) // 2])
+    best = int(trace.activation.argmax())
+    if not float(trace.activation[best]) > top + HIGHER * abs(top):
+        return ""
+    return f"higher than the optimum at {angles[best]:+.0f} degrees: {float(trace.activation[best]):.4g}, not {top:.4g}"
+
+
+def _highest_of_ways(u: Array, values: Array, before: Array) -> Array:
+    """Of directions u (R, D) the number of the highest that is nearer to either of two directions `before` (2, D).
+
+    The nearest to it, if none is nearer to it than to the other.
+    """
+    xp = array_module(u)
+    near = u @ before.T  # (R, 2)
+    first = near[:, 0] >= near[:, 1]
+    rows = []
+    for way, own in enumerate((first, ~first)):
+        rows.append(int(xp.where(own, values, -math.inf).argmax()) if bool(own.any()) else int(near[:, way].argmax()))
+    return xp.asarray(rows)
+
+
+def _distinct(u: Array, values: Array, first: Array) -> Array:
+    """The directions `first` (2, D), and the highest of u (R, D) that differ from them and from one another."""
+    kept = list(first)
+    for row in (-values).argsort(kind="stable").tolist():
+        if len(kept) < KEPT and all(float((u[row] * other).sum()) < ALIKE for other in kept):
+            kept.append(u[row])
+    return array_module(u).stack(kept)
 
 
 def _seen(model: Model, layer: str, index: int) -> tuple[tuple[Any, ...], tuple[int, ...]]:
@@ -183,11 +309,10 @@ def _function(model: Model, layer: str, index: int) -> Function:
     network = Network({address: _in_float64(part) for address, part in network.layers.items()})
 
     def function(x: Array) -> tuple[Array, Array]:
-        # One product per row: for few rows faster than one for all, and rows do not depend on their company.
-        image = array_module(x).zeros((len(x), 1, *model.input_shape), dtype=x.dtype)
-        image[seen] = x.reshape(len(x), 1, *shape)
+        image = array_module(x).zeros((len(x), *model.input_shape), dtype=x.dtype)
+        image[seen] = x.reshape(len(x), *shape)
         pre, pullback = network.forward(image)
-        return pre[:, 0, 0], pullback(pre * 0 + 1)[seen].reshape(len(x), -1)
+        return pre[:, 0], pullback(pre * 0 + 1)[seen].reshape(len(x), -1)
 
     return function
 
@@ -199,60 +324,12 @@ def _in_float64(layer: Any) -> Any:
     return replace(layer, **{name: x.astype("float64") for name, x in layer.params().items()})  # type: ignore[type-var]
 
 
-def _around(function: Function, middle: Array, radius: float) -> Function:
-    """`function` at middle + radius u, with its gradient by u."""
+def _circle(function: Function, centre: Array, norm: float, angle: float) -> Function:
+    """`function` of the directions (R, D) from the unit vector `centre` to inputs of one norm, `angle` radians away."""
+    middle, radius = norm * math.cos(angle) * centre, norm * math.sin(angle)
 
     def along(u: Array) -> tuple[Array, Array]:
         value, grad = function(middle + radius * u)
         return value, radius * grad
 
     return along
-
-
-def _climb(
-    function: Function,
-    u: Array,
-    *,
-    normal: Array | None = None,
-    reach: float = math.inf,
-    steps: int = CLIMB,
-    rise: float = RISE,
-) -> Array:
-    """Maximize `function` over unit vectors u (R, D) orthogonal to `normal` (D,) and within `reach` of the first.
-
-    Every row has a step of its own, as in `ActivationMaximization`.
-    """
-    xp = array_module(u)
-    first, limit = u, 2 * math.asin(reach / 2) if reach < 2 else math.pi  # a chord as an angle
-
-    def unit(u: Array) -> Array:
-        return u / xp.sqrt((u * u).sum(axis=1, keepdims=True))
-
-    def tangent(u: Array, grad: Array) -> Array:
-        if normal is not None:
-            grad = grad - (grad * normal).sum(axis=1, keepdims=True) * normal
-        return grad - (grad * u).sum(axis=1, keepdims=True) * u
-
-    def within(u: Array) -> Array:
-        cosine = (u * first).sum(axis=1, keepdims=True)
-        aside = unit(u - cosine * first + 1e-300)
-        return xp.where(cosine < math.cos(limit), math.cos(limit) * first + math.sin(limit) * aside, u)
-
-    value, grad = function(u)
-    step = xp.full(len(u), FIRST, dtype="float64")
-    last = value
-    for i in range(steps):
-        slope = tangent(u, grad)
-        size = xp.sqrt((slope * slope).sum(axis=1))
-        proposal = within(unit(u + (step / xp.where(size > 0, size, 1))[:, None] * slope))
-        new_value, new_grad = function(proposal)
-        better = new_value > value
-        u = xp.where(better[:, None], proposal, u)
-        grad = xp.where(better[:, None], new_grad, grad)
-        value = xp.where(better, new_value, value)
-        step = xp.where(better, step * GROW, step * SHRINK)
-        if i % 10 == 9:
-            if bool((value - last <= rise * xp.abs(value)).all()):
-                break
-            last = value
-    return u

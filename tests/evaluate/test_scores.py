@@ -8,7 +8,7 @@ import pytest
 from dbnvis import DBN, RBM
 from dbnvis.backend import move, to_numpy
 from dbnvis.evaluate import scores
-from dbnvis.evaluate.scores import Responses, input_norm, pre_activations, rescale, unit_scores
+from dbnvis.evaluate.scores import Responses, input_norm, pre_activations, rescale, typical_responses, unit_scores
 
 RHO = 2.5
 
@@ -45,6 +45,14 @@ def test_the_score_is_the_units_pre_activation_at_the_picture_rescaled_to_the_no
             x = images[u, s].astype(np.float64)
             expected = pre_by_hand(model, layer, RHO * x / np.sqrt((x**2).sum()))[index]
             assert got[u, s] == pytest.approx(expected, rel=1e-4, abs=1e-4)
+
+
+def test_the_typical_response_is_the_median_over_the_first_images_at_the_norm(xp, monkeypatch):
+    monkeypatch.setattr(scores, "TYPICAL", 5)
+    model, images, indices = random_dbn(xp), pictures(9, 3, 4), [4, 0]
+    got = to_numpy(typical_responses(model, "h2", move(images, xp), indices))
+    by_hand = [pre_by_hand(model, "h2", RHO * x / np.sqrt((x**2).sum()))[indices] for x in images[:5]]
+    np.testing.assert_allclose(got, np.sort(by_hand, axis=0)[2], rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("factor", [1e-4, 0.5, 30.0])

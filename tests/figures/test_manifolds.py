@@ -16,7 +16,7 @@ from dbnvis.figures.generative import samples
 from dbnvis.figures.study import Study
 from dbnvis.results import Writer
 
-QUICK = InvarianceManifold(max_angle=90.0, step=30.0, shown=2, starts=2)
+QUICK = InvarianceManifold(max_angle=90.0, step=30.0, shown=2, starts=2, restarts=1)
 
 
 @pytest.fixture
@@ -62,6 +62,46 @@ def test_the_table_of_invariance_is_that_of_the_traces(study):
         assert row["flattest: low"] <= row["flattest: degrees to 90 % of the gain"] <= row["flattest: high"]
     linear = rows[0]  # of the first layer all directions are alike
     assert len({linear[f"{d}: degrees to 90 % of the gain"] for d in manifolds.DIRECTIONS}) == 1
+
+
+def test_the_angle_of_a_linear_unit_is_the_known_one(study):
+    """In h1 f = norm |w| cos a + b: a tenth of f(0) - typical is lost where norm |w| (1 - cos a) is as much."""
+    rows = manifolds.invariance(study, n=3, method=replace(QUICK, step=6.0))
+    rbm, norm = study.model.rbms[0], study.model.input_norm
+    x = study.images.reshape(len(study.images), -1).astype(float)
+    x *= norm / np.linalg.norm(x, axis=1, keepdims=True)
+    typical = np.median(x @ rbm.W[:, :3] + rbm.hbias[:3], axis=0)
+    height = norm * np.linalg.norm(rbm.W[:, :3].astype(float), axis=0)
+    known = np.degrees(np.arccos(1 - 0.1 * (height + rbm.hbias[:3] - typical) / height))
+    with np.load(study.writer.root / "invariance.npz") as arrays:
+        for direction in manifolds.DIRECTIONS:
+            np.testing.assert_allclose(arrays[f"h1.{direction}.degrees"], known, atol=1)
+    assert rows[0]["random: degrees to 90 % of the gain"] == pytest.approx(known.mean(), abs=1)
+
+
+def test_the_flattest_curve_is_the_higher_of_both_ways(study):
+    manifolds.invariance(study, n=2, method=QUICK)
+    with np.load(study.writer.root / "invariance.npz") as arrays:
+        gains = arrays["h3.flattest.gain"]
+    np.testing.assert_array_equal(gains, gains[:, ::-1])
+    assert (gains[:, 2] >= gains[:, 1]).all()
+
+
+def test_angles_that_are_lower_bounds_are_said_to_be_so(study, monkeypatch):
+    drawn = []
+    dashboard = manifolds.plot.dashboard
+    monkeypatch.setattr(manifolds.plot, "dashboard", lambda *a, **k: drawn.append((a, k)) or dashboard(*a, **k))
+    rows = manifolds.invariance(study, n=2, method=replace(QUICK, max_angle=10.0, step=5.0, shown=1))
+    assert rows[0]["flattest: beyond the trace, % of units"] == 100
+    assert rows[0]["flattest: degrees to 90 % of the gain"] == 10
+    (([charts],), said), *_ = drawn
+    assert "flattest at least 10" in charts[0].note and "At least: some units" in said["key"]
+
+
+def test_without_training_images_there_is_no_gain_to_measure(study):
+    study.images = None
+    with pytest.raises(ValueError, match=r"median response to training images, and there are none"):
+        manifolds.invariance(study, n=2, method=QUICK)
 
 
 def test_dead_units_are_left_out_of_the_table(study):
