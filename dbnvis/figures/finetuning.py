@@ -18,7 +18,7 @@ from .naming import settings_line
 from .study import Study
 
 CODES = (
-    "Each dot is a test image, its colour the class, whose number stands at the median of its dots. Look for how well "
+    "Each dot is a test image, its colour the class, whose number stands near the median of its dots. Look for how well "
     "each of the two separates the classes; neither saw a label."
 )
 BEFORE_AND_AFTER = (

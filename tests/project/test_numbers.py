@@ -1,0 +1,157 @@
+"""The numbers in the README files are those of the committed tables, to the digit."""
+
+import csv
+import re
+from pathlib import Path
+
+import pytest
+
+import dbnvis
+
+ROOT = Path(dbnvis.__file__).parents[1]
+RESULTS = ROOT / "results"
+pytestmark = pytest.mark.skipif(not RESULTS.is_dir(), reason="the package is installed, not a checkout")
+
+ACCEPTANCE, LIKELIHOOD = "mnist/tables/acceptance.csv", "mnist/tables/likelihood.csv"
+CONTROL, MARK = "mnist/convnet/randomized_table.csv", "mnist/convnet/debugging_mark_table.csv"
+GABOR, ANGLES = "erhan2009/patches/tables/gabor_summary.csv", "erhan2009/mnist/tables/invariance.csv"
+FEATURES = "mnist/tables/features.csv"
+MNIST = "results/mnist/README.md"
+OUTPUT, IMAGE = "randomized to output", "other image"
+
+
+def rows(table, **where):
+    """The rows of a table whose first columns hold these values."""
+    with (RESULTS / table).open(newline="") as file:
+        return [row for row in csv.DictReader(file) if all(row[key] == value for key, value in where.items())]
+
+
+def numbers(table, column, **where):
+    """The numbers of a column."""
+    return [float(row[column]) for row in rows(table, **where)]
+
+
+def number(table, column, **where):
+    (found,) = numbers(table, column, **where)
+    return found
+
+
+def control(view, measure="rank correlation", column=OUTPUT):
+    return number(CONTROL, column, view=view, measure=measure)
+
+
+def mark(what, column="marked"):
+    return number(MARK, column, **{"per cent": what})
+
+
+def text(page):
+    return re.sub(r"\s+", " ", (ROOT / page).read_text())
+
+
+SIZE = "size of the rank correlation"
+ABOVE = "optimum above the best test image, % of units"
+FIRST, NULL_FIRST = (
+    "sampling mean and optimum: own unit first, % of units",
+    "own unit first with random weights, % of units",
+)
+
+#: Page, what it says with a place for each number, and the numbers.
+SAID = [
+    ("README.md", "for {:g} to {:g} % of a layer's units", lambda: (min(x := numbers(ACCEPTANCE, ABOVE)), max(x))),
+    (
+        "README.md",
+        "images of MNIST {:.1f} nats",
+        lambda: [number(LIKELIHOOD, "test, forward", training="centered PCD-1")],
+    ),
+    (
+        "README.md",
+        "is still {:.2f} for guided backpropagation, for the gradient {:.2f} in size (two images: {:.2f};",
+        lambda: (control("guided"), control("gradient", SIZE), control("gradient", SIZE, IMAGE)),
+    ),
+    (
+        MNIST,
+        "a rank correlation of {:.2f} with those of the trained network, where maps of two different images have "
+        "{:.2f}. The gradient's have {:.2f} on average",
+        lambda: (control("guided"), control("guided", column=IMAGE), control("gradient")),
+    ),
+    (
+        MNIST,
+        "size is {:.2f} on average (two images: {:.2f}), and that of |map| is {:.2f} (two images: {:.2f})",
+        lambda: [
+            control("gradient", measure, column)
+            for measure in (SIZE, "rank correlation of |map|")
+            for column in (OUTPUT, IMAGE)
+        ],
+    ),
+    (
+        MNIST,
+        "{:g} % are band-pass Gabor functions",
+        lambda: [number(GABOR, "good fits that are band-pass, %")],
+    ),
+    (MNIST, "which {:g} % have", lambda: [number(GABOR, "good fits, %")]),
+    (
+        MNIST,
+        "{:.1f} % of that class's test images with the mark, and on {:.1f} % without it; the mark's 16 pixels hold "
+        "{:.0f} % of the saliency, {:.0f} % of the occlusion map and {:.0f} % of the optimum",
+        lambda: [
+            mark(what)
+            for what in (
+                "class 8 with the mark, correct",
+                "class 8 without the mark, correct",
+                "saliency: energy within the mark",
+                "occlusion: energy within the mark",
+                "optima: energy within the mark",
+            )
+        ],
+    ),
+    (
+        MNIST,
+        "reaches {:.2f} % test accuracy on the features of `RBMTransformer(1024)`, trained in {:.0f} CPU seconds",
+        lambda: (
+            100 * number(FEATURES, "test accuracy", features="RBMTransformer, 1024"),
+            number(FEATURES, "training, CPU s", features="RBMTransformer, 1024"),
+        ),
+    ),
+    *(
+        (MNIST, f"| {name} | {{:g}} | {{:g}} | {{:g}} |", lambda column=column: numbers(ACCEPTANCE, column))
+        for name, column in ACCEPTED.items()
+    ),
+    *(
+        (
+            MNIST,
+            f"| {name} | {{}} | {{:.1f}} | {{:.1f}} | {{:.1f}} | {{:.0f}} |",
+            lambda name=name: [
+                (row := rows(LIKELIHOOD, training=name)[0])["epochs"],
+                *(float(row[key]) for key in ("test, forward", "test, reverse", "train, forward", "seconds")),
+            ],
+        )
+        for name in ("CD-1", "CD-3", "PCD-1", "centered PCD-1")
+    ),
+    (
+        MNIST,
+        "from a pretrained DBN, 50 epochs, dropout | **{:.2f} %** wrong |",
+        lambda: [number("mnist/tables/classifier.csv", "test error, %", start="pretrained")],
+    ),
+    (
+        MNIST,
+        "| the same fine-tuning from random weights | {:.2f} % wrong |",
+        lambda: [number("mnist/tables/classifier.csv", "test error, %", start="random")],
+    ),
+    (
+        MNIST,
+        "| autoencoder 784-1000-500-250-30, 80 epochs | squared error **{:.2f}** |",
+        lambda: [
+            number("mnist/tables/autoencoder.csv", "squared error per test image", method="autoencoder", code="30")
+        ],
+    ),
+    (
+        MNIST,
+        "{:.0f}, {:.0f} and {:.0f} degrees from its optimum in h1, h2, h3",
+        lambda: numbers(ANGLES, "flattest: degrees to 90 % of the gain"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("page", "sentence", "found"), SAID, ids=[said[1][:40] for said in SAID])
+def test_a_number_is_that_of_its_table(page, sentence, found):
+    assert sentence.format(*found()) in text(page)
