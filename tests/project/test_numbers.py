@@ -50,10 +50,21 @@ def text(page):
 
 SIZE = "size of the rank correlation"
 ABOVE = "optimum above the best test image, % of units"
-FIRST, NULL_FIRST = (
-    "sampling mean and optimum: own unit first, % of units",
-    "own unit first with random weights, % of units",
-)
+RAISED, NOT_MIXED = "sampling mean above the unclamped mean, % of units", "chains: not mixed, % of units"
+FIRST = "sampling mean and optimum: own unit first, % of units"
+FIRST_AT_RANDOM = "own unit first with random weights, % of units"
+EQUAL = "9 starts: scores within 5 % (std / mean), % of units"
+EQUAL_AT_RANDOM = "the same with random weights, % of units"
+#: Rows of the table of acceptance in results/mnist/README.md.
+ACCEPTED = {
+    "optimum above the best of 10,000 test images at equal norm, % of units": ABOVE,
+    "nine starts reach equal scores (within 5 %), % of units": EQUAL,
+    "the same with random weights (shuffled within each layer)": EQUAL_AT_RANDOM,
+    "sampling mean raises its unit above the unclamped mean, % of units": RAISED,
+    "among all units, the own one is nearest to its optimum by sampling mean, % of units": FIRST,
+    "the same with random weights": FIRST_AT_RANDOM,
+    "chains that have not mixed, % of units": NOT_MIXED,
+}
 
 #: Page, what it says with a place for each number, and the numbers.
 SAID = [
