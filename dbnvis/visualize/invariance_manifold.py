@@ -44,8 +44,8 @@ class InvarianceManifold:
     higher one, and the higher of both is the maximum at that angle, as far as the ascents have seen. The steepest and
     random directions are followed straight, along great circles, for comparison.
 
-    The optimum is the highest of `starts` random starts, unless a higher one is found from 2 `restarts` maxima at 15 and
-    at 30 degrees from it, or from such an optimum in turn.
+    The optimum is the highest of `starts` random starts, unless a higher one is found from 2 `restarts` maxima at 15
+    and at 30 degrees from it, or from such an optimum in turn.
 
     `images[:, 0]` is the optimum; the others are the film strip, from the far end of one way to that of the other.
     `extras["angle"]` (U, S) is the angle of each picture from the optimum, in degrees, negative on the one way;

@@ -70,6 +70,7 @@ def maximize(function: Function, u: Array, *, normal: Array | None = None, toler
             a = a - times((a * normal).sum(axis=1), xp.broadcast_to(normal, a.shape))
         return a - times(dot(a, u), u)
 
+    u = times(1 / length(u), u)  # a start of norm 1 + 1e-8 would be higher than all that follows
     value, grad = function(u)
     slope = tangent(u, grad)
     step = xp.ones(len(u), dtype="float64")
