@@ -23,7 +23,7 @@ from .activation_maximization import ActivationMaximization
 from .sphere_ascent import Maxima, maximize
 from .visualizer import UnitImages, unit_images, unit_rngs
 
-RINGS = (20.0, 40.0)  # degrees from an optimum at which the search for a higher one begins
+RINGS = (15.0, 30.0)  # degrees from an optimum at which the search for a higher one begins
 ROUNDS, HIGHER = 10, 1e-4  # of that search at the most; by how much of its activation another optimum is higher
 KEPT, ALIKE = 4, 0.99  # maxima at an angle from which the next is searched; the cosine above which two are one
 ROUGH = 1e-2  # the tolerance at which maxima are compared; those that are shown are maximized to 1e-6
@@ -44,8 +44,8 @@ class InvarianceManifold:
     higher one, and the higher of both is the maximum at that angle, as far as the ascents have seen. The steepest and
     random directions are followed straight, along great circles, for comparison.
 
-    The optimum is the highest of `starts` random starts, unless a higher one is found from `restarts` maxima at 20 and
-    at 40 degrees from it, or from such an optimum in turn.
+    The optimum is the highest of `starts` random starts, unless a higher one is found from 2 `restarts` maxima at 15
+    and at 30 degrees from it, or from such an optimum in turn.
 
     `images[:, 0]` is the optimum; the others are the film strip, from the far end of one way to that of the other.
     `extras["angle"]` (U, S) is the angle of each picture from the optimum, in degrees, negative on the one way;
@@ -186,7 +186,7 @@ class InvarianceManifold:
         for _ in range(ROUNDS):
             centre, starts = best.points[0], []
             for angle in map(math.radians, RINGS):
-                circle, u = _circle(function, centre, norm, angle), self._random(centre, rng)
+                circle, u = _circle(function, centre, norm, angle), self._random(centre, 2 * self.restarts, rng)
                 at = maximize(circle, u, normal=centre, tolerance=ROUGH)
                 starts.append(math.cos(angle) * centre + math.sin(angle) * at.points)
             ends = maximize(sphere, xp.concatenate(starts), tolerance=ROUGH)
@@ -203,7 +203,7 @@ class InvarianceManifold:
         points, values, kept, before = [], [], [], [ways]
         starts = ways
         for circle in circles:  # outwards
-            starts = xp.concatenate([starts, self._random(centre, rng)])
+            starts = xp.concatenate([starts, self._random(centre, self.restarts, rng)])
             found = maximize(circle, starts, normal=centre, tolerance=ROUGH)
             rows = _highest_of_ways(found.points, found.values, before[-1])
             before.append(found.points[rows])
@@ -222,9 +222,10 @@ class InvarianceManifold:
             maxima.append(maximize(circle, last, normal=centre))
         return maxima
 
-    def _random(self, centre: Array, rng: Any) -> Array:
-        """`restarts` random directions from `centre` (D,)."""
-        return array_module(centre).stack([random_tangent(centre, rng) for _ in range(self.restarts)])
+    @staticmethod
+    def _random(centre: Array, n: int, rng: Any) -> Array:
+        """`n` random directions from `centre` (D,)."""
+        return array_module(centre).stack([random_tangent(centre, rng) for _ in range(n)])
 
 
 @dataclass(frozen=True)

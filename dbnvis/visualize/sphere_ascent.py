@@ -70,6 +70,7 @@ def maximize(function: Function, u: Array, *, normal: Array | None = None, toler
             a = a - times((a * normal).sum(axis=1), xp.broadcast_to(normal, a.shape))
         return a - times(dot(a, u), u)
 
+    u = times(1 / length(u), u)  # a start of norm 1 + 1e-8 would be higher than all that follows
     value, grad = function(u)
     slope = tangent(u, grad)
     step = xp.ones(len(u), dtype="float64")
@@ -87,24 +88,25 @@ def maximize(function: Function, u: Array, *, normal: Array | None = None, toler
             going = going & (value - last > tolerance**2 * whole)
             last = value
         if not bool(going.all()):
-            u, value, grad, slope, size, last = (a[going] for a in (u, value, grad, slope, size, last))
-            step, scale, rows = step[going], scale[going], rows[going]
+            u, value, grad, slope, last = (a[going] for a in (u, value, grad, slope, last))
+            size, whole, step, scale, rows = (a[going] for a in (size, whole, step, scale, rows))
             memory = [(s[going], y[going], r[going]) for s, y, r in memory]
         if len(rows) == 0:
             break
+        plain = xp.minimum(FIRST / size, 1 / whole)  # times the slope: Newton's step, were the function linear
         # The two loops of L-BFGS.
         direction, parts = slope, []
         for s, y, r in reversed(memory):
             parts.append(r * dot(s, direction))
             direction = direction - times(parts[-1], y)
-        direction = times(xp.where(scale > 0, scale, FIRST / size), direction)
+        direction = times(xp.where(scale > 0, scale, plain), direction)
         for s, y, r in memory:
             direction = direction + times(parts.pop() - r * dot(y, direction), s)
         direction = tangent(u, direction)
         promise = dot(direction, slope)
         lost = promise <= 0
-        direction = xp.where(lost[:, None], times(FIRST / size, slope), direction)
-        promise = xp.where(lost, FIRST * size, promise)
+        direction = xp.where(lost[:, None], times(plain, slope), direction)
+        promise = xp.where(lost, plain * size * size, promise)
 
         share = xp.minimum(step, LONGEST / length(direction))
         proposal = u + times(share, direction)

@@ -416,7 +416,7 @@ def test_refuses_an_input_too_small_for_its_directions():
 def test_of_a_channel_everything_outside_its_receptive_field_stays_dark(unit, direction):
     model = ConvNet.random((16, 14), (3, 6), (5,), 4, rng=np.random.default_rng(0), kernel=3)
     model.input_norm, unit = RHO, Unit.parse(unit)
-    method = InvarianceManifold(starts=2, max_angle=40.0, step=20.0, shown=2, direction=direction)
+    method = InvarianceManifold(starts=2, restarts=1, max_angle=40.0, step=20.0, shown=2, direction=direction)
     out = method(model, [unit], rng=make_rng(np, 0))
     assert out.units == (unit,)
     unseen = np.ones((16, 14), dtype=bool)

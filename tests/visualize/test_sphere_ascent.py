@@ -72,7 +72,16 @@ def test_no_row_ends_lower_than_it_starts_and_a_constant_is_stationary_where_it_
         return (xp.cos(7 * x)).sum(axis=1), -7 * xp.sin(7 * x)
 
     starts = xp.asarray(unit_rows(20))
-    assert (host(maximize(waves, starts).values) >= host(waves(starts)[0])).all()
+    assert (host(maximize(waves, starts).values) >= host(waves(starts)[0]) - 1e-12).all()
     still = maximize(lambda x: (0 * x[:, 0] + 3, 0 * x), starts)
     assert host(still.stationary).all()
-    np.testing.assert_array_equal(host(still.points), host(starts))
+    np.testing.assert_allclose(host(still.points), host(starts), atol=1e-15)
+
+
+def test_a_start_that_is_not_quite_of_length_one_does_not_stop_the_ascent(xp):
+    """b.x, as of a unit of the first layer, from its optimum in single precision."""
+    b = unit_rows(1, seed=4)
+    pull = xp.asarray(3 * b[0])
+    ends = maximize(lambda x: ((x * pull).sum(axis=1), 0 * x + pull), xp.asarray(b.astype("float32") * (1 + 3e-8)))
+    assert host(ends.stationary).all()
+    np.testing.assert_allclose(host(ends.points), b, atol=2e-6)
