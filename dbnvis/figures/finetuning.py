@@ -18,8 +18,8 @@ from .naming import settings_line
 from .study import Study
 
 CODES = (
-    "Each dot is a test image, its colour the class, whose number stands near the median of its dots. Look for how well "
-    "each of the two separates the classes; neither saw a label."
+    "Each dot is a test image, its colour the class, whose number stands near the median of its dots. Look for how "
+    "well each of the two separates the classes; neither saw a label."
 )
 BEFORE_AND_AFTER = (
     "The same units before and after the network learned the classes. Compare each pair of rows: how much did a layer "
