@@ -99,11 +99,15 @@ def _nine_starts(study: Study, family: str, pictures: UnitImages) -> list[Panel]
     """A row of nine optima for each unit, and how far their scores differ."""
     spread = 100 * pictures.scores.std(axis=1) / np.abs(pictures.scores.mean(axis=1))
     return [
-        study.panel(
-            images, True, len(images), f"{family} {unit}, nine starts: ± {f'{s:.1g}' if s >= 0.1 else '<0.1'} %"
-        )
+        study.panel(images, True, len(images), f"{family} {unit}, nine starts: ± {_percent(s)} %")
         for unit, images, s in zip(pictures.units, pictures.images, spread, strict=True)
     ]
+
+
+def _percent(spread: float) -> str:
+    if spread < 0.1:
+        return "<0.1"
+    return f"{spread:.1f}" if spread < 1 else f"{spread:.0f}"
 
 
 def sampling(page: Page, name: str = "figure_3", units: int = 6, samples: int = 10) -> None:

@@ -96,10 +96,10 @@ SAID = [
     ),
     (
         MNIST,
-        "{:g} % are band-pass Gabor functions",
-        lambda: [number(GABOR, "good fits that are band-pass, %")],
+        "{:g} % are band-pass Gabor functions to at least 80 % of their variance, and {:g} % are local as well",
+        lambda: [number(GABOR, f"good fits that are band-pass{more}, %") for more in ("", " and local")],
     ),
-    (MNIST, "which {:g} % have", lambda: [number(GABOR, "good fits, %")]),
+    (MNIST, "A good fit alone, which {:g} % have", lambda: [number(GABOR, "good fits, %")]),
     (
         MNIST,
         "{:.1f} % of that class's test images with the mark, and on {:.1f} % without it; the mark's 16 pixels hold "
