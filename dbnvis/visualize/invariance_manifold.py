@@ -70,7 +70,7 @@ class InvarianceManifold:
     """Pictures on either way, at equal angles."""
     starts: int = 9
     """Random starts of the maximization whose best is the optimum."""
-    restarts: int = 4
+    restarts: int = 8
     """Random directions from which the maximum at each angle is searched, beside its neighbours."""
     norm: float | None = None
     """Euclidean norm of the input; the training images' mean norm if absent."""
@@ -238,14 +238,14 @@ class Trace:
     activation : array (A,)
     curvatures : array (2 CURVATURES,)
         Ascending, at the optimum.
-    restless : array (A,) of bool
+    unfinished : array (A,) of bool
         Where the ascent has not ended at a stationary point.
     """
 
     points: Array
     activation: Array
     curvatures: Array
-    restless: Array
+    unfinished: Array
 
 
 def _joined(ways: Array, middle: Array) -> Array:
@@ -255,8 +255,8 @@ def _joined(ways: Array, middle: Array) -> Array:
 
 
 def _not_stationary(trace: Trace) -> str:
-    n = int(trace.restless.sum())
-    return f"no stationary points: {n} of {len(trace.restless)}" if n else ""
+    n = int(trace.unfinished.sum())
+    return f"no stationary points: {n} of {len(trace.unfinished)}" if n else ""
 
 
 def _higher(trace: Trace, angles: Sequence[float]) -> str:
