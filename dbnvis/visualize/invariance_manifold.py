@@ -41,8 +41,9 @@ class InvarianceManifold:
     from the maxima at the angle before, at first a step along the flattest direction either way, from those at the
     angle after, and from `restarts` random directions. A maximum belongs to that of the two ways whose point before
     is nearer; each way takes its highest. So the two ways bend with the manifold, may jump from one maximum to a
-    higher one, and the higher of both is the maximum at that angle, as far as the ascents have seen. The steepest and
-    random directions are followed straight, along great circles, for comparison.
+    higher one, and the higher of both is the maximum at that angle, as far as the ascents have seen: of twelve units
+    of each layer of the shipped model twenty more random starts reach at most 0.5 % more at up to 66 degrees, 4 % at
+    96. The steepest and random directions are followed straight, along great circles, for comparison.
 
     The optimum is the highest of `starts` random starts, unless a higher one is found from 2 `restarts` maxima at 15
     and at 30 degrees from it, or from such an optimum in turn.
