@@ -94,6 +94,7 @@ def test_the_test_of_networks_counts_all_divisions():
     assert (found.between, found.within) == (3, 1)
     assert found.p_value == pytest.approx(1 / 3)  # of the three divisions of four into two pairs
     assert networks_test(np.ones((10, 10)), 5).p_value == 1
+    assert networks_test(d - 5.0, 2).p_value == pytest.approx(1 / 3)  # unbiased distances may be negative
     with pytest.raises(ValueError, match="at least two networks, got 1 and 3"):
         networks_test(d, 1)
 
