@@ -30,8 +30,8 @@ DIFFER, LAYERS_DIFFER, RECIPES_DIFFER = "models differ", "layers of a model diff
 COMPARED = {"pictures": lambda x: unit_length(x.reshape(len(x), -1)), "log spectra": log_spectrum}
 
 PAIRS = (
-    "How far apart the optima of two networks are, white for the farthest pair. Two dark squares on the diagonal: "
-    "networks of one family are alike, those of different families are not."
+    "How far apart the optima of two networks are, white for the farthest pair. Look for two dark squares on the "
+    "diagonal: they mean that networks of one family are alike, and the two families differ."
 )
 
 
@@ -117,8 +117,9 @@ def measure_recipes(writer: Writer, dataset: str, networks: dict[str, Sequence[S
             test = networks_test(d, next(iter(families.values())))
             rows.append(recipes_differ(layer, what, families, test))
             arrays[f"{layer}.{what}"] = d
-            note = f"{' x '.join(families)}: {test.between:.3f}; one family: {test.within:.3f}; p = {test.p_value:.3f}."
-            line.append(Matrix(f"{layer}, {what}", note, "", "", np.maximum(d, 0) / d.max()))
+            between, within = (round(x, 3) + 0.0 for x in (test.between, test.within))  # no -0.000
+            note = f"{' x '.join(families)}: {between:.3f}; one family: {within:.3f}; p = {test.p_value:.3f}."
+            line.append(Matrix(f"{layer}, {what}", note, "network", "network", np.maximum(d, 0) / d.max()))
         charts.append(line)
     sizes = "-".join(str(n) for n in stacked(next(iter(networks.values()))[0].model).sizes)
     figure = plot.dashboard(
