@@ -69,6 +69,7 @@ ACCEPTED = {
 #: Page, what it says with a place for each number, and the numbers.
 SAID = [
     ("README.md", "for {:g} to {:g} % of a layer's units", lambda: (min(x := numbers(ACCEPTANCE, ABOVE)), max(x))),
+    ("README.md", "in h1 and h2, for {:g} % in h3", lambda: numbers(ACCEPTANCE, EQUAL_AT_RANDOM, layer="h3")),
     (
         "README.md",
         "images of MNIST {:.1f} nats",
