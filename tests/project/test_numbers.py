@@ -158,8 +158,13 @@ SAID = [
     ),
     (
         MNIST,
-        "{:.0f}, {:.0f} and {:.0f} degrees from its optimum in h1, h2, h3",
-        lambda: numbers(ANGLES, "flattest: degrees to 90 % of the gain"),
+        "{:.0f}, {:.0f} and {:.0f} degrees from its optimum in h1, h2, h3, along the flattest direction, and {:.0f}, "
+        "{:.0f} and {:.0f} along the steepest",
+        lambda: [
+            degrees
+            for direction in ("flattest", "steepest")
+            for degrees in numbers(ANGLES, f"{direction}: degrees to 90 % of the gain")
+        ],
     ),
 ]
 
