@@ -23,6 +23,7 @@ from ..results import Writer
 from .inference import NetworksTest, energy_distance, networks_test
 from .measures import Measure, printed
 from .unit_pictures import AM, METHODS, unit_length
+from .verdicts import three_decimals
 
 DIFFER, LAYERS_DIFFER, RECIPES_DIFFER = "models differ", "layers of a model differ", "recipes differ"
 #: What two sets of pictures (U, H, W) are compared by: the pictures, scaled to norm 1, and their log amplitude spectra,
@@ -117,8 +118,8 @@ def measure_recipes(writer: Writer, dataset: str, networks: dict[str, Sequence[S
             test = networks_test(d, next(iter(families.values())))
             rows.append(recipes_differ(layer, what, families, test))
             arrays[f"{layer}.{what}"] = d
-            between, within = (round(x, 3) + 0.0 for x in (test.between, test.within))  # no -0.000
-            note = f"{' x '.join(families)}: {between:.3f}; one family: {within:.3f}; p = {test.p_value:.3f}."
+            between, within = three_decimals(test.between), three_decimals(test.within)
+            note = f"{' x '.join(families)}: {between}; one family: {within}; p = {test.p_value:.3f}."
             line.append(Matrix(f"{layer}, {what}", note, "network", "network", np.maximum(d, 0) / d.max()))
         charts.append(line)
     sizes = "-".join(str(n) for n in stacked(next(iter(networks.values()))[0].model).sizes)

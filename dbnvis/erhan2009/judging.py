@@ -23,7 +23,7 @@ from .claims import (
 from .families import DIFFER, LAYERS_DIFFER, RECIPES_DIFFER
 from .measures import Measure, damaged, read_measures
 from .unit_pictures import AM, FEW, NETWORKS
-from .verdicts import LEVEL, Claim, Table, Verdicts, by_model, conditions, random_weights
+from .verdicts import LEVEL, Claim, Table, Verdicts, by_model, conditions, interval, random_weights, three_decimals
 
 COMPLEXITY = ("novelty", "extent", "spectral entropy")
 RULE = {"networks": NETWORKS, "few": FEW, "level": LEVEL}  # the numbers of the rule, for the texts that state it
@@ -107,9 +107,8 @@ def _methods_agree(t: Table) -> Claim:
             for quantity in ("cosine", "own unit first")
         )
         least.append(
-            f"{layer} cosine {cosine.value:.2f} [{cosine.low:.2f}, {cosine.high:.2f}]{random_weights(cosine)} "
-            f"({cosine.setting}), own unit first {first.value:.2f} [{first.low:.2f}, {first.high:.2f}]"
-            f"{random_weights(first)} ({first.setting})"
+            f"{layer} cosine {interval(cosine)}{random_weights(cosine)} ({cosine.setting}), own unit first "
+            f"{interval(first)}{random_weights(first)} ({first.setting})"
         )
     return Claim(
         "Methods agree",
@@ -166,15 +165,18 @@ def judge_difference(rows: Sequence[Measure]) -> Claim:
     sentences = []
     if recipes:
         distances = "; ".join(
-            f"{row.layer}, {row.quantity} {row.value:.3f}, of one family {row.null:.3f}" for row in recipes
+            f"{row.layer}, {row.quantity} {three_decimals(row.value)}, of one family {three_decimals(row.null)}"
+            for row in recipes
         )
         sentences.append(f"Small networks, {recipes[0].setting}: {distances}")
     else:
         sentences.append("Not tested: it takes networks of several seeds")
     if single:
-        distances = "; ".join(f"{row.layer}, {row.quantity} {row.value:.3f}" for row in single)
+        distances = "; ".join(f"{row.layer}, {row.quantity} {three_decimals(row.value)}" for row in single)
         sentences.append(f"These two networks, without a test: {distances}")
-    within = [f"{r.model} {r.setting}, {r.quantity} {r.value:.3f}" for r in rows if r.claim == LAYERS_DIFFER]
+    within = [
+        f"{r.model} {r.setting}, {r.quantity} {three_decimals(r.value)}" for r in rows if r.claim == LAYERS_DIFFER
+    ]
     sentences.append(f"Between layers of one network: {'; '.join(within) or 'one layer only'}")
     return Claim(
         f"{names} learn different filters",

@@ -51,13 +51,28 @@ class Table:
         numbers = []
         for layer in self.layers:
             row = self.get(claim, layer, quantity, setting)
-            numbers.append(f"{layer} {row.value:.2f} [{row.low:.2f}, {row.high:.2f}]{random_weights(row)}")
+            numbers.append(f"{layer} {interval(row)}{random_weights(row)}")
         return "; ".join(numbers)
+
+
+def interval(row: Measure) -> str:
+    """The number and its interval, such as "0.77 [0.75, 0.79]"."""
+    return f"{two_decimals(row.value)} [{two_decimals(row.low)}, {two_decimals(row.high)}]"
 
 
 def random_weights(row: Measure) -> str:
     """What random weights give, to go behind a number."""
-    return "" if math.isnan(row.random_weights) else f", random weights {row.random_weights:.2f}"
+    return "" if math.isnan(row.random_weights) else f", random weights {two_decimals(row.random_weights)}"
+
+
+def two_decimals(x: float) -> str:
+    """Two decimals; more where less than 1 would look like 1."""
+    return f"{x:.4f}" if 0.995 <= x < 1 else f"{x:.2f}"
+
+
+def three_decimals(x: float) -> str:
+    """Never -0.000."""
+    return f"{round(x, 3) + 0.0:.3f}"
 
 
 def by_model(rows: Sequence[Measure]) -> dict[str, Table]:

@@ -111,7 +111,9 @@ def slowest_reduction(means: Array) -> Array:
     """
     xp = array_module(means)
     U, C, H = means.shape
-    each = binary_scale_reduction(xp.moveaxis(means, 2, 1).reshape(U * H, C, 1)).reshape(U, H)
+    # Contiguous, or the sums of a single unit were added in another order than those of many.
+    apart = xp.ascontiguousarray(xp.moveaxis(means, 2, 1)).reshape(U * H, C, 1)
+    each = binary_scale_reduction(apart).reshape(U, H)
     on = means.mean(axis=1)
     counts = (on >= SEEN) & (on <= 1 - SEEN)
     ordered = xp.sort(xp.where(counts, each, -math.inf), axis=1)  # those that count are last
