@@ -80,8 +80,9 @@ def distances(networks: Sequence[Array], what: str) -> Array:
 
 
 def recipes_differ(layer: str, what: str, families: dict[str, int], test: NetworksTest) -> Measure:
-    """A condition: two networks of different families are farther apart than two of one family."""
+    """A condition: two networks of different families are farther apart than two of either family."""
     names = " and ".join(f"{n} {family}" for family, n in families.items())
+    within = zip(families, (test.first, test.second), strict=True)
     return Measure(
         "",
         RECIPES_DIFFER,
@@ -89,9 +90,10 @@ def recipes_differ(layer: str, what: str, families: dict[str, int], test: Networ
         f"energy distance of {what}",
         names,
         value=test.between,
-        least=test.within,
-        null=test.within,
-        null_is="two networks of one family",
+        low=test.low,
+        high=test.high,
+        least=test.least,
+        null_is=", ".join(f"two {family} {three_decimals(d)}" for family, d in within),
         p_networks=test.p_value,
     )
 
@@ -116,11 +118,11 @@ def measure_recipes(writer: Writer, dataset: str, networks: dict[str, Sequence[S
         for layer in best[0]:
             d = distances([optima[layer] for optima in best], what)
             test = networks_test(d, next(iter(families.values())))
-            rows.append(recipes_differ(layer, what, families, test))
             arrays[f"{layer}.{what}"] = d
-            between, within = three_decimals(test.between), three_decimals(test.within)
-            note = f"{' x '.join(families)}: {between}; one family: {within}; p = {test.p_value:.3f}."
-            line.append(Matrix(f"{layer}, {what}", note, "network", "network", np.maximum(d, 0) / d.max()))
+            rows.append(recipes_differ(layer, what, families, test))
+            apart = f"{' x '.join(families)} {three_decimals(test.between)}"
+            note = f"{apart}, {rows[-1].null_is}, p = {test.p_value:.3f}."
+            line.append(Matrix(f"{layer}, {what}", note, "network", "network", np.maximum(d, 0) / max(d.max(), 1e-12)))
         charts.append(line)
     sizes = "-".join(str(n) for n in stacked(next(iter(networks.values()))[0].model).sizes)
     figure = plot.dashboard(

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -43,7 +43,8 @@ def p_above_networks(value: float, others: Sequence[float], error: float = 0.0) 
     """p-value of a network's `value` being one more draw of what K `others` gave; small where it lies above them.
 
     Student's t of a prediction, K - 1 degrees of freedom: (value - mean) / (s sqrt(1 + 1/K)), s the standard deviation
-    of the K. Exact where networks vary normally. No spread is taken to be below `error`, so that networks which agree
+    of the K. Exact where networks vary normally, at most that where the K are measured on fewer units.
+    No spread is taken to be below `error`, so that networks which agree
     to the last unit, such as shares of 1, prove nothing.
 
     Parameters
@@ -95,20 +96,33 @@ def energy_distance(a: Array, b: Array) -> float:
 
 @dataclass(frozen=True)
 class NetworksTest:
-    """Do the networks of two recipes differ by more than networks of one recipe do?
+    """Are the networks of two recipes farther apart than networks of one recipe?
 
     Parameters
     ----------
-    between, within : float
-        Mean distance of two networks of different recipes, and of one recipe.
+    between : float
+        Mean distance of two networks of different recipes.
+    low, high : float
+        The least and the greatest of them.
+    first, second : float
+        Mean distance of two networks of the first recipe, and of the second.
     p_value : float
-        Share of all divisions of the networks into two such groups in which `between` exceeds `within` at least as
-        much. Exact; with five networks of each of two recipes it is at least 1/126.
+        Share of all divisions of the networks into two such groups in which distances between the groups exceed those
+        within at least as much. Exact; with five networks of each of two recipes it is at least 1/126. 1 where
+        `between` is not above 0, `first` and `second`: then the groups differ otherwise, as in how alike each is.
     """
 
     between: float
-    within: float
+    low: float
+    high: float
+    first: float
+    second: float
     p_value: float
+
+    @property
+    def least(self) -> float:
+        """What `between` has to exceed."""
+        return max(0.0, self.first, self.second)
 
 
 def networks_test(distances: Array, first: int) -> NetworksTest:
@@ -140,4 +154,8 @@ def networks_test(distances: Array, first: int) -> NetworksTest:
     between, within = means(tuple(range(first)))
     excess = [b - w for b, w in map(means, combinations(range(n), first))]
     as_much = sum(e >= between - within - 1e-12 * np.abs(d).max() for e in excess)  # equal divisions differ by rounding
-    return NetworksTest(between, within, as_much / len(excess))
+    one, other = (float(d[(pairs[0] >= i) & (pairs[1] < j)].mean()) for i, j in ((0, first), (first, n)))
+    across = d[(pairs[0] < first) & (pairs[1] >= first)]
+    low, high = float(across.min()), float(across.max())
+    test = NetworksTest(between, low, high, one, other, as_much / len(excess))
+    return test if between > test.least else replace(test, p_value=1.0)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
+
+import numpy as np
 
 from .. import results
 from .claims import (
@@ -21,10 +24,12 @@ from .claims import (
     STEADY,
 )
 from .families import DIFFER, LAYERS_DIFFER, RECIPES_DIFFER
-from .measures import Measure, damaged, read_measures
-from .unit_pictures import AM, FEW, NETWORKS
+from .inference import p_above_networks
+from .measures import Measure, damaged, read_measures, standard_error
+from .unit_pictures import AM, COMBINATION, FEW, NETWORKS
 from .verdicts import LEVEL, Claim, Table, Verdicts, by_model, conditions, interval, random_weights, three_decimals
 
+SHARES = ("share of units", "own unit first")  # quantities that end at 1
 COMPLEXITY = ("novelty", "extent", "spectral entropy")
 RULE = {"networks": NETWORKS, "few": FEW, "level": LEVEL}  # the numbers of the rule, for the texts that state it
 
@@ -66,8 +71,35 @@ def judge(table: Table) -> list[Claim]:
     ]
 
 
-def _asked(table: Table, claim: str) -> list[Measure]:
-    return [row for row in table.rows if row.claim == claim]
+def _asked(t: Table, claim: str) -> list[Measure]:
+    """The rows that the claim asks for and that its data can decide."""
+    return [row for row in _conditions(t, claim) if not _at_the_ceiling(t, row)]
+
+
+def _conditions(t: Table, claim: str) -> list[Measure]:
+    """All conditions of a claim; in the first layer without the pairs of the combination, which is the optimum."""
+    rows = [row for row in t.rows if row.claim == claim and not math.isnan(row.p)]
+    return [row for row in rows if not (claim == AGREE and row.layer == t.layers[0] and COMBINATION in row.setting)]
+
+
+def _at_the_ceiling(t: Table, row: Measure) -> bool:
+    """Is it a share that random weights reach so nearly that even all units would not exceed them?"""
+    if not row.quantity.startswith(SHARES):
+        return False
+    few = not math.isnan(row.among_few)
+    n = FEW if few else round(t.get(ONE_OPTIMUM, row.layer, "units measured").value)
+    everything = np.ones(n, dtype=bool)
+    return p_above_networks(1.0, [row.random_weights] * NETWORKS, standard_error(everything)) > LEVEL
+
+
+def _note(t: Table, claim: str) -> str:
+    """What stood in the way of the conditions that are not met, and of those that cannot be tested."""
+    asked, every = _asked(t, claim), _conditions(t, claim)
+    below, random = sum(row.p_units > LEVEL for row in asked), sum(row.p_networks > LEVEL for row in asked)
+    text = f"Of {len(asked)} conditions {below} do not exceed their threshold, {random} not random weights"
+    if len(every) == len(asked):
+        return text
+    return f"{text}; {len(every) - len(asked)} more cannot be tested, since random weights leave no room above them"
 
 
 def _one_optimum(t: Table) -> Claim:
@@ -78,7 +110,8 @@ def _one_optimum(t: Table) -> Claim:
         f"than half all starts form one group linked by cosines of {SAME}; each share is larger than with random "
         "weights. The first layer is left out: a linear unit has one optimum by definition.",
         conditions(_asked(t, ONE_OPTIMUM)),
-        f"Share of units with one optimum: {t.along(ONE_OPTIMUM, 'share of units with one optimum')}",
+        f"Share of units with one optimum: {t.along(ONE_OPTIMUM, 'share of units with one optimum')}. "
+        f"{_note(t, ONE_OPTIMUM)}",
         f"Several optima: {_several_optima(t)}.",
     )
 
@@ -99,7 +132,7 @@ def _several_optima(t: Table) -> str:
 def _methods_agree(t: Table) -> Claim:
     least = []
     for layer in t.layers:
-        rows = [row for row in _asked(t, AGREE) if row.layer == layer and row.p == row.p]
+        rows = [row for row in _conditions(t, AGREE) if row.layer == layer]
         if not rows:
             continue
         cosine, first = (
@@ -115,9 +148,9 @@ def _methods_agree(t: Table) -> Claim:
         "In every layer and for every pair of methods, the mean cosine of a unit's two pictures exceeds that with "
         f"pictures of other units; for more than {MOST:.0%} of the units no other unit's picture is more alike than "
         "the own (own unit first); both exceed what the same methods give on random weights, measured on as many "
-        "units. In the first layer maximization and combination are both the filter, and left out.",
+        "units. In the first layer the combination is the optimum, so that its pairs are left out.",
         conditions(_asked(t, AGREE)),
-        f"The pairs that agree least: {'; '.join(least)}",
+        f"The pairs that agree least: {'; '.join(least)}. {_note(t, AGREE)}",
     )
 
 
@@ -130,8 +163,10 @@ def _combination_degrades(t: Table) -> Claim:
         "optimum fall, and by more than with random weights. The step from the first layer is left out: there the "
         "combination is the optimum by definition.",
         conditions(_asked(t, DEGRADES)),
-        f"Share of the gain: {t.along(DEGRADES, 'share of the gain')}. Cosine: {t.along(DEGRADES, like)}. "
-        f"Best k: {', '.join(f'{row.layer} {row.setting} ({row.value:.2f})' for row in best) or 'nothing to combine'}",
+        f"Share of the gain, in h1 1 by definition: {t.along(DEGRADES, 'share of the gain', first=1)}. Cosine: "
+        f"{t.along(DEGRADES, like, first=1)}. "
+        f"Best k: {', '.join(f'{row.layer} {row.setting} ({row.value:.2f})' for row in best) or 'nothing to combine'}. "
+        f"{_note(t, DEGRADES)}",
     )
 
 
@@ -141,7 +176,7 @@ def _more_complex(t: Table) -> Claim:
         f"From each layer to the next, {', '.join(COMPLEXITY[:-1])} and {COMPLEXITY[-1]} of the optima rise, and by "
         "more than with random weights.",
         conditions(_asked(t, COMPLEX)),
-        ". ".join(f"{quantity.capitalize()}: {t.along(COMPLEX, quantity)}" for quantity in COMPLEXITY),
+        ". ".join([*(f"{q.capitalize()}: {t.along(COMPLEX, q)}" for q in COMPLEXITY), _note(t, COMPLEX)]),
     )
 
 
@@ -153,7 +188,7 @@ def _more_invariant(t: Table) -> Claim:
         "by more than with random weights; so does what it keeps beyond a change as large the way another unit's "
         "optimum moves.",
         conditions(_asked(t, INVARIANT)),
-        f"Gain kept. {kept}",
+        f"Gain kept. {kept}. {_note(t, INVARIANT)}",
     )
 
 
@@ -165,7 +200,8 @@ def judge_difference(rows: Sequence[Measure]) -> Claim:
     sentences = []
     if recipes:
         distances = "; ".join(
-            f"{row.layer}, {row.quantity} {three_decimals(row.value)}, of one family {three_decimals(row.null)}"
+            f"{row.layer}, {row.quantity} {three_decimals(row.value)} [{three_decimals(row.low)}, "
+            f"{three_decimals(row.high)}], {row.null_is}"
             for row in recipes
         )
         sentences.append(f"Small networks, {recipes[0].setting}: {distances}")
@@ -180,9 +216,9 @@ def judge_difference(rows: Sequence[Measure]) -> Claim:
     sentences.append(f"Between layers of one network: {'; '.join(within) or 'one layer only'}")
     return Claim(
         f"{names} learn different filters",
-        "In every layer the optima of two small networks of different families are farther apart than those of two "
-        "networks of one family that differ by their seed, in both energy distances, of pictures and of log spectra; "
-        "exact permutation test, each network counting once.",
+        "In every layer two small networks of different families are farther apart than two of either family that "
+        "differ by their seed, and than 0, in both energy distances of their optima, of pictures and of log spectra; "
+        "exact permutation test, each network counting once. Brackets: the nearest and the farthest pair.",
         conditions(recipes),
         ". ".join(sentences),
     )

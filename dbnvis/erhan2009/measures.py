@@ -171,7 +171,7 @@ def rise(claim: str, quantity: str, lower: Values, upper: Values, sign: int = 1,
     welch = ttest_ind(b, a, equal_var=False)
     interval = welch.confidence_interval(0.95)
     estimate = Estimate(float(b.mean() - a.mean()), float(interval.low), float(interval.high))
-    facts["p_units"] = float(ttest_ind(b, a, equal_var=False, alternative="greater").pvalue)
+    facts["p_units"] = _or_one(float(ttest_ind(b, a, equal_var=False, alternative="greater").pvalue))
     random = [sign * float(u.mean() - v.mean()) for u, v in zip(upper.random, lower.random, strict=True)]
     if random:
         error = math.hypot(standard_error(a), standard_error(b))
@@ -179,6 +179,11 @@ def rise(claim: str, quantity: str, lower: Values, upper: Values, sign: int = 1,
         facts["p_networks"] = p_above_networks(estimate.value, random, error)
     name = f"{'rise' if sign > 0 else 'fall'} of {quantity}"
     return Measure("", claim, "", name, least=0.0, **_numbers(estimate), **facts)
+
+
+def _or_one(p: float) -> float:
+    """A p-value that cannot be had supports nothing."""
+    return 1.0 if math.isnan(p) else p
 
 
 def _numbers(estimate: Estimate) -> dict[str, Any]:
@@ -194,7 +199,7 @@ def p_above(units: Array, least: Array | float) -> float:
     above = units - least
     if np.ptp(above) == 0:  # nothing varies
         return 0.0 if above[0] > 0 else 1.0
-    return float(ttest_1samp(above, 0.0, alternative="greater").pvalue)
+    return _or_one(float(ttest_1samp(above, 0.0, alternative="greater").pvalue))
 
 
 def standard_error(units: Array) -> float:

@@ -96,7 +96,7 @@ def _verdicts(page: Page) -> list[str]:
         lines += ["", f"### {title}", "", f"*Asked.* {next(iter(said.values())).rule}", ""]
         lines += _list([f"{name}: **{claim.verdict}**. {claim.sentence}." for name, claim in said.items()])
     if columns:
-        lines += ["", "### What cannot be said", "", texts()["page"]["limits"]]
+        lines += ["", "### What cannot be said", "", texts()["page"]["limits"].format(**RULE)]
     return [*lines, *missing]
 
 

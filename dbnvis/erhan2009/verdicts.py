@@ -46,13 +46,10 @@ class Table:
                 return row
         raise LookupError(f"no row {claim!r}, {layer!r}, {quantity!r}, {setting!r} in the table of claims")
 
-    def along(self, claim: str, quantity: str, setting: str | None = None) -> str:
-        """The quantity layer by layer, in words: h2 0.77 [0.75, 0.79], random weights 0.53."""
-        numbers = []
-        for layer in self.layers:
-            row = self.get(claim, layer, quantity, setting)
-            numbers.append(f"{layer} {interval(row)}{random_weights(row)}")
-        return "; ".join(numbers)
+    def along(self, claim: str, quantity: str, setting: str | None = None, *, first: int = 0) -> str:
+        """The quantity layer by layer from number `first` on, in words: h2 0.77 [0.75, 0.79], random weights 0.53."""
+        rows = [self.get(claim, layer, quantity, setting) for layer in self.layers[first:]]
+        return "; ".join(f"{row.layer} {interval(row)}{random_weights(row)}" for row in rows)
 
 
 def interval(row: Measure) -> str:
@@ -62,12 +59,15 @@ def interval(row: Measure) -> str:
 
 def random_weights(row: Measure) -> str:
     """What random weights give, to go behind a number."""
-    return "" if math.isnan(row.random_weights) else f", random weights {two_decimals(row.random_weights)}"
+    if math.isnan(row.random_weights):
+        return ""
+    few = "" if math.isnan(row.among_few) else f" (to be compared with {two_decimals(row.among_few)}, of as many units)"
+    return f", random weights {two_decimals(row.random_weights)}{few}"
 
 
 def two_decimals(x: float) -> str:
-    """Two decimals; more where less than 1 would look like 1."""
-    return f"{x:.4f}" if 0.995 <= x < 1 else f"{x:.2f}"
+    """Two decimals; four, rounded down, where less than 1 would look like 1."""
+    return f"{math.floor(1e4 * x) / 1e4:.4f}" if 0.995 <= x < 1 else f"{x:.2f}"
 
 
 def three_decimals(x: float) -> str:

@@ -14,7 +14,7 @@ from .study import Study
 
 #: Chains of sheets of samples: few, and eight times as long as the default. Those of the shipped model do not mix yet.
 LONG_CHAINS = ClampedGibbs(chains=16, burn_in=200, draws=40, thin=20)
-APART = 3  # standard errors between two estimates that are text to differ
+APART = 3  # standard errors between two estimates that are said to differ
 SHOWN = 0.01  # least difference of probabilities that is seen
 MANY = 40  # units whose chains failed that are counted instead
 NAMED = 3  # units at the most that a warning names

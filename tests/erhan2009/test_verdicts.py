@@ -15,7 +15,7 @@ from dbnvis.erhan2009.judging import _several_optima, judge, judge_difference, v
 from dbnvis.erhan2009.measures import Measure, printed, read_measures
 from dbnvis.erhan2009.table import claims_text
 from dbnvis.erhan2009.unit_pictures import AM, COMBINATION
-from dbnvis.erhan2009.verdicts import Claim, Condition, Table, Verdicts, by_model, conditions
+from dbnvis.erhan2009.verdicts import Claim, Condition, Table, Verdicts, by_model, conditions, two_decimals
 from dbnvis.results import write_csv
 
 COMMITTED = Path(dbnvis.__file__).parents[1] / "results" / "erhan2009"
@@ -80,9 +80,32 @@ def test_random_weights_that_do_as_well_are_no_support(written):
         changed = [replace(m, **p) if m.p == m.p else m for m in measures]
         return {claim.verdict for claim in judge(Table(changed))}
 
-    assert verdict(p_units=1e-6, p_networks=1e-6) == {"supported"}
-    assert verdict(p_units=1e-6, p_networks=0.5) == {"not supported"}
-    assert verdict(p_units=0.5, p_networks=1e-6) == {"not supported"}
+    assert verdict(p_units=1e-6, p_networks=1e-6, random_weights=0.1) == {"supported"}
+    assert verdict(p_units=1e-6, p_networks=0.5, random_weights=0.1) == {"not supported"}
+    assert verdict(p_units=0.5, p_networks=1e-6, random_weights=0.1) == {"not supported"}
+
+
+def test_a_share_that_no_network_could_exceed_is_not_asked(written):
+    measures = by_model(read_measures(written[1] / "tables" / "claims.csv"))["DBN"].rows
+
+    def claims(random):
+        changed = [
+            replace(m, random_weights=random, p_networks=0.9, p_units=1e-6) if m.p == m.p else m for m in measures
+        ]
+        return {claim.title: claim for claim in judge(Table(changed))}
+
+    one = claims(1.0)["Random starts find one optimum"]
+    assert one.verdict == "not tested" and "6 more cannot be tested" in one.sentence
+    agree = claims(1.0)["Methods agree"]
+    assert agree.conditions and not [c for c in agree.conditions if "own unit first" in c.name]
+    assert claims(0.5)["Random starts find one optimum"].verdict == "not supported"
+
+
+def test_pairs_of_the_combination_are_not_asked_twice_in_the_first_layer(written):
+    measures = by_model(read_measures(written[1] / "tables" / "claims.csv"))["DBN"].rows
+    names = [c.name for c in judge(Table(measures))[1].conditions]
+    assert not [name for name in names if name.startswith("h1") and COMBINATION in name]
+    assert [name for name in names if name.startswith("h2") and COMBINATION in name]
 
 
 def several(layer, units, count):
@@ -98,7 +121,14 @@ def test_units_of_several_optima_are_named_up_to_forty():
 
 
 def recipe(layer, between, within, p, what="pictures"):
-    facts = {"value": between, "least": within, "null": within, "p_networks": p}
+    facts = {
+        "value": between,
+        "low": 0.2,
+        "high": 0.8,
+        "least": within,
+        "null_is": "two A 0.1, two B 0.05",
+        "p_networks": p,
+    }
     return Measure("", RECIPES_DIFFER, layer, f"energy distance of {what}", "5 A and 5 B", **facts)
 
 
@@ -114,11 +144,18 @@ def test_families_are_judged_by_their_small_networks_in_any_order_of_rows():
             ("h1: energy distance of pictures (5 A and 5 B)", True),
         ]
         assert (claim.title, claim.verdict) == ("A and B learn different filters", "mixed")
-        assert "h1, energy distance of pictures 0.500, of one family 0.100" in claim.sentence
+        assert "h1, energy distance of pictures 0.500 [0.200, 0.800], two A 0.1, two B 0.05" in claim.sentence
         assert "without a test: h1, energy distance of pictures 0.700" in claim.sentence
         assert claim.sentence.endswith("A h1 and h2, energy distance of pictures 0.200")
     alone = judge_difference([row for row in rows if row.claim != RECIPES_DIFFER])
     assert alone.verdict == "not tested" and alone.sentence.startswith("Not tested: it takes networks of several seeds")
+
+
+@pytest.mark.parametrize(
+    ("x", "text"), [(0.5, "0.50"), (0.9962, "0.9962"), (0.99996, "0.9999"), (1.0, "1.00"), (1.2, "1.20")]
+)
+def test_less_than_one_never_looks_like_one(x, text):
+    assert two_decimals(x) == text
 
 
 def test_six_conditions_of_five_networks_each_can_be_met():
@@ -146,7 +183,7 @@ def test_what_is_saved_is_what_is_loaded(written, tmp_path):
     (tmp_path / "verdicts.json").write_text(judged.as_text())
     assert Verdicts.load(tmp_path / "verdicts.json") == judged == Verdicts.load(folder / "tables" / "verdicts.json")
     document = json.loads((tmp_path / "verdicts.json").read_text())
-    entry = document["models"]["SDAE"][0]
+    entry = document["models"]["SDAE"][3]
     assert {"title", "verdict", "met", "asked", "conditions", "sentence", "rule"} <= set(entry)
     assert entry["asked"] == len(entry["conditions"]) > entry["met"]
     numbers = {"value", "low", "high", "least", "among_few", "random_weights", "p_value"}

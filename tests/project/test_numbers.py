@@ -158,8 +158,8 @@ SAID = [
     ),
     (
         MNIST,
-        "{:.0f}, {:.0f} and {:.0f} degrees from its optimum in h1, h2, h3, along the flattest direction, and {:.0f}, "
-        "{:.0f} and {:.0f} along the steepest",
+        "{:.1f}, {:.1f} and {:.1f} degrees from its optimum in h1, h2, h3, along the flattest direction, and {:.1f}, "
+        "{:.1f} and {:.1f} along the steepest",
         lambda: [
             degrees
             for direction in ("flattest", "steepest")
