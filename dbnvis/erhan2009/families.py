@@ -36,11 +36,11 @@ PAIRS = (
 )
 
 
-def best_optima(study: Study, n: int | None = None) -> dict[str, Array]:
-    """The best optimum of each unit (U, *input_shape), or of the first `n`, by layer; of those that have one."""
+def best_optima(study: Study) -> dict[str, Array]:
+    """The best optimum of each unit (U, *input_shape) by layer; of those that have one."""
     best = {}
     for layer in study.model.layer_names:
-        images = study.pictures(METHODS[AM], study.units(layer, n)).images[:, 0]
+        images = study.pictures(METHODS[AM], study.units(layer)).images[:, 0]
         best[layer] = images[np.isfinite(images).reshape(len(images), -1).all(axis=1)]
     return best
 
@@ -129,8 +129,9 @@ def measure_recipes(writer: Writer, dataset: str, networks: dict[str, Sequence[S
         charts,
         heading=f"{dataset}: {' and '.join(f'{n} networks {f}' for f, n in families.items())}, {sizes}",
         caption=PAIRS,
-        key=f"A row and a column for each network, {', then '.join(families)}. Energy distance, 0 between sets of one "
-        "distribution. p-value: share of all divisions of the networks into two groups that lie at least as far apart.",
+        key=f"A row and a column for each network, {', then '.join(families)}. Energy distance, on average 0 between "
+        "sets of one distribution; black: 0 or, by chance, below. p-value: share of all divisions of the networks into "
+        "two groups that lie at least as far apart.",
         heights=[2.0] * len(charts),
     )
     models = {

@@ -43,9 +43,8 @@ def p_above_networks(value: float, others: Sequence[float], error: float = 0.0) 
     """p-value of a network's `value` being one more draw of what K `others` gave; small where it lies above them.
 
     Student's t of a prediction, K - 1 degrees of freedom: (value - mean) / (s sqrt(1 + 1/K)), s the standard deviation
-    of the K. Exact where networks vary normally, at most that where the K are measured on fewer units.
-    No spread is taken to be below `error`, so that networks which agree
-    to the last unit, such as shares of 1, prove nothing.
+    of the K. Exact where networks vary normally, at most that where the K are measured on fewer units. No spread is
+    taken to be below `error`, so that networks which agree to the last unit, such as shares of 1, prove nothing.
 
     Parameters
     ----------

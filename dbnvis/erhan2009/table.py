@@ -193,15 +193,18 @@ def _method_table(name: str, t: Table, layer: str) -> HeatMap:
     values, texts = np.full((n, n), np.nan), [[""] * n for _ in range(n)]
     for (i, a), (j, b) in combinations(enumerate(names), 2):
         cosine, first = (t.get(AGREE, layer, what, f"{a}, {b}") for what in ("cosine", "own unit first"))
-        for row, col, found, text in ((i, j, cosine, "{:.2f}"), (j, i, first, "{:.0%}")):
+        for row, col, found, text in ((i, j, cosine, "{:.2f}".format), (j, i, first, _percent)):
             values[row, col] = found.value
-            value, half, random = (
-                text.format(x) for x in (found.value, (found.high - found.low) / 2, found.random_weights)
-            )
-            texts[row][col] = f"{value}\n±{half} ({random})"
+            half = (found.high - found.low) / 2
+            texts[row][col] = f"{text(found.value)}\n±{text(half)} ({text(found.random_weights)})"
     units = t.get(ONE_OPTIMUM, layer, "units measured").value
     note = f"{units:.0f} units; by chance a unit's own picture is the most alike in {1 / units:.1%}."
     return HeatMap(f"{_family(name)} {layer}", note, names, values, texts)
+
+
+def _percent(share: float) -> str:
+    """In whole per cent; 100% is all."""
+    return f"{min(round(100 * share), 99) if share < 1 else 100}%"
 
 
 def _curves(name: str, t: Table) -> list[Chart]:

@@ -104,6 +104,10 @@ def test_cells_of_the_method_tables_have_their_intervals(written):
     assert chart.texts[0][0] == "" and chart.note.startswith("12 units;")
 
 
+def test_less_than_all_is_never_100_per_cent():
+    assert [claims_table._percent(x) for x in (1.0, 0.998, 0.985, 0.125, 0.0)] == ["100%", "99%", "98%", "12%", "0%"]
+
+
 def test_no_images_and_other_data_are_refused(plant, tmp_path):
     study = study_of(plant.model, plant.images, tmp_path)
     with pytest.raises(ValueError, match="need training images"):
