@@ -1,7 +1,7 @@
 // One restricted Boltzmann machine of a stack: conditional means and samples, energies, and the way down to the pixels.
 // Mirrors dbnvis/models/rbm.py (RBM, GaussianRBM) and the passes down of models/dbn.py.
 
-import {dense, denseTranspose, sigmoid, softplus} from "./maths.js";
+import {dense, sigmoid, softplus} from "./maths.js";
 
 /** @typedef {import("./maths.js").Floats} Floats */
 /** @typedef {import("./random.js").Sfc32} Sfc32 */
@@ -35,6 +35,8 @@ export class Machine {
     this.below = below;
     this.nVisible = vbias.length;
     this.nHidden = hbias.length;
+    /** @type {Floats | null} W transposed, (hidden, visible), made when first needed: rows are read faster than columns */
+    this.weightsBack = null;
     this.onTheWayDown = new Float64Array(this.nVisible); // memory of the passes down
   }
 
@@ -82,10 +84,11 @@ export class Machine {
    * @returns {Floats}
    */
   meanVGivenH(h, out = new Float64Array(this.nVisible)) {
-    denseTranspose(h, this.W, this.nVisible, out);
+    this.weightsBack ??= transposed(this.W, this.nVisible, this.nHidden);
     const {vbias, variance} = this;
-    if (this.gaussian) for (let i = 0; i < out.length; i++) out[i] = variance * out[i] + vbias[i];
-    else for (let i = 0; i < out.length; i++) out[i] = sigmoid(out[i] + vbias[i]);
+    dense(h, this.weightsBack, vbias, this.nVisible, out);
+    if (this.gaussian) for (let i = 0; i < out.length; i++) out[i] = variance * (out[i] - vbias[i]) + vbias[i];
+    else for (let i = 0; i < out.length; i++) out[i] = sigmoid(out[i]);
     return out;
   }
 
@@ -190,6 +193,21 @@ export class Machine {
     if (!this.below) return this.meanVGivenH(h, out);
     return this.below.sampleDecode(this.sampleVGivenH(h, rng, this.onTheWayDown), rng, out);
   }
+}
+
+/**
+ * A matrix (rows, columns) as (columns, rows), in the same precision.
+ * @param {Floats} x
+ * @param {number} rows
+ * @param {number} columns
+ * @returns {Floats}
+ */
+function transposed(x, rows, columns) {
+  const out = x instanceof Float32Array ? new Float32Array(x.length) : new Float64Array(x.length);
+  for (let i = 0; i < rows; i++) {
+    for (let j = 0; j < columns; j++) out[j * rows + i] = x[i * columns + j];
+  }
+  return out;
 }
 
 /**

@@ -287,13 +287,16 @@ export class Model {
   }
 
   /**
-   * What the machine under `layer` saw in the last pass up: pixels, or the means of the layer below.
+   * What the machine under `layer` sees of an image: its pixels, or the means of the layer below. Runs a pass up.
+   * @param {Floats} x pixels
    * @param {string} layer
    * @returns {Floats}
    */
-  visible(layer) {
+  visibleOf(x, layer) {
+    this.layerShape(layer); // an error if there is none
+    this.forward(x);
     const depth = this.layerNames.indexOf(layer);
-    return depth <= 0 ? this.input : this.at(this.layerNames[depth - 1]).y;
+    return depth === 0 ? this.input : this.at(this.layerNames[depth - 1]).y;
   }
 }
 

@@ -178,7 +178,8 @@ const PASSED = ["Channels", "Conv2D", "MaxPool2D", "Dense", "Flatten", "Identity
  */
 export function whyNotRule(layers, rule) {
   if (rule === "gradient") return null;
-  const others = layers.filter(({type}, i) => !PASSED.includes(type) && !(type === "Softmax" && i === layers.length - 1));
+  const last = layers.length - 1;
+  const others = layers.filter(({type}, i) => !PASSED.includes(type) && !(type === "Softmax" && i === last));
   if (others.length === 0) return null;
   const kinds = [...new Set(others.map(({type}) => type.toLowerCase()))].join(" and ");
   return (
