@@ -1,5 +1,5 @@
 // From a drawing or a photograph to the input of a network: grey, size and place as MNIST's digits have them.
-// Mirrors dbnvis/datasets/pictures.py to the bit: Pillow and NumPy keep single precision, so Math.fround stands
+// Mirrors dbnvis/datasets/pictures.py to the last bit or so: Pillow and NumPy keep single precision, so Math.fround stands
 // wherever they store a number. (LeCun, Bottou, Bengio, Haffner 1998, section III.A.)
 
 /** @typedef {import("./maths.js").Floats} Floats */
