@@ -38,7 +38,8 @@ def run_node(script, folder, **given):
     """The value that `script`, whose last statement is `return`, makes of `given` and the page's modules."""
     (folder / "given.json").write_text(json.dumps(given))
     start = f"const STATIC = {json.dumps(STATIC.as_uri() + '/')}, FOLDER = {json.dumps(str(folder))};\n"
-    end = f'const result = await (async () => {{{script}}})();\nwriteFileSync(FOLDER + "/result.json", JSON.stringify(result));'
+    end = f"const result = await (async () => {{{script}}})();\n"
+    end += 'writeFileSync(FOLDER + "/result.json", JSON.stringify(result));'
     (folder / "script.mjs").write_text(start + PRELUDE + end)
     done = subprocess.run([NODE, folder / "script.mjs"], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr

@@ -238,7 +238,8 @@ def clamped(machines, unit, chains, sweeps, draw):
 def test_clamped_chains_are_equal_to_the_bit(seed, tmp_path):
     model = random_dbn(scale=0.5)
     header, text = encode(model, "float32")
-    script = """const chain = new ClampedChain(model, "h3", 2, {chains: 4, seed: given.seed}), states = [], pictures = [];
+    script = """const chain = new ClampedChain(model, "h3", 2, {chains: 4, seed: given.seed});
+    const states = [], pictures = [];
     for (let i = 0; i < 100; i++) {
         chain.sweep();
         states.push(chain.h.map(plain));
