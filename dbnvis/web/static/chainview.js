@@ -1,0 +1,106 @@
+// The clamped Gibbs chain of the chosen unit, running live: what the model believes the input looks like.
+
+import {ClampedChain, MIXED} from "./chain.js";
+import {element, paintGrey} from "./dom.js";
+
+/** @typedef {import("./model.js").Model} Model */
+
+const CHAINS = 4, ENOUGH = 100; // sweeps before which R says little
+const BUDGET = 12; // milliseconds of a frame that sweeps may take: drawing comes first
+
+/** Play, pause and reset; the picture now, its running mean, R. */
+export class ChainView {
+  constructor() {
+    this.play = element("button", {type: "button", id: "chainplay", onclick: () => this.toggle()}, "Run (g)");
+    this.again = element("button", {type: "button", id: "chainreset", onclick: () => this.reset()}, "Start again");
+    this.rate = element("input", {type: "range", id: "chainrate", min: "1", max: "60", value: "30"});
+    this.single = element("canvas", {className: "tile", role: "img", "aria-label": "Mean of four chains now"});
+    this.mean = element("canvas", {className: "tile", role: "img", "aria-label": "Running mean of the chains"});
+    this.text = element("p", {className: "small", role: "status"});
+    const figure = (/** @type {HTMLElement} */ canvas, /** @type {string} */ words) => element("figure", {}, canvas, element("figcaption", {}, words));
+    this.root = element("div", {id: "chain"},
+      element("div", {className: "buttons"}, this.play, this.again, element("label", {className: "field"}, "Sweeps a second", this.rate)),
+      element("div", {className: "strip two"}, figure(this.single, "chains now"), figure(this.mean, "running mean")), this.text);
+    this.running = false;
+    /** @type {ClampedChain | null} */
+    this.chain = null;
+    this.owed = 0;
+    this.seed = 0;
+  }
+
+  /**
+   * Show another unit; a chain that runs goes on with the new unit.
+   * @param {Model} model
+   * @param {string} layer
+   * @param {number} unit
+   */
+  of(model, layer, unit) {
+    this.model = model;
+    this.layer = layer;
+    this.unit = unit;
+    this.chain = null;
+    this.possible = model.machines.has(layer);
+    this.root.hidden = !this.possible;
+    if (this.possible) this.reset();
+    else this.running = false;
+  }
+
+  reset() {
+    if (!this.model || !this.possible) return;
+    this.chain = new ClampedChain(this.model, this.layer ?? "", this.unit ?? 0, {chains: CHAINS, seed: this.seed});
+    this.paint();
+  }
+
+  toggle() {
+    if (!this.possible) return;
+    this.running = !this.running;
+    this.owed = 0;
+    this.play.textContent = this.running ? "Pause (g)" : "Run (g)";
+  }
+
+  /**
+   * Sweep as often as the rate asks for, within the time that a frame can spare.
+   * @param {number} elapsed milliseconds since the last frame
+   * @returns {boolean} whether anything changed
+   */
+  step(elapsed) {
+    const {chain} = this;
+    if (!this.running || !chain) return false;
+    this.owed = Math.min(this.owed + (Math.min(elapsed, 200) * Number(this.rate.value)) / 1000, 4);
+    const begin = performance.now();
+    let swept = false;
+    while (this.owed >= 1 && (!swept || performance.now() - begin < BUDGET)) {
+      chain.sweep();
+      this.owed -= 1;
+      swept = true;
+    }
+    if (swept) this.paint();
+    return swept;
+  }
+
+  paint() {
+    const {chain, model} = this;
+    if (!chain || !model) return;
+    const size = model.inputShape.slice(-2), range = model.header.input_range ?? limits(chain.picture);
+    paintGrey(this.single, chain.picture, size, range);
+    paintGrey(this.mean, chain.sweeps > 0 ? chain.mean : chain.picture, size, range);
+    const R = chain.scaleReduction, n = chain.sweeps;
+    let verdict = "The unit is fixed to 1; four chains started from noise sample all other units.";
+    if (n >= ENOUGH && R > MIXED) verdict = `R is above ${MIXED}: the four chains still see different pictures, so the mean may mislead.`;
+    else if (n >= ENOUGH) verdict = "R is near 1: the four chains see the same. That alone does not prove that they have seen everything.";
+    this.text.textContent = `${n} sweeps${n > 1 && R === R ? `, R = ${R.toFixed(2)}` : ""}. ${verdict}`;
+  }
+}
+
+/**
+ * @param {import("./maths.js").Floats} x
+ * @returns {[number, number]}
+ */
+function limits(x) {
+  let low = Infinity, high = -Infinity;
+  for (const value of x) {
+    low = Math.min(low, value);
+    high = Math.max(high, value);
+  }
+  return high > low ? [low, high] : [low - 1, low + 1];
+}
