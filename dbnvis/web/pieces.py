@@ -66,7 +66,7 @@ class Piece:
             arrays |= {"filters": self.filters, "links": self.links}
         notes = np.frombuffer(json.dumps(self.notes).encode(), dtype=np.uint8)
         with replacing(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, notes=notes, **arrays)
+            np.savez(file, notes=notes, **arrays)  # type: ignore[arg-type]
 
     @classmethod
     def load(cls, path: Path, n_units: int) -> Piece:
@@ -77,8 +77,7 @@ class Piece:
             piece = cls(notes=tuple(map(str, notes)), **stored)
         except (KeyError, TypeError) as error:
             raise ValueError(f"is no piece of an atlas ({error})") from None
-        linked = [x for x in (piece.filters, piece.links) if x is not None]
-        lengths = {len(x) for x in (piece.tiles, piece.missing, piece.scores, piece.notes, *linked)}
+        lengths = {len(x) for x in stored.values()} | {len(piece.notes)}
         if lengths != {n_units} or piece.tiles.dtype != np.uint8 or piece.missing.dtype != np.bool_:
             raise ValueError("is a piece of other units")
         return piece

@@ -162,7 +162,7 @@ class PageServer(ThreadingHTTPServer):
         self.policy = f"{page.policy}; frame-ancestors 'none'"
         self.free = threading.Semaphore(MOST)
         try:
-            super().__init__((host, port), _Handler)  # type: ignore[arg-type]
+            super().__init__((host, port), _Handler)
         except OSError as error:
             raise ValueError(
                 f"cannot listen on {host}, port {port}: {error.strerror or error}; give another one, such as "
@@ -172,7 +172,7 @@ class PageServer(ThreadingHTTPServer):
     def server_bind(self) -> None:
         """Bind without asking what the machine is called, which can take seconds."""
         socketserver.TCPServer.server_bind(self)
-        self.server_name, self.server_port = self.server_address[:2]
+        self.server_name, self.server_port = LOOPBACK, int(self.server_address[1])
 
     @property
     def address(self) -> str:
