@@ -1,1 +1,1 @@
-"""The live page: one HTML file that computes every layer of a model while one draws."""
+"""The live page: one HTML file that computes every layer's activations in the browser, and its server."""
