@@ -8,7 +8,7 @@ import {Atlas} from "./tiles.js";
 /** @typedef {import("./maths.js").Floats} Floats */
 
 export const PLAIN = "activation"; // the view without pictures
-const MARKED = 5; // brightest units of a layer that are outlined
+const MARKED = 5; // brightest units of a layer that are outlined, of few units one in eight
 const DARK = 0.1; // light that a picture keeps of a unit that is off
 
 /** One layer of the model. */
@@ -35,7 +35,7 @@ export class LayerView {
     this.light = element("canvas", {className: "light"});
     this.cell = element("div", {role: "gridcell", id: `cell-${name}`, className: "mark chosen", hidden: true});
     this.row = element("div", {role: "row"}, this.cell);
-    this.marks = Array.from({length: MARKED}, () => element("div", {className: "mark bright", hidden: true}));
+    this.marks = Array.from({length: Math.min(MARKED, Math.ceil(this.units / 8))}, () => element("div", {className: "mark bright", hidden: true}));
     this.stage = element("div", {
       className: "stage", role: "grid", tabIndex: -1, id: `stage-${name}`,
       "aria-label": `Layer ${name}, ${this.units} ${this.maps.length > 0 ? "channels" : "units"}`,
@@ -62,6 +62,12 @@ export class LayerView {
     return most || 1;
   }
 
+  /** CSS pixels of a tile at least: maps are pictures, of many units each gets less. */
+  get leastSize() {
+    if (this.maps.length > 0) return 62;
+    return this.units > 400 ? 15 : this.units > 150 ? 22 : 32;
+  }
+
   /** @param {MouseEvent} event */
   unitAt(event) {
     const box = this.stage.getBoundingClientRect(), size = box.width / this.columns;
@@ -80,7 +86,7 @@ export class LayerView {
    * @param {boolean} zoom
    */
   async arrange(width, view, zoom) {
-    const least = this.maps.length > 0 ? (zoom ? 84 : 46) : zoom ? 38 : this.units > 400 ? 15 : 22;
+    const least = this.leastSize * (zoom ? 2 : 1);
     this.columns = Math.max(1, Math.min(this.units, Math.floor(width / least)));
     this.view = view;
     const {columns, rows, stage} = this;
@@ -185,17 +191,16 @@ export class LayerView {
   /** Outline the units of highest activation. */
   markBrightest() {
     /** @type {number[]} */
-    const best = [];
-    const strengths = this.maps.length > 0 ? Array.from({length: this.units}, (_, unit) => this.strength(unit)) : this.model.preActivation(this.name);
+    const best = [], n = this.marks.length, {name, model} = this;
+    const strengths = this.maps.length > 0 ? Array.from({length: this.units}, (_, unit) => this.strength(unit)) : model.preActivation(name);
     for (let unit = 0; unit < this.units; unit++) {
-      if (best.length === MARKED && strengths[unit] <= strengths[best[MARKED - 1]]) continue;
+      if (best.length === n && strengths[unit] <= strengths[best[n - 1]]) continue;
       let at = best.length;
       while (at > 0 && strengths[unit] > strengths[best[at - 1]]) at--;
       best.splice(at, 0, unit);
-      if (best.length > MARKED) best.pop();
+      if (best.length > n) best.pop();
     }
-    this.best = best;
-    for (let i = 0; i < MARKED; i++) this.place(this.marks[i], i < best.length ? best[i] : -1);
+    best.forEach((unit, i) => this.place(this.marks[i], unit));
     this.now.textContent = `brightest: ${best.slice(0, 3).map((unit) => `${unit}`).join(", ")}`;
   }
 

@@ -52,12 +52,11 @@ export class UnitPanel {
     this.atlas = atlas;
     this.unit = {layer, index, position: null};
     const name = unitName(this.unit);
-    this.now = element("p", {className: "lead"});
     this.chain.of(model, layer, index);
     const table = model.header.quantiles?.[layer];
     this.chart.setQuantiles(table ? column(model.floats(table), model.layerShape(layer)[0], index) : null);
     const parts = [
-      element("h2", {id: "unitname"}, name), this.now,
+      element("h2", {id: "unitname"}, name),
       ...this.section("What it wants to see", await this.pictures(layer, index)),
       ...this.section("How strongly it responds now", this.chart.root),
       ...(this.chain.possible ? this.section("What the model imagines while the unit is on", this.chain.root) : []),
@@ -170,21 +169,20 @@ export class UnitPanel {
   }
 
   /**
-   * What the last pass up says of the unit.
+   * Paint what the last pass up says of the unit.
    * @param {number} score response to the input rescaled to the test images' norm
    * @param {number} percent
    * @param {number} rank among the units of its layer now, from 1
+   * @returns {string} the same in a sentence
    */
   paint(score, percent, rank) {
     const {model, unit} = this;
-    if (!model || !unit || !this.now) return "";
+    if (!model || !unit) return "";
     this.chart.paint(score, percent, model.header.dataset);
     const {layer} = unit, [units] = model.layerShape(layer), name = unitName(unit);
     const above = Number.isNaN(percent) ? "" : ` responds more strongly than to ${roundedDown(percent)} % of ${model.header.dataset} test images and`;
-    const sentence = `${name}${above} is number ${rank} of ${units} in ${layer} now.`;
-    this.now.textContent = sentence;
     this.paintViews();
-    return sentence;
+    return `${name}${above} is number ${rank} of ${units} in ${layer} now.`;
   }
 
   paintViews() {
