@@ -117,7 +117,7 @@ export class UnitPanel {
       await atlas.paint(canvas, layer, index, TOP, tile);
       strip.append(element("figure", {}, canvas, element("figcaption", {}, atlas.number(header, "scores", index, tile).toFixed(1))));
     }
-    const words = element("p", {className: "small"}, `The ${model.header.dataset} training images that excite it most, and their responses.`);
+    const words = element("p", {className: "small"}, `The ${model.header.dataset} training images that excite it most, the first one most; below each its score, at the common norm.`);
     return this.section("Top images", element("div", {}, strip, words));
   }
 
