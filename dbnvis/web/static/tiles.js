@@ -159,4 +159,23 @@ export class Atlas {
     context(canvas).drawImage(filter, 0, 0);
     return true;
   }
+
+  /**
+   * Paint a film on a canvas: the first tile in the middle, half of the others, in order, on either side.
+   * @param {HTMLCanvasElement} canvas
+   * @param {string} layer
+   * @param {number} unit
+   * @param {string} key
+   */
+  async paintFilm(canvas, layer, unit, key) {
+    const header = this.method(key)?.layers[layer], sheet = await this.sheet(key, layer);
+    if (!header || !sheet) return;
+    const [rows, columns] = header.tile, n = header.per_unit, half = Math.floor(n / 2);
+    Object.assign(canvas, {width: n * columns, height: rows});
+    const pen = context(canvas);
+    for (let i = 0; i < n; i++) {
+      const tile = i < half ? i + 1 : i === half ? 0 : i;
+      Atlas.draw(pen, sheet, header, unit, [i * columns, 0, columns, rows], tile);
+    }
+  }
 }

@@ -13,6 +13,7 @@ import {Atlas} from "./tiles.js";
 /** @typedef {import("./network.js").Rule} Rule */
 
 const TOP = "top-images", CONNECTIONS = "connections"; // methods that have places of their own
+const FILM = "invariance"; // and one of many pictures: the optimum, then those on both sides of it, in order
 const LINKS = 8;
 /** @type {{rule: Rule, title: string}[]} */
 const RULES = [
@@ -87,13 +88,15 @@ export class UnitPanel {
       const header = method.layers[layer];
       if (!header || !header.sheet || [TOP, CONNECTIONS].includes(method.key)) continue;
       const canvas = element("canvas", {className: "tile", role: "img", "aria-label": `${method.title} of ${layer}:${index}`});
-      const drawn = await atlas.paint(canvas, layer, index, method.key);
-      if (!drawn || Atlas.first(header, index) < 0) continue;
+      if (Atlas.first(header, index) < 0) continue;
+      if (method.key === FILM) await atlas.paintFilm(canvas, layer, index, method.key);
+      else await atlas.paint(canvas, layer, index, method.key);
       const score = atlas.number(header, "scores", index), percent = atlas.number(header, "percentiles", index);
       const caption = element("figcaption", {}, element("b", {}, method.title), element("br"), scoreText(score, percent));
       const note = header.notes?.[index];
       if (note) caption.append(element("br"), element("span", {className: "warn"}, `⚠ ${note}`));
-      made.append(element("figure", {title: `${method.question} ${method.settings}`}, canvas, caption));
+      const className = method.key === FILM ? "film" : "";
+      made.append(element("figure", {className, title: `${method.question} ${method.settings}`}, canvas, caption));
     }
     if (made.childElementCount === 0) {
       if (layer !== this.model?.layerNames[0]) return element("p", {className: "small"}, "This page has no pictures of this unit.");
