@@ -1,0 +1,529 @@
+// The page: it reads the models, and answers every stroke with all layers of the network.
+
+import {Camera, pictureIn, readPicture} from "./camera.js";
+import {inflateBlobs, readHeader} from "./decode.js";
+import {byId, element, paintGrey} from "./dom.js";
+import {bindActions, keyTable} from "./keys.js";
+import {LayerView, PLAIN} from "./layers.js";
+import {norm, rescale} from "./maths.js";
+import {Model, parseUnit, unitName} from "./model.js";
+import {COPY, Pad} from "./pad.js";
+import {Pool} from "./pool.js";
+import {centerDigit, fitPicture, isBlank, lightGround} from "./preprocess.js";
+import {download, picture, readHash, writeHash} from "./save.js";
+import {Atlas} from "./tiles.js";
+import {UnitPanel} from "./unit.js";
+
+/** @typedef {import("./keys.js").Action} Action */
+
+const GAINS = [1, 2, 4, 0.5];
+const NEAREST = 6;
+
+/** The page, once its models are read. */
+class Live {
+  /**
+   * @param {import("./decode.js").Header} header
+   * @param {import("./decode.js").Blobs} blobs
+   */
+  constructor(header, blobs) {
+    this.header = header;
+    this.models = header.models.map((model) => Model.from(model, blobs));
+    /** The same models with memory of their own, for passes up that are not shown. */
+    this.asides = header.models.map((model) => Model.from(model, blobs));
+    this.atlases = this.models.map((model) => new Atlas(model));
+    this.pool = header.pool ? new Pool(header.pool, blobs) : null;
+    this.current = 0;
+    this.layer = this.model.layerNames[this.model.layerNames.length - 1];
+    this.index = 0;
+    this.view = PLAIN;
+    this.pictureView = PLAIN;
+    this.image = -1; // of the pool; -1: a drawing
+    this.gain = 0;
+    this.zoom = false;
+    this.frozen = false;
+    this.dirty = true;
+    this.dark = matchMedia("(prefers-color-scheme: dark)").matches;
+    /** @type {LayerView[]} */
+    this.views = [];
+    this.x = new Float32Array(0);
+    this.scaled = new Float64Array(0);
+    this.moved = 0;
+    this.compared = -1; // the input, by when it came, whose neighbours are shown
+    this.last = performance.now();
+    this.pad = new Pad(byId("pad", HTMLCanvasElement), () => this.drawn());
+    this.camera = new Camera(byId("video", HTMLVideoElement));
+    this.panel = new UnitPanel(byId("unit", HTMLElement), (layer, unit) => this.choose(layer, unit));
+    this.actions = this.makeActions();
+    this.buttons = bindActions(this.actions, {top: byId("actions", HTMLElement), pad: byId("padbuttons", HTMLElement)});
+    byId("helptext", HTMLElement).append(...helpWords(), keyTable(this.actions));
+    this.bind();
+  }
+
+  get model() {
+    return this.models[this.current];
+  }
+
+  get aside() {
+    return this.asides[this.current];
+  }
+
+  get atlas() {
+    return this.atlases[this.current];
+  }
+
+  // --- the controls
+
+  /** @returns {Action[]} */
+  makeActions() {
+    const move = (/** @type {number} */ by) => this.choose(this.layer, this.index + by);
+    const row = () => this.viewOf(this.layer)?.columns ?? 1;
+    return [
+      {id: "undo", keys: ["Backspace"], label: "Undo", help: "Take the last stroke back.", place: "pad", run: () => this.pad.undo()},
+      {id: "clear", keys: ["x"], label: "Clear", help: "Empty the pad.", place: "pad", run: () => this.clear()},
+      {id: "invert", keys: ["v"], label: "Invert", help: "Exchange black and white.", place: "pad", run: () => this.pad.invert()},
+      {id: "camera", keys: ["c"], label: "Camera", help: "Show the network what a camera sees; again: stop.", place: "pad", run: () => void this.toggleCamera()},
+      {id: "file", keys: ["p"], label: "Picture…", help: "Open a picture; pasting or dropping one works, too.", place: "pad", run: () => byId("file", HTMLInputElement).click()},
+      {id: "previous", keys: ["e"], label: "‹ image", help: "The image before, of those on this page.", place: "pad", run: () => this.showImage(this.image - 1)},
+      {id: "next", keys: ["w"], label: "image ›", help: "The next image.", place: "pad", run: () => this.showImage(this.image + 1)},
+      {id: "left", keys: ["ArrowLeft", "j"], label: "", help: "The unit to the left.", place: "", run: () => move(-1)},
+      {id: "right", keys: ["ArrowRight", "l"], label: "", help: "The unit to the right.", place: "", run: () => move(1)},
+      {id: "above", keys: ["ArrowUp", "i"], label: "", help: "The unit above, a row up.", place: "", run: () => move(-row())},
+      {id: "below", keys: ["ArrowDown", "k"], label: "", help: "The unit below, a row down.", place: "", run: () => move(row())},
+      {id: "fastleft", keys: ["J"], label: "", help: "Ten units to the left.", place: "", run: () => move(-10)},
+      {id: "fastright", keys: ["L"], label: "", help: "Ten units to the right.", place: "", run: () => move(10)},
+      {id: "fastabove", keys: ["I"], label: "", help: "Five rows up.", place: "", run: () => move(-5 * row())},
+      {id: "fastbelow", keys: ["K"], label: "", help: "Five rows down.", place: "", run: () => move(5 * row())},
+      {id: "up", keys: ["u"], label: "Layer ↑", help: "The layer above.", place: "top", run: () => this.changeLayer(1)},
+      {id: "down", keys: ["o"], label: "Layer ↓", help: "The layer below.", place: "top", run: () => this.changeLayer(-1)},
+      {id: "freeze", keys: ["f"], label: "Freeze", help: "Hold what is seen, while you draw on; again: go on.", place: "top", run: () => this.toggle("freeze", (this.frozen = !this.frozen))},
+      {id: "overlay", keys: ["s"], label: "Pictures", help: "Each unit as its own picture, or as its plain activation.", place: "top", run: () => this.setView(this.view === PLAIN ? this.pictureView : PLAIN)},
+      {id: "zoom", keys: ["z"], label: "Zoom", help: "Larger tiles.", place: "top", run: () => this.setZoom(!this.zoom)},
+      {id: "gain", keys: ["t"], label: "Gain ×1", help: "How brightly activations are painted: ×1, ×2, ×4, ×0.5.", place: "top", run: () => this.setGain()},
+      {id: "chain", keys: ["g"], label: "Chain", help: "Run or pause the Gibbs chain of the unit.", place: "top", run: () => this.panel.chain.toggle()},
+      {id: "save", keys: ["S"], label: "Save", help: "Save what is seen as a PNG, and all numbers as JSON.", place: "top", run: () => void this.save()},
+      {id: "theme", keys: ["d"], label: "Light/dark", help: "Change between a light and a dark page.", place: "top", run: () => this.setTheme(!this.dark)},
+      {id: "help", keys: ["h", "?"], label: "Help ?", help: "This help.", place: "top", run: () => byId("help", HTMLDialogElement).showModal()},
+      {id: "reset", keys: ["Escape"], label: "Reset", help: "Everything as at the start.", place: "top", run: () => void this.reset()},
+    ];
+  }
+
+  bind() {
+    const models = byId("model", HTMLSelectElement), views = byId("view", HTMLSelectElement);
+    models.append(...this.header.models.map(({name}, i) => element("option", {value: String(i)}, name)));
+    models.addEventListener("change", () => void this.setModel(Number(models.value)));
+    views.addEventListener("change", () => this.setView(views.value));
+    const brush = byId("brush", HTMLInputElement);
+    brush.addEventListener("input", () => {
+      this.pad.width = Number(brush.value) / 112;
+    });
+    byId("center", HTMLInputElement).addEventListener("change", () => this.drawn());
+    const file = byId("file", HTMLInputElement);
+    file.addEventListener("change", () => {
+      void this.open(file.files?.[0] ?? null);
+      file.value = "";
+    });
+    document.addEventListener("paste", (event) => void this.open(pictureIn(event.clipboardData)));
+    document.addEventListener("dragover", (event) => event.preventDefault());
+    document.addEventListener("drop", (event) => {
+      event.preventDefault();
+      void this.open(pictureIn(event.dataTransfer));
+    });
+    for (const tab of document.querySelectorAll("[data-tab]")) {
+      if (tab instanceof HTMLButtonElement) tab.addEventListener("click", () => this.setTab(tab.dataset.tab ?? "draw"));
+    }
+    addEventListener("hashchange", () => void this.fromHash());
+    addEventListener("resize", () => void this.arrange());
+    byId("notes", HTMLElement).append(...this.header.notes.map((note) => element("p", {}, note)), provenance(this.header));
+  }
+
+  /**
+   * @param {string} id
+   * @param {boolean} on
+   */
+  toggle(id, on) {
+    this.buttons.get(id)?.setAttribute("aria-pressed", String(on));
+    this.dirty = true;
+  }
+
+  /** @param {string} words */
+  say(words) {
+    byId("message", HTMLElement).textContent = words;
+  }
+
+  // --- the input
+
+  clear() {
+    this.camera.stop();
+    this.toggle("camera", false);
+    this.pad.clear();
+  }
+
+  /** The pad has changed: normalize what is on it. */
+  drawn() {
+    const size = this.model.inputShape.slice(-2), pixels = this.pad.pixels(), from = /** @type {[number, number]} */ ([COPY, COPY]);
+    if (this.pad.strokes.length > 0 || this.pad.inverted || this.pad.picture === null) this.image = -1;
+    const center = byId("center", HTMLInputElement).checked && this.image < 0; // the page's images are centred already
+    byId("padhint", HTMLElement).hidden = !this.pad.empty;
+    const to = /** @type {[number, number]} */ ([size[0], size[1]]);
+    const digit = center && !isBlank(pixels) ? centerDigit(pixels, from, to) : null;
+    this.setInput(digit ?? fitPicture(pixels, from, to));
+    this.say(lightGround(pixels, from) && !this.pad.empty ? "Dark ink on light ground: these networks saw light digits on black. Invert (v) exchanges them." : "");
+  }
+
+  /**
+   * @param {Float32Array} grey pixels in [0, 1]
+   */
+  setInput(grey) {
+    const {input_range: range, input_shape: shape} = this.model.header, [low, high] = range ?? [0, 1];
+    const channels = shape.length === 3 ? shape[0] : 1;
+    const x = new Float32Array(channels * grey.length);
+    for (let i = 0; i < x.length; i++) x[i] = low + (high - low) * grey[i % grey.length];
+    this.x = x;
+    this.dirty = true;
+    this.moved = performance.now();
+  }
+
+  /** @param {number} index of the pool, which is a ring */
+  showImage(index) {
+    const {pool} = this;
+    if (!pool) return this.say("This page carries no images.");
+    this.camera.stop();
+    this.image = ((index % pool.n) + pool.n) % pool.n;
+    const canvas = document.createElement("canvas"), pixels = pool.image(this.image);
+    paintGrey(canvas, pixels, pool.header.shape.slice(-2), pool.header.range);
+    this.pad.inverted = false;
+    this.pad.show(canvas);
+    this.setInput(pixels); // the pixels themselves: it is normalized already
+    this.say("");
+    this.remember();
+  }
+
+  async toggleCamera() {
+    if (this.camera.on) {
+      this.camera.stop();
+      return this.toggle("camera", false);
+    }
+    try {
+      await this.camera.start();
+      this.image = -1;
+      this.toggle("camera", true);
+      this.say("The camera's pictures stay in this page.");
+    } catch (error) {
+      this.say(words(error));
+    }
+  }
+
+  /** @param {File | null} file */
+  async open(file) {
+    if (!file) return this.say("There is no picture in it.");
+    try {
+      const picture = await readPicture(file);
+      this.image = -1;
+      this.camera.stop();
+      this.pad.inverted = false;
+      this.pad.show(picture);
+      if (isBlank(this.pad.pixels())) this.say("This picture is almost one grey: there is nothing on it to see.");
+    } catch (error) {
+      this.say(words(error));
+    }
+  }
+
+  // --- what is shown
+
+  /** @param {number} which */
+  async setModel(which) {
+    this.current = which;
+    byId("model", HTMLSelectElement).value = String(which);
+    const {model, atlas} = this, root = byId("layers", HTMLElement);
+    this.scaled = new Float64Array(model.input.length);
+    this.views = model.layers.map((layer) => new LayerView(model, atlas, layer, (name, unit) => this.choose(name, unit)));
+    root.replaceChildren(...this.views.map(({root: view}) => view).reverse()); // the top layer above
+    const pictured = atlas.methods.filter(({layers}) => Object.values(layers).some(({sheet}) => sheet));
+    const views = byId("view", HTMLSelectElement);
+    views.replaceChildren(...pictured.map(({key, title}) => element("option", {value: key}, `picture: ${title}`)), element("option", {value: PLAIN}, "plain activation"));
+    this.pictureView = pictured.length > 0 ? pictured[0].key : PLAIN;
+    this.view = this.pictureView;
+    this.makeBars();
+    if (this.x.length !== model.input.length) {
+      if (this.pool && this.pool.size === model.input.length) this.showImage(Math.max(this.image, 0));
+      else this.drawn();
+    }
+    const top = model.layerNames[model.layerNames.length - 1];
+    this.layer = top;
+    await this.setView(this.view);
+    this.choose(top, Math.min(17, model.layerShape(top)[0] - 1) % model.layerShape(top)[0]);
+    if (model.broken.length > 0) this.say(`Weights of ${model.broken.join(", ")} are not finite numbers: what is shown means nothing.`);
+  }
+
+  /** @param {string} view */
+  async setView(view) {
+    if (view !== PLAIN) this.pictureView = view;
+    this.view = view;
+    byId("view", HTMLSelectElement).value = view;
+    this.toggle("overlay", view !== PLAIN);
+    await this.arrange();
+    this.remember();
+  }
+
+  /** @param {boolean} on */
+  setZoom(on) {
+    this.zoom = on;
+    this.toggle("zoom", on);
+    void this.arrange();
+  }
+
+  setGain() {
+    this.gain = (this.gain + 1) % GAINS.length;
+    const button = this.buttons.get("gain");
+    if (button) button.textContent = `Gain ×${GAINS[this.gain]}`;
+    this.dirty = true;
+  }
+
+  /** @param {boolean} dark */
+  setTheme(dark) {
+    this.dark = dark;
+    document.documentElement.dataset.theme = dark ? "dark" : "light";
+    this.dirty = true;
+  }
+
+  /** @param {string} tab */
+  setTab(tab) {
+    byId("main", HTMLElement).dataset.tab = tab;
+    for (const button of document.querySelectorAll("nav [data-tab]")) button.setAttribute("aria-pressed", String(button instanceof HTMLElement && button.dataset.tab === tab));
+    void this.arrange();
+  }
+
+  async arrange() {
+    const width = byId("layers", HTMLElement).clientWidth;
+    if (width > 0) await Promise.all(this.views.map((view) => view.arrange(width, this.view, this.zoom)));
+    this.dirty = true;
+  }
+
+  /** @param {string} layer */
+  viewOf(layer) {
+    return this.views.find(({name}) => name === layer);
+  }
+
+  /** @param {number} by */
+  changeLayer(by) {
+    const {layerNames} = this.model, at = layerNames.indexOf(this.layer) + by;
+    if (at >= 0 && at < layerNames.length) this.choose(layerNames[at], this.index);
+  }
+
+  /**
+   * Choose a unit; a number beyond the layer's ends chooses its last or first one.
+   * @param {string} layer
+   * @param {number} index
+   */
+  choose(layer, index) {
+    const [units] = this.model.layerShape(layer);
+    this.layer = layer;
+    this.index = Math.max(0, Math.min(units - 1, index));
+    for (const view of this.views) {
+      view.selected = view.name === layer ? this.index : -1;
+      view.stage.tabIndex = view.name === layer ? 0 : -1; // one stop of the tab key
+      view.mark();
+    }
+    void this.panel.show(this.model, this.atlas, layer, this.index).then(() => {
+      this.dirty = true;
+    });
+    this.remember();
+  }
+
+  makeBars() {
+    const {classes} = this.model.header;
+    byId("classes", HTMLElement).hidden = !classes;
+    this.bars = (classes ?? []).map((name) => {
+      const fill = element("span", {className: "fill"}), number = element("span", {className: "number"});
+      return {fill, number, row: element("li", {}, element("b", {}, name), element("span", {className: "track"}, fill), number)};
+    });
+    byId("bars", HTMLElement).replaceChildren(...this.bars.map(({row}) => row));
+  }
+
+  // --- the loop
+
+  /** @param {number} now */
+  frame(now) {
+    requestAnimationFrame((time) => this.frame(time));
+    const elapsed = now - this.last;
+    this.last = now;
+    if (this.camera.on && this.camera.video.readyState >= 2) {
+      this.pad.picture = this.camera.video;
+      this.pad.draw();
+      this.drawn();
+    }
+    if (this.dirty && !this.frozen) this.update();
+    else if (this.pool && !this.frozen && now - this.moved > 300) this.compare();
+    this.panel.chain.step(elapsed);
+  }
+
+  /** Pass the input up and paint everything that follows from it. */
+  update() {
+    this.dirty = false;
+    const {model, panel, x} = this;
+    const {score, percent} = this.measure();
+    const activations = model.forward(x);
+    for (const view of this.views) view.paint(GAINS[this.gain]);
+    this.paintInput();
+    const last = activations.get(model.layerNames[model.layerNames.length - 1]);
+    this.bars?.forEach(({fill, number}, i) => {
+      const p = last?.[i] ?? 0;
+      fill.style.transform = `scaleX(${p})`;
+      number.textContent = `${(100 * p).toFixed(p > 0.0995 ? 0 : 1)} %`;
+    });
+    const sentence = panel.paint(score, percent, this.rank());
+    byId("sentence", HTMLElement).textContent = sentence;
+    performance.mark("painted");
+  }
+
+  /** The response of the chosen unit to the input at the test images' norm, and the share of them that it exceeds. */
+  measure() {
+    const {aside, x, scaled} = this, {input_norm: wanted} = aside.header;
+    if (!(norm(x) > 0) || wanted === null) return {score: NaN, percent: NaN};
+    aside.forward(rescale(x, wanted, scaled));
+    const unit = {layer: this.layer, index: this.index, position: null}, score = aside.preActivationOf(unit);
+    return {score, percent: aside.percentile(unit, score)};
+  }
+
+  /** Which place the chosen unit has among those of its layer, by what is outlined. */
+  rank() {
+    const view = this.viewOf(this.layer);
+    if (!view) return NaN;
+    const strength = (/** @type {number} */ unit) => (view.maps.length > 0 ? view.strength(unit) : this.model.preActivation(this.layer)[unit]);
+    const own = strength(this.index);
+    let rank = 1;
+    for (let unit = 0; unit < view.units; unit++) if (strength(unit) > own) rank++;
+    return rank;
+  }
+
+  paintInput() {
+    const {model} = this, {input_range: range} = model.header;
+    paintGrey(byId("input", HTMLCanvasElement), model.input, model.inputShape.slice(-2), range ?? [-3, 3]);
+    const what = this.image >= 0 && this.pool ? `${this.pool.header.dataset} ${this.pool.header.part} image ${this.image}, ${this.pool.label(this.image)}` : this.camera.on ? "the camera's picture" : this.pad.empty ? "an empty picture" : "your drawing";
+    byId("inputtext", HTMLElement).textContent = `What the network sees: ${what}.`;
+  }
+
+  /** While nothing moves: encode the page's images, then show those nearest to the input. */
+  compare() {
+    const {pool, model} = this, layer = model.layerNames[Math.max(0, model.layerNames.length - (model.header.classes ? 2 : 1))];
+    if (!pool || pool.size !== model.input.length || this.compared === this.moved) return;
+    if (!pool.encode(this.aside, layer, performance.now() + 6)) return;
+    this.compared = this.moved;
+    const found = pool.nearest(model, layer, NEAREST);
+    const strip = byId("nearest", HTMLElement);
+    strip.replaceChildren(...found.map((index) => {
+      const canvas = element("canvas", {className: "tile"});
+      paintGrey(canvas, pool.image(index), pool.header.shape.slice(-2), pool.header.range);
+      return element("button", {type: "button", className: "link", "aria-label": `image ${index}, ${pool.label(index)}`, onclick: () => this.showImage(index)}, canvas);
+    }));
+    byId("nearesttext", HTMLElement).textContent = `Of ${pool.n} ${pool.header.dataset} ${pool.header.part} images, those whose activations in ${layer} are most alike (cosine). Click one to show it.`;
+  }
+
+  // --- state
+
+  remember() {
+    writeHash({
+      model: this.model.id,
+      unit: unitName({layer: this.layer, index: this.index, position: null}),
+      view: this.view,
+      image: this.image >= 0 ? String(this.image) : null,
+    });
+  }
+
+  /** Take what the page's address says, as far as it exists here. */
+  async fromHash() {
+    const {model, unit, view, image} = readHash();
+    const which = this.models.findIndex(({id}) => id === model);
+    if (which >= 0 && which !== this.current) await this.setModel(which);
+    if (view !== undefined && view !== this.view && [...byId("view", HTMLSelectElement).options].some(({value}) => value === view)) await this.setView(view);
+    if (this.pool && /^\d+$/.test(image ?? "") && Number(image) !== this.image) this.showImage(Number(image));
+    if (unit === undefined) return;
+    try {
+      const {layer, index} = this.model.unit(unit);
+      if (layer !== this.layer || index !== this.index) this.choose(layer, index);
+    } catch (error) {
+      this.say(words(error));
+    }
+  }
+
+  async save() {
+    const {model} = this, name = `dbnvis-${model.id}-${this.layer}-${this.index}`;
+    const unit = unitName({layer: this.layer, index: this.index, position: null});
+    const {score, percent} = this.measure(), activations = this.aside.forward(this.x);
+    const numbers = {
+      page: "dbnvis live page", model: {id: model.id, name: model.header.name, sha256: model.header.sha256}, unit,
+      image: this.image >= 0 ? this.image : null, input: [...this.x], score, percent,
+      activations: Object.fromEntries(model.layerNames.map((layer) => [layer, [...(activations.get(layer) ?? [])]])),
+    };
+    try {
+      download(new Blob([JSON.stringify(numbers)], {type: "application/json"}), `${name}.json`);
+      download(await picture(byId("input", HTMLCanvasElement), [...this.views].reverse(), `${model.header.name}, ${unit}`), `${name}.png`);
+      this.say(`Saved as ${name}.png and ${name}.json.`);
+    } catch (error) {
+      this.say(`Not saved: ${words(error)}`);
+    }
+  }
+
+  async reset() {
+    const help = byId("help", HTMLDialogElement);
+    if (help.open) return help.close();
+    this.camera.stop();
+    this.toggle("camera", false);
+    this.toggle("freeze", (this.frozen = false));
+    this.setZoom(false);
+    this.gain = GAINS.length - 1;
+    this.setGain();
+    if (this.panel.chain.running) this.panel.chain.toggle();
+    this.pad.clear();
+    if (this.pool && this.pool.size === this.model.input.length) this.showImage(0);
+    await this.setModel(this.current);
+  }
+}
+
+/** @returns {HTMLElement[]} */
+function helpWords() {
+  return [
+    "Each tile is a unit (in a convolutional layer: a channel). Light: its activation. A tile that is dark is off. The units of each layer with the highest pre-activation (up to five) are outlined in orange, the chosen one in blue.",
+    "“Picture” shows each unit as what excites it, by the method chosen above, and lights it by its activation: so you see which features are on. “Plain activation” shows the number alone, black 0, white 1 (of ReLU units: the largest over test images).",
+    "A score is the unit's pre-activation when it sees the picture, rescaled to the mean norm of the training images. A percentage is the share of test images, at the same norm, that excite the unit less.",
+    "Everything is computed in this page. It sends nothing, and needs no network.",
+  ].map((text) => element("p", {}, text));
+}
+
+/** @param {import("./decode.js").Header} header */
+function provenance({provenance: made, models}) {
+  const hashes = models.map(({id, sha256}) => `${id} ${sha256.slice(0, 12)}`).join(", ");
+  return element("p", {}, `dbnvis ${made?.dbnvis ?? ""}. ${made?.command ? `Made by: ${made.command}. ` : ""}Models: ${hashes}.`);
+}
+
+/** @param {unknown} error */
+function words(error) {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Read the page, show it, and answer from then on. */
+async function start() {
+  const header = readHeader(document);
+  const blobs = await inflateBlobs(header, (name) => document.getElementById(`blob-${name}`)?.textContent ?? "");
+  const live = new Live(header, blobs);
+  if (header.models.length === 0) throw new Error("this page holds no model");
+  const wished = live.models.findIndex(({id}) => id === readHash().model);
+  const {unit, image, view} = readHash();
+  if (live.pool) live.showImage(/^\d+$/.test(image ?? "") ? Number(image) : 0);
+  await live.setModel(Math.max(wished, 0));
+  if (unit !== undefined || view !== undefined) {
+    history.replaceState(null, "", `#model=${live.model.id}${unit ? `&unit=${unit}` : ""}${view ? `&view=${view}` : ""}`);
+    await live.fromHash();
+  }
+  Object.assign(window, {dbnvis: live}); // for the console: dbnvis.model.activations.get("h1")
+  document.documentElement.dataset.ready = "yes";
+  performance.mark("ready");
+  requestAnimationFrame((time) => live.frame(time));
+}
+
+start().catch((error) => {
+  const stop = byId("stop", HTMLElement);
+  stop.textContent = `This page cannot start: ${words(error)}`;
+  stop.hidden = false;
+  document.documentElement.dataset.ready = "no";
+});
