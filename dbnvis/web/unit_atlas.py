@@ -110,9 +110,11 @@ def draw(study: Study, name: str, size: str, blobs: Blobs, folder: Path, say: Sa
         )
         if key in MOST and any(study.model.layer_shape(layer)[0] > MOST[key] for layer in layers):
             layer = study.model.layer_names[-1]
+            last = min(MOST[key] + 9, study.model.layer_shape(layer)[0] - 1)
             atlas.notes.append(
                 f"{study.name}, {method.title}: the first {MOST[key]} units of each layer alone, as it takes long; "
-                f"dbnvis visualize --model {study.name} --method {key} --layer {layer} --units 10-19 draws others."
+                f"dbnvis visualize --model {study.name} --method {key} --layer {layer} --units {MOST[key]}-{last} "
+                "draws others."
             )
     return atlas
 

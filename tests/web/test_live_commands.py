@@ -16,6 +16,7 @@ import pytest
 from command_line import bars, refused
 from decoded import array, read_page
 from pages import models
+from small_models import random_dbn
 
 from dbnvis import checkpoint, datasets
 from dbnvis.cli import main
@@ -91,14 +92,17 @@ def test_nothing_is_overwritten_unasked(here, capsys):
     assert "is not a folder" in refused(capsys, "page", "-o", "page.html/below.html")
 
 
-def test_without_the_data_the_page_says_what_is_left_out(here, capsys, tmp_path):
-    model = models()["dbn"]
-    path = here / "far.npz"
-    quantiles = {
-        layer: np.linspace(-1, 1, 5)[:, None] * np.ones(model.layer_shape(layer)) for layer in model.layer_names
-    }
+def far(name, model, folder):
+    """A checkpoint of a model of mnist, which is not at hand, that keeps its responses."""
+    shapes = {layer: model.layer_shape(layer) for layer in model.layer_names}
+    quantiles = {layer: np.linspace(-1, 1, 5)[:, None] * np.ones(shape) for layer, shape in shapes.items()}
+    path = folder / f"{name}.npz"
     checkpoint.save(path, model, config={}, seed=0, info={"dataset": "mnist"}, arrays=quantiles)
-    assert main(["page", "--model", str(path)]) == 0
+    return str(path)
+
+
+def test_without_the_data_the_page_says_what_is_left_out(here, capsys):
+    assert main(["page", "--model", far("far", models()["dbn"], here)]) == 0
     header, _ = read_page((here / "page.html").read_text())
     assert header["pool"] is None and "top-images" not in [m["key"] for m in header["models"][0]["atlas"]["methods"]]
     notes = " ".join(header["notes"])
@@ -107,8 +111,8 @@ def test_without_the_data_the_page_says_what_is_left_out(here, capsys, tmp_path)
 
 
 def test_models_of_several_shapes_get_no_images(here):
-    small = saved("dbn", models()["dbn"], here)
-    assert main(["page", "--model", small, "convnet", "--size", "mail", "--cache", "kept"]) == 0
+    names = [far("small", models()["dbn"], here), far("other", random_dbn(), here)]
+    assert main(["page", "--model", *names, "--size", "mail"]) == 0
     header, _ = read_page((here / "page.html").read_text())
     assert header["pool"] is None and "images of several shapes" in header["notes"][0]
 
@@ -163,8 +167,9 @@ sys.exit(main(sys.argv[2:]))
 def test_live_serves_that_page_until_ctrl_c(here, static, lan):
     words = [sys.executable, "-c", LIVE, str(static)]
     env = {**os.environ, "DBNVIS_DATA": ""}
-    subprocess.run([*words, "page", "--model", "convnet", "--size", "mail"], check=True, env=env, timeout=120)
-    command = [*words, "live", "--model", "convnet", "--size", "mail", "--port", "0", "--no-browser", *["--lan"] * lan]
+    model = far("far", models()["dbn"], here)
+    subprocess.run([*words, "page", "--model", model, "--size", "mail"], check=True, env=env, timeout=120)
+    command = [*words, "live", "--model", model, "--size", "mail", "--port", "0", "--no-browser", *["--lan"] * lan]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env) as process:
         try:
             address = process.stdout.readline().strip()
