@@ -149,8 +149,8 @@ def _methods_agree(at: Layer, rng: Any) -> Iterator[Measure]:
             Values(getattr(alike, name), [getattr(each, name) for each in random], getattr(few, name))
             for name in ("own", "rank")
         )
-        # In the first layer both are the filter, by definition.
-        judged = not (lowest and {a, b} == {AM, COMBINATION})
+        # In the first layer the combination is the optimum, by definition.
+        judged = not (lowest and COMBINATION in (a, b))
         facts = {"claim": AGREE, "rng": rng, "setting": f"{a}, {b}", "null_is": "other units"}
         arrays = {f"cosine, {a}, {b}": alike.own, f"rank, {a}, {b}": alike.rank}
         others = float(alike.others.mean())

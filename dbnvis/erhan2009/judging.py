@@ -26,7 +26,7 @@ from .claims import (
 from .families import DIFFER, LAYERS_DIFFER, RECIPES_DIFFER
 from .inference import p_above_networks
 from .measures import Measure, damaged, read_measures, standard_error
-from .unit_pictures import AM, COMBINATION, FEW, NETWORKS
+from .unit_pictures import AM, FEW, NETWORKS
 from .verdicts import LEVEL, Claim, Table, Verdicts, by_model, conditions, interval, random_weights, three_decimals
 
 SHARES = ("share of units", "own unit first")  # quantities that end at 1
@@ -77,9 +77,8 @@ def _asked(t: Table, claim: str) -> list[Measure]:
 
 
 def _conditions(t: Table, claim: str) -> list[Measure]:
-    """All conditions of a claim; in the first layer without the pairs of the combination, which is the optimum."""
-    rows = [row for row in t.rows if row.claim == claim and not math.isnan(row.p)]
-    return [row for row in rows if not (claim == AGREE and row.layer == t.layers[0] and COMBINATION in row.setting)]
+    """All conditions of a claim."""
+    return [row for row in t.rows if row.claim == claim and not math.isnan(row.p)]
 
 
 def _at_the_ceiling(t: Table, row: Measure) -> bool:
