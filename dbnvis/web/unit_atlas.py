@@ -23,6 +23,7 @@ from PIL import Image
 from ..backend import to_numpy
 from ..figures.naming import describe
 from ..figures.study import Study
+from ..models.protocol import Spatial
 from ..models.units import Unit, as_units
 from ..progress import silent
 from ..visualize import VISUALIZERS, NotApplicable
@@ -39,6 +40,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 #: Units of each layer that a method draws, the first ones, where it would take too long for all.
 MOST = {"invariance": 2, "evidence": 4}
+#: Methods that take a minute or so for each unit of a network with layers of maps.
+SLOW_ON_MAPS = {"invariance"}
 #: Pictures of each unit that are kept, where there is more to see than the first; None: all.
 SHOWN = {"top-images": None, "invariance": None}
 #: Grey values of a sheet: photographs of many digits would take most of the page.
@@ -91,6 +94,11 @@ def draw(study: Study, name: str, size: str, blobs: Blobs, folder: Path, say: Sa
     pieces = Pieces(study, folder, say)
     for key, cls in VISUALIZERS.items():
         method = study.fitted(cls(**SETTINGS.get(key, {})))
+        if key in SLOW_ON_MAPS and isinstance(study.model, Spatial):
+            atlas.notes.append(
+                f"{study.name}, {method.title}: left out, as it takes long. {_draws_others(study, key, 0)}"
+            )
+            continue
         try:
             study.check_method(method)
             plans = {layer: _plan(study, layer, size, key) for layer in study.model.layer_names}
@@ -109,14 +117,18 @@ def draw(study: Study, name: str, size: str, blobs: Blobs, folder: Path, say: Sa
             }
         )
         if key in MOST and any(study.model.layer_shape(layer)[0] > MOST[key] for layer in layers):
-            layer = study.model.layer_names[-1]
-            last = min(MOST[key] + 9, study.model.layer_shape(layer)[0] - 1)
             atlas.notes.append(
-                f"{study.name}, {method.title}: the first {MOST[key]} units of each layer alone, as it takes long; "
-                f"dbnvis visualize --model {study.name} --method {key} --layer {layer} --units {MOST[key]}-{last} "
-                "draws others."
+                f"{study.name}, {method.title}: the first {MOST[key]} units of each layer alone, as it takes long. "
+                f"{_draws_others(study, key, MOST[key])}"
             )
     return atlas
+
+
+def _draws_others(study: Study, key: str, first: int) -> str:
+    """The command that draws ten units by a method, in a sentence."""
+    layer = study.model.layer_names[-1]
+    last = min(first + 9, study.model.layer_shape(layer)[0] - 1)
+    return f"Of others: dbnvis visualize --model {study.name} --method {key} --layer {layer} --units {first}-{last}."
 
 
 def _plan(study: Study, layer: str, size: str, key: str) -> list[list[Unit]]:

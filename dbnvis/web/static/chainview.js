@@ -13,19 +13,25 @@ export class ChainView {
   constructor() {
     this.play = element("button", {type: "button", id: "chainplay", onclick: () => this.toggle()}, "Run (g)");
     this.again = element("button", {type: "button", id: "chainreset", onclick: () => this.reset()}, "Start again");
-    this.rate = element("input", {type: "range", id: "chainrate", min: "1", max: "60", value: "30"});
+    this.rate = element("input", {type: "range", id: "chainrate", min: "1", max: "60", value: "30", oninput: () => this.showRate()});
+    this.rateText = element("span");
     this.single = element("canvas", {className: "tile", role: "img", "aria-label": "Mean of four chains now"});
     this.mean = element("canvas", {className: "tile", role: "img", "aria-label": "Running mean of the chains"});
     this.text = element("p", {className: "small", role: "status"});
     const figure = (/** @type {HTMLElement} */ canvas, /** @type {string} */ words) => element("figure", {}, canvas, element("figcaption", {}, words));
     this.root = element("div", {id: "chain"},
-      element("div", {className: "buttons"}, this.play, this.again, element("label", {className: "field"}, "Sweeps a second", this.rate)),
+      element("div", {className: "buttons"}, this.play, this.again, element("label", {className: "field"}, this.rate, this.rateText)),
       element("div", {className: "strip two"}, figure(this.single, "chains now"), figure(this.mean, "running mean")), this.text);
     this.running = false;
     /** @type {ClampedChain | null} */
     this.chain = null;
     this.owed = 0;
     this.seed = 0;
+    this.showRate();
+  }
+
+  showRate() {
+    this.rateText.textContent = `${this.rate.value} sweeps a second`;
   }
 
   /**
