@@ -18,6 +18,7 @@ import {UnitPanel} from "./unit.js";
 
 const GAINS = [1, 2, 4, 0.5];
 const NEAREST = 6;
+const LEGEND = "Light: how active the unit is now. Orange: the units of the layer with the highest pre-activation. Blue and white: the chosen unit. Click one to choose it.";
 
 /** The page, once its models are read. */
 class Live {
@@ -237,7 +238,7 @@ class Live {
     const {model, atlas} = this, root = byId("layers", HTMLElement);
     this.scaled = new Float64Array(model.input.length);
     this.views = model.layers.map((layer) => new LayerView(model, atlas, layer, (name, unit) => this.choose(name, unit)));
-    root.replaceChildren(...this.views.map(({root: view}) => view).reverse()); // the top layer above
+    root.replaceChildren(...this.views.map(({root: view}) => view).reverse(), element("p", {className: "small"}, LEGEND)); // the top layer above
     const pictured = atlas.methods.filter(({layers}) => Object.values(layers).some(({sheet}) => sheet));
     const views = byId("view", HTMLSelectElement);
     views.replaceChildren(...pictured.map(({key, title}) => element("option", {value: key}, `picture: ${title}`)), element("option", {value: PLAIN}, "plain activation"));

@@ -104,7 +104,19 @@ export class UnitPanel {
       await atlas.paint(canvas, layer, index, "");
       made.append(element("figure", {}, canvas, element("figcaption", {}, element("b", {}, "its weights"), element("br"), "mid-grey is 0")));
     }
-    return made;
+    return element("div", {}, made, this.explanation(layer));
+  }
+
+  /**
+   * What the pictures and their numbers are, folded.
+   * @param {string} layer
+   */
+  explanation(layer) {
+    const asked = (this.atlas?.methods ?? []).filter(({layers}) => layers[layer]?.sheet);
+    const words = "Number: the unit's pre-activation when it sees the picture, rescaled to the mean norm of the training " +
+      "images, so that methods can be compared. Pictures of both signs: mid-grey is zero. Others: black 0, white 1.";
+    return element("details", {className: "small"}, element("summary", {}, "What each picture asks"), element("p", {}, words),
+      ...asked.map(({title, question, settings}) => element("p", {}, element("b", {}, title), `: ${question} (${settings})`)));
   }
 
   /**
