@@ -207,6 +207,7 @@ export class LayerView {
   /** Outline the chosen unit. */
   mark() {
     this.place(this.cell, this.selected);
+    this.row.hidden = this.selected < 0;
     if (this.selected < 0) return;
     this.row.setAttribute("aria-rowindex", String(Math.floor(this.selected / this.columns) + 1));
     this.cell.setAttribute("aria-colindex", String((this.selected % this.columns) + 1));
