@@ -59,7 +59,7 @@ def wait_ready(page, how="yes"):
     page.wait_for_selector(f"html[data-ready={how}]", state="attached", timeout=20_000)
 
 
-def settle(page, frames=3):
+def settle(page, frames=2):
     """Let the page answer what was done: some of its frames, and the promises between them."""
     page.evaluate(
         """(n) => new Promise((done) => {
@@ -96,6 +96,6 @@ def draw(page, strokes):
         page.mouse.move(*place(*first))
         page.mouse.down()
         for point in others:
-            page.mouse.move(*place(*point), steps=2)
+            page.mouse.move(*place(*point))
         page.mouse.up()
     settle(page)

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +14,15 @@ from pages import models, study
 from dbnvis.figures.opening import open_study
 from dbnvis.web import unit_atlas
 from dbnvis.web.assemble import page as assemble
+from dbnvis.web.assemble import payload
+from dbnvis.web.document import document
 
 #: The pictures of units on the pages, which take no time to draw.
-QUICK = ("combination", "connections", "top-images")
+QUICK = ("combination", "top-images")
 
 
 def make(folder):
-    """A page of the shipped models without MNIST, and one of small models of every family."""
+    """Pages of the shipped models without MNIST, of small models of every family, and of one with a weight of NaN."""
     with pytest.MonkeyPatch.context() as patch:
         fetch = sys.modules["dbnvis.datasets.fetch"]
         patch.setattr(fetch, "roots", lambda data_dir=None: iter([Path(data_dir or folder / "nowhere")]))
@@ -29,11 +32,17 @@ def make(folder):
         for name, studies in {"shipped": shipped, "small": small}.items():
             made = assemble(studies, [folder / "atlas"] * len(studies), say=lambda words: None)
             (folder / f"{name}.html").write_bytes(made.content)
+        header, blobs = payload(small[:1], [folder / "atlas"], say=lambda words: None)
+    name = next(layer["W"] for layer in header["models"][0]["network"] if "W" in layer)
+    rows, columns = header["blobs"][name]["shape"]
+    packer = zlib.compressobj(wbits=-15)
+    broken = packer.compress(b"\0" * rows * columns + b"\x7e" * rows * columns) + packer.flush()  # 0x7e00 is NaN
+    (folder / "broken.html").write_bytes(document(header, {**blobs.content, name: broken}).content)
 
 
 @pytest.fixture(scope="session")
 def pages(tmp_path_factory, worker_id):
-    """The folder of shipped.html and small.html, which the first worker makes."""
+    """The folder of shipped.html, small.html and broken.html, which the first worker makes."""
     base = tmp_path_factory.getbasetemp()
     folder = (base if worker_id == "master" else base.parent) / "pages"
     folder.mkdir(exist_ok=True)

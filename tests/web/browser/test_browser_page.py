@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from chromium import draw, needs_browser, settle, state
+from chromium import draw, needs_browser, settle, state, words
 
 from dbnvis import checkpoint
 from dbnvis.datasets.pictures import center_digit
@@ -72,7 +72,9 @@ def test_the_sentence_is_pythons_percentile(opened, strokes):
             break
     assert abs(y[0, 17] - found["score"]) < 1e-6
     said = state(page)["sentence"]
-    assert said.startswith("h3:17 responds more strongly than to ") and f"is number {found['rank']} of 250 in h3" in said
+    assert (
+        said.startswith("h3:17 responds more strongly than to ") and f"is number {found['rank']} of 250 in h3" in said
+    )
     assert 0 <= found["percent"] <= 100
 
 
@@ -84,7 +86,9 @@ def test_models_are_switched(opened):
     page.locator("#classes").wait_for()
     assert state(page)["model"] == "convnet" and "model=convnet" in state(page)["hash"]
     assert page.locator("#bars li").count() == 10
-    assert sum(page.evaluate("dbnvis.bars.map(({number}) => parseFloat(number.textContent))")) == pytest.approx(100, abs=1)
+    assert sum(page.evaluate("dbnvis.bars.map(({number}) => parseFloat(number.textContent))")) == pytest.approx(
+        100, abs=1
+    )
     assert page.locator("#chain").count() == 0  # there is no machine to sample from
     page.select_option("#model", "0")
     page.locator("#chain").wait_for()
@@ -118,27 +122,34 @@ def test_nonsense_in_the_address_is_harmless(opened):
         now = state(page)
         assert now["model"] == "pretrained" and now["shown"] == now["unit"] and 0 <= now["index"] < 250, address
         assert now["image"] in range(-1, 500) and now["ink"] > 1, address
-        assert "alert" not in page.evaluate("document.querySelector('main').innerHTML"), address
+        assert page.locator("main script, main img").count() == 0, address
 
 
-@pytest.mark.parametrize("address", ["#unit=h9:99999", NONSENSE[5], "#unit=<script>", "#model=no&unit=&view="])
+@pytest.mark.parametrize("address", [NONSENSE[5], "#model=no&unit=<script>&view="])
 def test_a_page_opens_from_a_nonsense_address(opened, address):
     page = opened(hash_=address)
     now = state(page)
     assert now["shown"] == now["unit"] and now["ink"] > 1
 
 
-@pytest.mark.parametrize("which", range(6))
-def test_every_family_has_a_page(opened, which):
-    page = opened("small", hash_=f"#model={['dbn', 'gaussian', 'mlp', 'sdae', 'convnet', 'convdbn'][which]}")
-    now = state(page)
-    assert page.evaluate("dbnvis.current") == which
-    for layer in page.evaluate("dbnvis.model.layerNames"):
-        page.evaluate("(layer) => dbnvis.choose(layer, 1)", layer)
-        assert state(page)["shown"] == f"{layer}:1"
-    for view in page.locator("#view option").evaluate_all("(all) => all.map(({value}) => value)"):
-        page.select_option("#view", view)
+def test_every_family_has_a_page(opened):
+    page = opened("small")
+    names = page.locator("#model option").all_text_contents()
+    assert [name.split()[0] for name in names] == ["DBN", "DBN", "MLP", "SDAE", "ConvNet", "ConvDBN"]
+    for which, name in enumerate(names):
+        page.select_option("#model", str(which))
         settle(page)
-    draw(page, [[(30, 50), (70, 50)]])
-    assert page.evaluate("dbnvis.x.some((x) => x !== 0) && dbnvis.x.every(Number.isFinite)")
-    assert state(page)["sentence"] and "NaN" not in page.evaluate("document.body.innerText"), now
+        assert page.evaluate("dbnvis.current") == which
+        for layer in page.evaluate("dbnvis.model.layerNames"):
+            page.evaluate("(layer) => dbnvis.choose(layer, 1)", layer)
+            settle(page)
+            assert state(page)["shown"] == f"{layer}:1"
+        for view in page.locator("#view option").evaluate_all("(all) => all.map(({value}) => value)"):
+            page.select_option("#view", view)
+        page.locator("#do-clear").click()  # nothing to see: no number may be NaN, and none is
+        settle(page)
+        assert "NaN" not in words(page) and "undefined" not in words(page), name
+        draw(page, [[(30, 50), (70, 50)]])
+        assert page.evaluate("dbnvis.x.some((x) => x !== 0) && dbnvis.x.every(Number.isFinite)")
+        assert state(page)["sentence"] and "NaN" not in words(page), name
+        assert page.locator("#chain").count() == (1 if name.startswith("DBN") else 0)
