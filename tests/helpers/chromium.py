@@ -36,20 +36,21 @@ needs_browser = [pytest.mark.browser, pytest.mark.skipif(bool(missing()), reason
 #: Every script of a page runs after this one: what the policy forbids is counted.
 COUNT_VIOLATIONS = """
 window.violations = [];
-document.addEventListener("securitypolicyviolation", (event) => window.violations.push(`${event.violatedDirective} ${event.blockedURI}`));
+document.addEventListener("securitypolicyviolation", ({violatedDirective, blockedURI}) => {
+    window.violations.push(`${violatedDirective} ${blockedURI}`);
+});
 """
 
 STATE = """() => {
-    const {dbnvis: live} = window, {panel, pad} = live;
+    const {dbnvis: live} = window, {panel, pad} = live, text = (id) => document.getElementById(id)?.textContent;
     return {
-        model: live.model.id, layer: live.layer, index: live.index, unit: `${live.layer}:${live.index}`, view: live.view,
-        image: live.image, gain: live.gain, zoom: live.zoom, frozen: live.frozen, dark: live.dark,
+        model: live.model.id, layer: live.layer, index: live.index, unit: `${live.layer}:${live.index}`,
+        view: live.view, image: live.image, gain: live.gain, zoom: live.zoom, frozen: live.frozen, dark: live.dark,
         strokes: pad.strokes.length, inverted: pad.inverted, empty: pad.empty, camera: live.camera.on,
-        columns: live.viewOf(live.layer).columns, shown: document.getElementById("unitname")?.textContent,
+        columns: live.viewOf(live.layer).columns, shown: text("unitname"),
         running: panel.chain.running, sweeps: panel.chain.chain?.sweeps ?? null,
         help: document.getElementById("help").open, hash: location.hash,
-        message: document.getElementById("message").textContent, sentence: document.getElementById("sentence").textContent,
-        seen: document.getElementById("inputtext").textContent, width: pad.width,
+        message: text("message"), sentence: text("sentence"), seen: text("inputtext"),
         ground: getComputedStyle(document.body).backgroundColor, ink: live.x.reduce((a, b) => a + b, 0),
     };
 }"""

@@ -1,4 +1,4 @@
-"""What goes wrong: odd pictures, old browsers, refused storage, broken pages; and what everybody must be able to read."""
+"""What goes wrong: odd pictures, old browsers, refused storage, broken pages; what everybody can read; the server."""
 
 import base64
 import io
