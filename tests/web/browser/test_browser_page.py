@@ -108,7 +108,7 @@ def test_an_address_restores_the_state(opened):
 
 
 NONSENSE = [
-    "#unit=h9:99999", "#unit=h3:99999", "#unit=<script>alert(1)</script>", "#image=99999999", "#image=-1",
+    "#unit=h3:99999", "#unit=<script>alert(1)</script>", "#image=99999999", "#image=-1",
     f"#image={'9' * 400}", "#model=<img src=x onerror=alert(1)>", "#view=__proto__", "#unit=conv2:5&model=pretrained",
     "#%E0%A4%A", "#&&==&unit", "#image=1e3&unit=h3:17@mean", "#model=constructor&view=toString",
 ]  # fmt: skip
