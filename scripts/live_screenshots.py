@@ -86,16 +86,18 @@ if __name__ == "__main__":
     parser.add_argument("--page", type=Path, help="the page, as dbnvis page writes it; written anew if absent")
     parser.add_argument("--only", nargs="+", choices=[shot.name for shot in SHOTS], help="take these alone")
     parser.add_argument("--out", type=Path, default=Path("runs"), help="folder whose live/ gets the pictures")
+    parser.add_argument("--overwrite", action="store_true", help="replace pictures that are there")
     args = parser.parse_args()
     folder = args.out.expanduser() / "live"
+    shots = [shot for shot in SHOTS if not args.only or shot.name in args.only]
+    paths = {(shot, scheme): folder / f"{shot.name}-{scheme}.png" for shot in shots for scheme in ("light", "dark")}
+    there = [path for path in paths.values() if path.exists()]
+    if there and not args.overwrite:
+        parser.error(f"{there[0]} is there; --overwrite replaces it, or give another folder (--out)")
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary, chromium() as browser:
         page = args.page or write_page(Path(temporary) / "page.html")
-        for shot in SHOTS:
-            if args.only and shot.name not in args.only:
-                continue
-            for scheme in ("light", "dark"):
-                path = folder / f"{shot.name}-{scheme}.png"
-                with replacing(path) as file:
-                    file.write_bytes(take(browser, page.resolve().as_uri(), shot, scheme))
-                print(f"{path}  {path.stat().st_size / 1e3:.0f} KB")
+        for (shot, scheme), path in paths.items():
+            with replacing(path) as file:
+                file.write_bytes(take(browser, page.resolve().as_uri(), shot, scheme))
+            print(f"{path}  {path.stat().st_size / 1e3:.0f} KB")
