@@ -75,7 +75,7 @@ def take(browser: Any, address: str, shot: Shot, scheme: str) -> bytes:
     context.close()
     for colours in (256, 128, 64, 32, 16):
         file = io.BytesIO()
-        whole.quantize(colours, dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
+        whole.quantize(colours, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
         if len(file.getvalue()) <= LARGEST:
             break
     return file.getvalue()
