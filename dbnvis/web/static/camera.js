@@ -40,6 +40,7 @@ export class Camera {
     this.video = video;
     /** @type {MediaStream | null} */
     this.stream = null;
+    this.asked = false; // and has not answered yet
   }
 
   get on() {
@@ -50,7 +51,9 @@ export class Camera {
   async start() {
     const where = "Cameras work from dbnvis live (127.0.0.1) and, in most browsers, from a file.";
     if (!navigator.mediaDevices?.getUserMedia) throw new Error(`This browser offers no camera to this page. ${where}`);
+    if (this.asked) throw new Error("The camera has been asked for already; wait for its answer.");
     let late = false;
+    this.asked = true;
     const wanted = navigator.mediaDevices.getUserMedia({video: {width: {ideal: 640}, facingMode: "environment"}});
     const tooLate = new Promise((_, reject) => {
       setTimeout(() => {
@@ -63,6 +66,8 @@ export class Camera {
       this.stream = /** @type {MediaStream} */ (await Promise.race([wanted, tooLate]));
     } catch (error) {
       throw new Error(cameraError(error));
+    } finally {
+      this.asked = false;
     }
     this.video.srcObject = this.stream;
     await this.video.play();

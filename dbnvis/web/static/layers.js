@@ -34,7 +34,7 @@ export class LayerView {
     this.pictures = element("canvas", {className: "pictures"});
     this.light = element("canvas", {className: "light"});
     this.cell = element("div", {role: "gridcell", id: `cell-${name}`, className: "mark chosen", hidden: true});
-    this.row = element("div", {role: "row"}, this.cell);
+    this.row = element("div", {role: "row", hidden: true}, this.cell);
     this.marks = Array.from({length: Math.min(MARKED, Math.ceil(this.units / 8))}, () => element("div", {className: "mark bright", hidden: true}));
     this.stage = element("div", {
       className: "stage", role: "grid", tabIndex: -1, id: `stage-${name}`,
@@ -207,6 +207,7 @@ export class LayerView {
   /** Outline the chosen unit. */
   mark() {
     this.place(this.cell, this.selected);
+    this.row.hidden = this.selected < 0;
     if (this.selected < 0) return;
     this.row.setAttribute("aria-rowindex", String(Math.floor(this.selected / this.columns) + 1));
     this.cell.setAttribute("aria-colindex", String((this.selected % this.columns) + 1));

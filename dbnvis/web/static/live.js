@@ -189,7 +189,7 @@ class Live {
     const {pool} = this;
     if (!pool) return this.say("This page carries no images.");
     this.camera.stop();
-    this.image = ((index % pool.n) + pool.n) % pool.n;
+    this.image = Number.isSafeInteger(index) ? ((index % pool.n) + pool.n) % pool.n : 0;
     const canvas = document.createElement("canvas"), pixels = pool.image(this.image);
     paintGrey(canvas, pixels, pool.header.shape.slice(-2), pool.header.range);
     this.pad.inverted = false;
@@ -513,7 +513,7 @@ async function start() {
   if (live.pool) live.showImage(/^\d+$/.test(image ?? "") ? Number(image) : 0);
   await live.setModel(Math.max(wished, 0));
   if (unit !== undefined || view !== undefined) {
-    history.replaceState(null, "", `#model=${live.model.id}${unit ? `&unit=${unit}` : ""}${view ? `&view=${view}` : ""}`);
+    writeHash({model: live.model.id, unit: unit || null, view: view || null});
     await live.fromHash();
   }
   Object.assign(window, {dbnvis: live}); // for the console: dbnvis.model.activations.get("h1")

@@ -1,7 +1,7 @@
 // The drawing pad: strokes by mouse, finger or pen, kept as lines so that they can be undone and drawn at any size.
 
 import {context} from "./dom.js";
-import {toInput} from "./preprocess.js";
+import {borderMedian, toInput} from "./preprocess.js";
 
 /** Side of the small copy of the drawing that is read back: five pixels for each of a digit's. */
 export const COPY = 140;
@@ -25,6 +25,7 @@ export class Pad {
     this.strokes = [];
     /** @type {CanvasImageSource | null} */
     this.picture = null;
+    this.ground = "#000"; // around and behind the picture
     this.inverted = false;
     this.width = 9 / 112;
     /** @type {number | null} */
@@ -97,6 +98,7 @@ export class Pad {
    */
   show(picture) {
     this.picture = picture;
+    this.ground = groundOf(picture);
     this.strokes = [];
     this.draw();
     this.changed();
@@ -117,7 +119,7 @@ export class Pad {
    */
   drawOn(pen, side) {
     pen.globalCompositeOperation = "source-over";
-    pen.fillStyle = "#000";
+    pen.fillStyle = this.picture ? this.ground : "#000";
     pen.fillRect(0, 0, side, side);
     if (this.picture) fitted(pen, this.picture, side);
     pen.strokeStyle = "#fff";
@@ -145,13 +147,28 @@ export class Pad {
 }
 
 /**
- * Draw a picture in the middle, its proportions kept.
+ * The grey of a picture's border, so that what is around it does not count as ink.
+ * @param {CanvasImageSource} picture
+ * @returns {string}
+ */
+function groundOf(picture) {
+  const small = document.createElement("canvas"), side = 64;
+  small.width = small.height = side;
+  const pen = context(small, {willReadFrequently: true});
+  pen.drawImage(picture, 0, 0, side, side);
+  const grey = Math.round(255 * borderMedian(toInput(pen.getImageData(0, 0, side, side).data), [side, side]));
+  return `rgb(${grey}, ${grey}, ${grey})`;
+}
+
+/**
+ * Draw a picture in the middle, its proportions kept; of a camera's the middle square.
  * @param {CanvasRenderingContext2D} pen
  * @param {CanvasImageSource} picture
  * @param {number} side
  */
 function fitted(pen, picture, side) {
-  const {width, height} = sizeOfPicture(picture), scale = side / Math.max(width, height);
+  const {width, height} = sizeOfPicture(picture);
+  const scale = side / (picture instanceof HTMLVideoElement ? Math.min(width, height) : Math.max(width, height));
   pen.imageSmoothingEnabled = scale < 2;
   pen.imageSmoothingQuality = "high";
   const w = width * scale, h = height * scale;

@@ -52,6 +52,7 @@ export class UnitPanel {
     this.model = model;
     this.atlas = atlas;
     this.unit = {layer, index, position: null};
+    this.views = []; // those of the unit before, perhaps of another model
     const name = unitName(this.unit);
     this.chain.of(model, layer, index);
     const table = model.header.quantiles?.[layer];
