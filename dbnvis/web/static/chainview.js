@@ -5,7 +5,7 @@ import {element, paintGrey} from "./dom.js";
 
 /** @typedef {import("./model.js").Model} Model */
 
-const CHAINS = 4, ENOUGH = 100; // sweeps before which R says little
+const CHAINS = 4, BURN_IN = 20, ENOUGH = 100; // sweeps that are left out of mean and R; before which R says little
 const BUDGET = 12; // milliseconds of a frame that sweeps may take: drawing comes first
 
 /** Play, pause and reset; the picture now, its running mean, R. */
@@ -21,10 +21,12 @@ export class ChainView {
     const figure = (/** @type {HTMLElement} */ canvas, /** @type {string} */ words) => element("figure", {}, canvas, element("figcaption", {}, words));
     this.root = element("div", {id: "chain"},
       element("div", {className: "buttons"}, this.play, this.again, element("label", {className: "field"}, this.rate, this.rateText)),
-      element("div", {className: "strip two"}, figure(this.single, "chains now"), figure(this.mean, "running mean")), this.text);
+      element("div", {className: "strip two"}, figure(this.single, "mean of 4 chains now"), figure(this.mean, "running mean")), this.text);
     this.running = false;
     /** @type {ClampedChain | null} */
     this.chain = null;
+    this.burnt = false;
+    this.note = "";
     this.owed = 0;
     this.seed = 0;
     this.showRate();
@@ -39,8 +41,10 @@ export class ChainView {
    * @param {Model} model
    * @param {string} layer
    * @param {number} unit
+   * @param {string} note what the atlas says of longer chains of this unit
    */
-  of(model, layer, unit) {
+  of(model, layer, unit, note) {
+    this.note = note;
     this.model = model;
     this.layer = layer;
     this.unit = unit;
@@ -48,17 +52,17 @@ export class ChainView {
     this.possible = model.machines.has(layer);
     this.root.hidden = !this.possible;
     if (this.possible) this.reset();
-    else this.running = false;
+    else if (this.running) this.toggle();
   }
 
   reset() {
     if (!this.model || !this.possible) return;
+    this.burnt = false;
     this.chain = new ClampedChain(this.model, this.layer ?? "", this.unit ?? 0, {chains: CHAINS, seed: this.seed});
     this.paint();
   }
 
   toggle() {
-    if (!this.possible) return;
     this.running = !this.running;
     this.owed = 0;
     this.play.textContent = this.running ? "Pause (g)" : "Run (g)";
@@ -77,6 +81,10 @@ export class ChainView {
     let swept = false;
     while (this.owed >= 1 && (!swept || performance.now() - begin < BUDGET)) {
       chain.sweep();
+      if (!this.burnt && chain.sweeps === BURN_IN) {
+        chain.forget();
+        this.burnt = true;
+      }
       this.owed -= 1;
       swept = true;
     }
@@ -89,12 +97,19 @@ export class ChainView {
     if (!chain || !model) return;
     const size = model.inputShape.slice(-2), range = model.header.input_range ?? limits(chain.picture);
     paintGrey(this.single, chain.picture, size, range);
-    paintGrey(this.mean, chain.sweeps > 0 ? chain.mean : chain.picture, size, range);
+    const averaged = this.burnt && chain.sweeps > 0;
+    this.mean.style.visibility = averaged ? "visible" : "hidden";
+    if (averaged) paintGrey(this.mean, chain.mean, size, range);
     const R = chain.scaleReduction, n = chain.sweeps;
-    let verdict = "The unit is fixed to 1; four chains started from noise sample all other units.";
-    if (n >= ENOUGH && R > MIXED) verdict = `R is above ${MIXED}: the four chains still see different pictures, so the mean may mislead.`;
-    else if (n >= ENOUGH) verdict = "R is near 1: the four chains see the same. That alone does not prove that they have seen everything.";
-    this.text.textContent = `${n} sweeps${n > 1 && R === R ? `, R = ${R.toFixed(2)}` : ""}. ${verdict}`;
+    const words = [this.burnt ? `${n} sweeps after ${BURN_IN} that are left out.` : `${n} of ${BURN_IN} sweeps that are left out.`];
+    if (n === 0 && !this.burnt) words.push("The unit is fixed to 1; four chains, started from noise, sample all other units.");
+    if (this.burnt && n > 1) {
+      words.push(`R = ${R.toFixed(2)}: it compares the four chains, 1 if all see the same (Gelman & Rubin 1992).`);
+      if (n >= ENOUGH && R > MIXED) words.push("They still see different pictures, so the mean may mislead.");
+      else if (n >= ENOUGH) words.push("That is no proof: chains that move slowly look alike for long.");
+    }
+    if (this.note) words.push(`⚠ Chains of the atlas: ${this.note}. Tau: for how many sweeps a chain remembers.`);
+    this.text.textContent = words.join(" ");
   }
 }
 

@@ -92,6 +92,24 @@ export function roundedDown(percent) {
 }
 
 /**
+ * A share of test images read off a table of quantiles, which cannot tell the last hundredth from all.
+ * @param {number} percent
+ * @returns {string}
+ */
+export function shareText(percent) {
+  return percent >= 99 ? "at least 99" : Math.floor(percent).toFixed(0);
+}
+
+/**
+ * A data set as it is written in a sentence.
+ * @param {string} name
+ * @returns {string}
+ */
+export function datasetName(name) {
+  return name === "mnist" ? "MNIST" : name;
+}
+
+/**
  * A number with its sign, of one decimal.
  * @param {number} x
  * @param {number} [digits]

@@ -29,9 +29,11 @@ export function bindActions(actions, places) {
   }
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-    const typing = event.target instanceof HTMLElement && event.target.closest("input, select, dialog");
-    if (typing && event.key !== "Escape") return;
+    const focused = event.target instanceof HTMLElement ? event.target : null, arrow = event.key.startsWith("Arrow");
+    if (focused?.closest("select") && event.key !== "Escape") return;
+    if (focused?.closest("input[type=range]") && arrow) return;
     const action = actions.find(({keys}) => keys.includes(event.key));
+    if (focused?.closest("dialog") && action?.id !== "help" && event.key !== "Escape") return;
     if (!action) return;
     event.preventDefault();
     action.run();

@@ -45,7 +45,10 @@ export class LayerView {
     const heading = element("h2", {}, name, element("span", {className: "small"}, ` ${kind}`));
     this.root = element("section", {className: "layer", "aria-label": `Layer ${name}`},
       element("div", {className: "layerhead"}, heading, this.now), this.stage);
-    this.stage.addEventListener("click", (event) => choose(name, this.unitAt(event)));
+    this.stage.addEventListener("click", (event) => {
+      const unit = this.unitAt(event);
+      if (unit < this.units) choose(name, unit); // not in the empty corner
+    });
     this.stage.addEventListener("pointermove", (event) => {
       const unit = this.unitAt(event);
       this.stage.title = unit < this.units ? `${name}:${unit}, activation ${this.strength(unit).toFixed(2)}` : "";
@@ -82,16 +85,18 @@ export class LayerView {
   /**
    * Lay the tiles out for a width, in the pictures of a method or as plain activations.
    * @param {number} width CSS pixels
+   * @param {number} area CSS pixels that the layer may take, if its tiles are large enough so
    * @param {string} view key of a method, or PLAIN
    * @param {boolean} zoom
    */
-  async arrange(width, view, zoom) {
-    const least = this.leastSize * (zoom ? 2 : 1);
-    this.columns = Math.max(1, Math.min(this.units, Math.floor(width / least)));
+  async arrange(width, area, view, zoom) {
+    const filling = Math.min(0.96 * Math.sqrt(area / this.units), this.maps.length > 0 ? 110 : 72);
+    const size = Math.max(this.leastSize, filling) * (zoom ? 2 : 1);
+    this.columns = Math.max(1, Math.min(this.units, Math.floor(width / size)));
     this.view = view;
     const {columns, rows, stage} = this;
     stage.style.aspectRatio = `${columns} / ${rows}`;
-    stage.style.maxWidth = `${columns * least * 1.6}px`;
+    stage.style.maxWidth = `${columns * size * 1.25}px`;
     stage.setAttribute("aria-colcount", String(columns));
     stage.setAttribute("aria-rowcount", String(rows));
     const [high, wide] = this.maps.length > 0 ? this.maps.map((side) => side + 2) : [1, 1];
@@ -116,8 +121,12 @@ export class LayerView {
     for (let unit = 0; unit < this.units; unit++) {
       const x = (unit % columns) * wide, y = Math.floor(unit / columns) * high;
       if (!Atlas.draw(pen, sheet, header, unit, [x, y, wide, high])) {
-        pen.fillStyle = "#808080";
-        pen.fillRect(x + 1, y + 1, wide - 2, high - 2);
+        pen.strokeStyle = "#808080"; // crossed out: there is no picture
+        pen.strokeRect(x + 2, y + 2, wide - 4, high - 4);
+        pen.beginPath();
+        pen.moveTo(x + 2, y + 2);
+        pen.lineTo(x + wide - 2, y + high - 2);
+        pen.stroke();
       }
     }
   }
@@ -201,7 +210,7 @@ export class LayerView {
       if (best.length > n) best.pop();
     }
     best.forEach((unit, i) => this.place(this.marks[i], unit));
-    this.now.textContent = `brightest: ${best.slice(0, 3).map((unit) => `${unit}`).join(", ")}`;
+    this.now.textContent = `highest: ${best.slice(0, 3).join(", ")}`;
   }
 
   /** Outline the chosen unit. */

@@ -1,8 +1,9 @@
 // The page: it reads the models, and answers every stroke with all layers of the network.
 
+import {actionsOf} from "./actions.js";
 import {Camera, pictureIn, readPicture} from "./camera.js";
 import {inflateBlobs, readHeader} from "./decode.js";
-import {byId, element, paintGrey} from "./dom.js";
+import {byId, datasetName, element, paintGrey} from "./dom.js";
 import {bindActions, keyTable} from "./keys.js";
 import {LayerView, PLAIN} from "./layers.js";
 import {norm, rescale} from "./maths.js";
@@ -11,17 +12,16 @@ import {COPY, Pad} from "./pad.js";
 import {Pool} from "./pool.js";
 import {centerDigit, fitPicture, isBlank, lightGround} from "./preprocess.js";
 import {download, picture, readHash, writeHash} from "./save.js";
+import {LEGEND, helpWords, provenance} from "./texts.js";
 import {Atlas} from "./tiles.js";
 import {UnitPanel} from "./unit.js";
 
-/** @typedef {import("./keys.js").Action} Action */
-
 const GAINS = [1, 2, 4, 0.5];
 const NEAREST = 6;
-const LEGEND = "Light: how active the unit is now. Orange: the units of the layer with the highest pre-activation. Blue and white: the chosen unit. Click one to choose it.";
+const HEAD = 48; // CSS pixels of a layer's heading and of the space below it
 
 /** The page, once its models are read. */
-class Live {
+export class Live {
   /**
    * @param {import("./decode.js").Header} header
    * @param {import("./decode.js").Blobs} blobs
@@ -42,19 +42,23 @@ class Live {
     this.gain = 0;
     this.zoom = false;
     this.frozen = false;
+    /** @type {Float32Array | null} */
+    this.waiting = null; // what was drawn while frozen
     this.dirty = true;
     this.dark = matchMedia("(prefers-color-scheme: dark)").matches;
     /** @type {LayerView[]} */
     this.views = [];
+    /** @type {Float32Array} */
     this.x = new Float32Array(0);
     this.scaled = new Float64Array(0);
     this.moved = 0;
+    this.turn = 0; // of setModel: a later one leaves earlier ones unfinished
     this.compared = -1; // the input, by when it came, whose neighbours are shown
     this.last = performance.now();
     this.pad = new Pad(byId("pad", HTMLCanvasElement), () => this.drawn());
     this.camera = new Camera(byId("video", HTMLVideoElement));
     this.panel = new UnitPanel(byId("unit", HTMLElement), (layer, unit) => this.choose(layer, unit));
-    this.actions = this.makeActions();
+    this.actions = actionsOf(this);
     this.buttons = bindActions(this.actions, {top: byId("actions", HTMLElement), pad: byId("padbuttons", HTMLElement)});
     byId("helptext", HTMLElement).append(...helpWords(), keyTable(this.actions));
     this.bind();
@@ -74,50 +78,28 @@ class Live {
 
   // --- the controls
 
-  /** @returns {Action[]} */
-  makeActions() {
-    const move = (/** @type {number} */ by) => this.choose(this.layer, this.index + by);
-    const row = () => this.viewOf(this.layer)?.columns ?? 1;
-    return [
-      {id: "undo", keys: ["Backspace"], label: "Undo", help: "Take the last stroke back.", place: "pad", run: () => this.pad.undo()},
-      {id: "clear", keys: ["x"], label: "Clear", help: "Empty the pad.", place: "pad", run: () => this.clear()},
-      {id: "invert", keys: ["v"], label: "Invert", help: "Exchange black and white.", place: "pad", run: () => this.pad.invert()},
-      {id: "camera", keys: ["c"], label: "Camera", help: "Show the network what a camera sees; again: stop.", place: "pad", run: () => void this.toggleCamera()},
-      {id: "file", keys: ["p"], label: "Picture…", help: "Open a picture; pasting or dropping one works, too.", place: "pad", run: () => byId("file", HTMLInputElement).click()},
-      {id: "previous", keys: ["e"], label: "‹ image", help: "The image before, of those on this page.", place: "pad", run: () => this.showImage(this.image - 1)},
-      {id: "next", keys: ["w"], label: "image ›", help: "The next image.", place: "pad", run: () => this.showImage(this.image + 1)},
-      {id: "left", keys: ["ArrowLeft", "j"], label: "", help: "The unit to the left.", place: "", run: () => move(-1)},
-      {id: "right", keys: ["ArrowRight", "l"], label: "", help: "The unit to the right.", place: "", run: () => move(1)},
-      {id: "above", keys: ["ArrowUp", "i"], label: "", help: "The unit above, a row up.", place: "", run: () => move(-row())},
-      {id: "below", keys: ["ArrowDown", "k"], label: "", help: "The unit below, a row down.", place: "", run: () => move(row())},
-      {id: "fastleft", keys: ["J"], label: "", help: "Ten units to the left.", place: "", run: () => move(-10)},
-      {id: "fastright", keys: ["L"], label: "", help: "Ten units to the right.", place: "", run: () => move(10)},
-      {id: "fastabove", keys: ["I"], label: "", help: "Five rows up.", place: "", run: () => move(-5 * row())},
-      {id: "fastbelow", keys: ["K"], label: "", help: "Five rows down.", place: "", run: () => move(5 * row())},
-      {id: "up", keys: ["u"], label: "Layer ↑", help: "The layer above.", place: "top", run: () => this.changeLayer(1)},
-      {id: "down", keys: ["o"], label: "Layer ↓", help: "The layer below.", place: "top", run: () => this.changeLayer(-1)},
-      {id: "freeze", keys: ["f"], label: "Freeze", help: "Hold what is seen, while you draw on; again: go on.", place: "top", run: () => this.toggle("freeze", (this.frozen = !this.frozen))},
-      {id: "overlay", keys: ["s"], label: "Pictures", help: "Each unit as its own picture, or as its plain activation.", place: "top", run: () => this.setView(this.view === PLAIN ? this.pictureView : PLAIN)},
-      {id: "zoom", keys: ["z"], label: "Zoom", help: "Larger tiles.", place: "top", run: () => this.setZoom(!this.zoom)},
-      {id: "gain", keys: ["t"], label: "Gain ×1", help: "How brightly activations are painted: ×1, ×2, ×4, ×0.5.", place: "top", run: () => this.setGain()},
-      {id: "chain", keys: ["g"], label: "Chain", help: "Run or pause the Gibbs chain of the unit.", place: "top", run: () => this.panel.chain.toggle()},
-      {id: "save", keys: ["S"], label: "Save", help: "Save what is seen as a PNG, and all numbers as JSON.", place: "top", run: () => void this.save()},
-      {id: "theme", keys: ["d"], label: "Light/dark", help: "Change between a light and a dark page.", place: "top", run: () => this.setTheme(!this.dark)},
-      {id: "help", keys: ["h", "?"], label: "Help ?", help: "This help.", place: "top", run: () => byId("help", HTMLDialogElement).showModal()},
-      {id: "reset", keys: ["Escape"], label: "Reset", help: "Everything as at the start.", place: "top", run: () => void this.reset()},
-    ];
+  /**
+   * Choose the unit some rows down, or up; the last row that there is.
+   * @param {number} by
+   */
+  moveRows(by) {
+    const columns = this.viewOf(this.layer)?.columns ?? 1, [units] = this.model.layerShape(this.layer);
+    let index = this.index + by * columns;
+    while (index < 0 || index >= units) index -= Math.sign(by) * columns;
+    this.choose(this.layer, index);
   }
 
   bind() {
     const models = byId("model", HTMLSelectElement), views = byId("view", HTMLSelectElement);
     models.append(...this.header.models.map(({name}, i) => element("option", {value: String(i)}, name)));
     models.addEventListener("change", () => void this.setModel(Number(models.value)));
-    views.addEventListener("change", () => this.setView(views.value));
+    views.addEventListener("change", () => void this.setView(views.value));
+    for (const select of [models, views]) select.addEventListener("change", () => select.blur()); // keys work again
     const brush = byId("brush", HTMLInputElement);
     brush.addEventListener("input", () => {
       this.pad.width = Number(brush.value) / 112;
     });
-    byId("center", HTMLInputElement).addEventListener("change", () => this.drawn());
+    byId("center", HTMLInputElement).addEventListener("change", () => this.image < 0 && this.drawn());
     const file = byId("file", HTMLInputElement);
     file.addEventListener("change", () => {
       void this.open(file.files?.[0] ?? null);
@@ -137,6 +119,17 @@ class Live {
     byId("notes", HTMLElement).append(...this.header.notes.map((note) => element("p", {}, note)), provenance(this.header));
   }
 
+  toggleChain() {
+    if (this.panel.chain.possible) this.panel.chain.toggle();
+    else this.say("There is no chain: this network has no p(v | h), so nothing can be sampled from it.");
+  }
+
+  toggleHelp() {
+    const help = byId("help", HTMLDialogElement);
+    if (help.open) help.close();
+    else help.showModal();
+  }
+
   /**
    * @param {string} id
    * @param {boolean} on
@@ -154,17 +147,28 @@ class Live {
   // --- the input
 
   clear() {
+    this.stopCamera();
+    this.pad.inverted = false;
+    this.pad.clear();
+  }
+
+  /** Stop the camera, whose last picture stays. */
+  stopCamera() {
+    if (!this.camera.on) return;
+    this.pad.keep();
     this.camera.stop();
     this.toggle("camera", false);
-    this.pad.clear();
   }
 
   /** The pad has changed: normalize what is on it. */
   drawn() {
     const size = this.model.inputShape.slice(-2), pixels = this.pad.pixels(), from = /** @type {[number, number]} */ ([COPY, COPY]);
-    if (this.pad.strokes.length > 0 || this.pad.inverted || this.pad.picture === null) this.image = -1;
+    if (this.image >= 0 && (this.pad.strokes.length > 0 || this.pad.inverted || this.pad.picture === null)) {
+      this.image = -1;
+      this.remember();
+    }
     const center = byId("center", HTMLInputElement).checked && this.image < 0; // the page's images are centred already
-    byId("padhint", HTMLElement).hidden = !this.pad.empty;
+    byId("padhint", HTMLElement).hidden = !this.pad.empty || this.pad.inverted;
     const to = /** @type {[number, number]} */ ([size[0], size[1]]);
     const digit = center && !isBlank(pixels) ? centerDigit(pixels, from, to) : null;
     this.setInput(digit ?? fitPicture(pixels, from, to));
@@ -179,7 +183,8 @@ class Live {
     const channels = shape.length === 3 ? shape[0] : 1;
     const x = new Float32Array(channels * grey.length);
     for (let i = 0; i < x.length; i++) x[i] = low + (high - low) * grey[i % grey.length];
-    this.x = x;
+    if (this.frozen) this.waiting = x;
+    else this.x = x;
     this.dirty = true;
     this.moved = performance.now();
   }
@@ -188,22 +193,19 @@ class Live {
   showImage(index) {
     const {pool} = this;
     if (!pool) return this.say("This page carries no images.");
-    this.camera.stop();
+    this.stopCamera();
     this.image = Number.isSafeInteger(index) ? ((index % pool.n) + pool.n) % pool.n : 0;
     const canvas = document.createElement("canvas"), pixels = pool.image(this.image);
     paintGrey(canvas, pixels, pool.header.shape.slice(-2), pool.header.range);
     this.pad.inverted = false;
-    this.pad.show(canvas);
+    this.pad.show(canvas, {replaceable: true}); // by the first stroke
     this.setInput(pixels); // the pixels themselves: it is normalized already
     this.say("");
     this.remember();
   }
 
   async toggleCamera() {
-    if (this.camera.on) {
-      this.camera.stop();
-      return this.toggle("camera", false);
-    }
+    if (this.camera.on) return this.stopCamera();
     try {
       await this.camera.start();
       this.image = -1;
@@ -220,7 +222,7 @@ class Live {
     try {
       const picture = await readPicture(file);
       this.image = -1;
-      this.camera.stop();
+      this.stopCamera();
       this.pad.inverted = false;
       this.pad.show(picture);
       if (isBlank(this.pad.pixels())) this.say("This picture is almost one grey: there is nothing on it to see.");
@@ -235,13 +237,15 @@ class Live {
   async setModel(which) {
     this.current = which;
     byId("model", HTMLSelectElement).value = String(which);
-    const {model, atlas} = this, root = byId("layers", HTMLElement);
+    const turn = ++this.turn, {model, atlas} = this, root = byId("layers", HTMLElement);
+    this.compared = -1;
+    this.say("");
     this.scaled = new Float64Array(model.input.length);
     this.views = model.layers.map((layer) => new LayerView(model, atlas, layer, (name, unit) => this.choose(name, unit)));
     root.replaceChildren(...this.views.map(({root: view}) => view).reverse(), element("p", {className: "small"}, LEGEND)); // the top layer above
-    const pictured = atlas.methods.filter(({layers}) => Object.values(layers).some(({sheet}) => sheet));
+    const pictured = atlas.methods.filter(({layers}) => Object.values(layers).some(({sheet, units}) => sheet && !units));
     const views = byId("view", HTMLSelectElement);
-    views.replaceChildren(...pictured.map(({key, title}) => element("option", {value: key}, `picture: ${title}`)), element("option", {value: PLAIN}, "plain activation"));
+    views.replaceChildren(...pictured.map(({key, title}) => element("option", {value: key}, title)), element("option", {value: PLAIN}, "plain activation"));
     this.pictureView = pictured.length > 0 ? pictured[0].key : PLAIN;
     this.view = this.pictureView;
     this.makeBars();
@@ -252,6 +256,7 @@ class Live {
     const top = model.layerNames[model.layerNames.length - 1];
     this.layer = top;
     await this.setView(this.view);
+    if (turn !== this.turn) return;
     this.choose(top, Math.min(17, model.layerShape(top)[0] - 1) % model.layerShape(top)[0]);
     if (model.broken.length > 0) this.say(`Weights of ${model.broken.join(", ")} are not finite numbers: what is shown means nothing.`);
   }
@@ -271,6 +276,17 @@ class Live {
     this.zoom = on;
     this.toggle("zoom", on);
     void this.arrange();
+  }
+
+  /**
+   * Keep the input that the network sees, whatever is drawn; then take what has been drawn.
+   * @param {boolean} on
+   */
+  freeze(on) {
+    this.frozen = on;
+    if (!on && this.waiting) this.x = this.waiting;
+    this.waiting = null;
+    this.toggle("freeze", on);
   }
 
   setGain() {
@@ -296,7 +312,9 @@ class Live {
 
   async arrange() {
     const width = byId("layers", HTMLElement).clientWidth;
-    if (width > 0) await Promise.all(this.views.map((view) => view.arrange(width, this.view, this.zoom)));
+    const height = Math.max(innerHeight - byId("layers", HTMLElement).getBoundingClientRect().top - scrollY, 300);
+    const area = width * (height / this.views.length - HEAD); // of each layer, so that all can be seen at once
+    if (width > 0) await Promise.all(this.views.map((view) => view.arrange(width, area, this.view, this.zoom)));
     this.dirty = true;
   }
 
@@ -318,6 +336,8 @@ class Live {
    */
   choose(layer, index) {
     const [units] = this.model.layerShape(layer);
+    if (index >= units && layer === this.layer) index = units - 1;
+    this.say("");
     this.layer = layer;
     this.index = Math.max(0, Math.min(units - 1, index));
     for (const view of this.views) {
@@ -325,6 +345,8 @@ class Live {
       view.stage.tabIndex = view.name === layer ? 0 : -1; // one stop of the tab key
       view.mark();
     }
+    if (this.views.length > 0) this.viewOf(layer)?.cell.scrollIntoView({block: "nearest"});
+    byId("unittab", HTMLElement).textContent = `Unit ${layer}:${this.index}`;
     void this.panel.show(this.model, this.atlas, layer, this.index).then(() => {
       this.dirty = true;
     });
@@ -353,8 +375,8 @@ class Live {
       this.pad.draw();
       this.drawn();
     }
-    if (this.dirty && !this.frozen) this.update();
-    else if (this.pool && !this.frozen && now - this.moved > 300) this.compare();
+    if (this.dirty) this.update();
+    else if (this.pool && now - this.moved > 300) this.compare();
     this.panel.chain.step(elapsed);
   }
 
@@ -370,7 +392,7 @@ class Live {
     this.bars?.forEach(({fill, number}, i) => {
       const p = last?.[i] ?? 0;
       fill.style.transform = `scaleX(${p})`;
-      number.textContent = `${(100 * p).toFixed(p > 0.0995 ? 0 : 1)} %`;
+      number.textContent = p >= 1 ? "100 %" : `${(Math.floor(1000 * p) / 10).toFixed(1)} %`; // 99.96 is not 100
     });
     const sentence = panel.paint(score, percent, this.rank());
     byId("sentence", HTMLElement).textContent = sentence;
@@ -400,7 +422,7 @@ class Live {
   paintInput() {
     const {model} = this, {input_range: range} = model.header;
     paintGrey(byId("input", HTMLCanvasElement), model.input, model.inputShape.slice(-2), range ?? [-3, 3]);
-    const what = this.image >= 0 && this.pool ? `${this.pool.header.dataset} ${this.pool.header.part} image ${this.image}, ${this.pool.label(this.image)}` : this.camera.on ? "the camera's picture" : this.pad.empty ? "an empty picture" : "your drawing";
+    const what = this.image >= 0 && this.pool ? `${datasetName(this.pool.header.dataset)} ${this.pool.header.part} image ${this.image}, ${this.pool.label(this.image)}` : this.camera.on ? "the camera's picture" : this.pad.empty ? "an empty picture" : "your drawing";
     byId("inputtext", HTMLElement).textContent = `What the network sees: ${what}.`;
   }
 
@@ -417,7 +439,7 @@ class Live {
       paintGrey(canvas, pool.image(index), pool.header.shape.slice(-2), pool.header.range);
       return element("button", {type: "button", className: "link", "aria-label": `image ${index}, ${pool.label(index)}`, onclick: () => this.showImage(index)}, canvas);
     }));
-    byId("nearesttext", HTMLElement).textContent = `Of ${pool.n} ${pool.header.dataset} ${pool.header.part} images, those whose activations in ${layer} are most alike (cosine). Click one to show it.`;
+    byId("nearesttext", HTMLElement).textContent = `Of ${pool.n} ${datasetName(pool.header.dataset)} ${pool.header.part} images, those whose activations in ${layer} point most in the same direction (largest cosine). Click one to show it.`;
   }
 
   // --- state
@@ -468,9 +490,8 @@ class Live {
   async reset() {
     const help = byId("help", HTMLDialogElement);
     if (help.open) return help.close();
-    this.camera.stop();
-    this.toggle("camera", false);
-    this.toggle("freeze", (this.frozen = false));
+    this.stopCamera();
+    this.freeze(false);
     this.setZoom(false);
     this.gain = GAINS.length - 1;
     this.setGain();
@@ -479,22 +500,6 @@ class Live {
     if (this.pool && this.pool.size === this.model.input.length) this.showImage(0);
     await this.setModel(this.current);
   }
-}
-
-/** @returns {HTMLElement[]} */
-function helpWords() {
-  return [
-    "Each tile is a unit (in a convolutional layer: a channel). Light: its activation. A tile that is dark is off. The units of each layer with the highest pre-activation (up to five) are outlined in orange, the chosen one in blue.",
-    "“Picture” shows each unit as what excites it, by the method chosen above, and lights it by its activation: so you see which features are on. “Plain activation” shows the number alone, black 0, white 1 (of ReLU units: the largest over test images).",
-    "A score is the unit's pre-activation when it sees the picture, rescaled to the mean norm of the training images. A percentage is the share of test images, at the same norm, that excite the unit less.",
-    "Everything is computed in this page. It sends nothing, and needs no network.",
-  ].map((text) => element("p", {}, text));
-}
-
-/** @param {import("./decode.js").Header} header */
-function provenance({provenance: made, models}) {
-  const hashes = models.map(({id, sha256}) => `${id} ${sha256.slice(0, 12)}`).join(", ");
-  return element("p", {}, `dbnvis ${made?.dbnvis ?? ""}. ${made?.command ? `Made by: ${made.command}. ` : ""}Models: ${hashes}.`);
 }
 
 /** @param {unknown} error */

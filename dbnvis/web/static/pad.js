@@ -25,6 +25,7 @@ export class Pad {
     this.strokes = [];
     /** @type {CanvasImageSource | null} */
     this.picture = null;
+    this.replaceable = false; // the picture goes with the first stroke
     this.ground = "#000"; // around and behind the picture
     this.inverted = false;
     this.width = 9 / 112;
@@ -47,6 +48,7 @@ export class Pad {
     this.canvas.focus({preventScroll: true});
     this.canvas.setPointerCapture(event.pointerId);
     this.pointer = event.pointerId;
+    if (this.replaceable && this.strokes.length === 0) this.picture = null;
     this.strokes.push({width: this.width, points: [this.place(event)]});
     this.draw();
     this.changed();
@@ -95,13 +97,24 @@ export class Pad {
   /**
    * Put a picture on the pad, as large as it fits, in place of what is there.
    * @param {CanvasImageSource} picture
+   * @param {{replaceable?: boolean}} [options] replaceable: the first stroke begins a new drawing
    */
-  show(picture) {
+  show(picture, {replaceable = false} = {}) {
     this.picture = picture;
+    this.replaceable = replaceable;
     this.ground = groundOf(picture);
     this.strokes = [];
     this.draw();
     this.changed();
+  }
+
+  /** Keep what a camera shows now as a picture. */
+  keep() {
+    if (!(this.picture instanceof HTMLVideoElement)) return;
+    const still = document.createElement("canvas"), {videoWidth, videoHeight} = this.picture;
+    still.width = still.height = Math.min(videoWidth, videoHeight);
+    fitted(context(still), this.picture, still.width);
+    this.picture = still;
   }
 
   get empty() {

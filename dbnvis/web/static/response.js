@@ -1,6 +1,6 @@
 // How strongly a unit responds now, beside how strongly it responds to test images.
 
-import {context, element, roundedDown} from "./dom.js";
+import {context, element, shareText} from "./dom.js";
 
 /** @typedef {import("./maths.js").Floats} Floats */
 
@@ -76,9 +76,9 @@ export class ResponseChart {
     }
     pen.fillStyle = styles.getPropertyValue("--accent");
     pen.fillRect(x(score) - 2, 2, 4, ground);
-    const above = Number.isNaN(percent) ? "" : ` It is above ${roundedDown(percent)} % of them.`;
+    const above = Number.isNaN(percent) ? "" : ` It is above ${shareText(percent)} % of them.`;
     this.text.textContent = `Grey: responses to ${dataset} test images. Orange: this input, ${score.toFixed(1)}.${above} ` +
-      "Response: the pre-activation, all images rescaled to the same norm.";
+      "Response: the pre-activation (the sum that enters the unit), all images rescaled to the same norm.";
     canvas.setAttribute("aria-label", `Histogram of responses from ${this.low.toFixed(1)} to ${this.high.toFixed(1)}; now ${score.toFixed(1)}`);
   }
 }

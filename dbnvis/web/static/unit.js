@@ -1,7 +1,7 @@
 // The panel of the chosen unit: its pictures by every method, its response, its connections, its views of this input.
 
 import {ChainView} from "./chainview.js";
-import {element, paintSigned, roundedDown, signed} from "./dom.js";
+import {datasetName, element, paintSigned, roundedDown, shareText, signed} from "./dom.js";
 import {strongestLinks} from "./links.js";
 import {centreOf, unitName} from "./model.js";
 import {whyNotRule} from "./network.js";
@@ -12,7 +12,7 @@ import {Atlas} from "./tiles.js";
 /** @typedef {import("./model.js").Unit} Unit */
 /** @typedef {import("./network.js").Rule} Rule */
 
-const TOP = "top-images", CONNECTIONS = "connections"; // methods that have places of their own
+const SAMPLING = "gibbs", TOP = "top-images", CONNECTIONS = "connections"; // methods that have places of their own
 const FILM = "invariance"; // and one of many pictures: the optimum, then those on both sides of it, in order
 const LINKS = 8;
 /** @type {{rule: Rule, title: string}[]} */
@@ -34,7 +34,7 @@ export class UnitPanel {
     this.chart = new ResponseChart();
     this.chain = new ChainView();
     this.shown = 0;
-    /** @type {{rule: Rule, canvas: HTMLCanvasElement}[]} */
+    /** @type {{rule: Rule, title: string, canvas: HTMLCanvasElement}[]} */
     this.views = [];
     /** @type {Unit | null} */
     this.unit = null;
@@ -48,25 +48,25 @@ export class UnitPanel {
    * @param {number} index
    */
   async show(model, atlas, layer, index) {
-    const turn = ++this.shown;
+    const turn = ++this.shown, stale = () => turn !== this.shown; // another unit was chosen in the meantime
+    const pictures = await this.pictures(model, atlas, layer, index);
+    const top = stale() ? [] : await this.topImages(model, atlas, layer, index);
+    const links = stale() ? "" : await this.connections(model, atlas, layer, index);
+    if (stale()) return;
     this.model = model;
-    this.atlas = atlas;
     this.unit = {layer, index, position: null};
-    this.views = []; // those of the unit before, perhaps of another model
-    const name = unitName(this.unit);
-    this.chain.of(model, layer, index);
+    this.chain.of(model, layer, index, atlas.method(SAMPLING)?.layers[layer]?.notes?.[index] ?? "");
     const table = model.header.quantiles?.[layer];
     this.chart.setQuantiles(table ? column(model.floats(table), model.layerShape(layer)[0], index) : null);
-    const parts = [
-      element("h2", {id: "unitname"}, name),
-      ...this.section("What it wants to see", await this.pictures(layer, index)),
+    this.root.replaceChildren(
+      element("h2", {id: "unitname"}, unitName(this.unit)),
+      ...this.section("What it wants to see", pictures),
       ...this.section("How strongly it responds now", this.chart.root),
       ...(this.chain.possible ? this.section("What the model imagines while the unit is on", this.chain.root) : []),
-      ...(await this.topImages(layer, index)),
-      ...this.section("What of this input excites it", this.inputViews()),
-      ...this.section("Strongest connections", await this.connections(layer, index)),
-    ];
-    if (turn === this.shown) this.root.replaceChildren(...parts); // not if another unit was chosen in the meantime
+      ...top,
+      ...this.section("How this input could change it", this.inputViews(model, layer)),
+      ...this.section("Strongest connections", element("div", {}, links)),
+    );
   }
 
   /**
@@ -79,15 +79,16 @@ export class UnitPanel {
   }
 
   /**
+   * @param {Model} model
+   * @param {Atlas} atlas
    * @param {string} layer
    * @param {number} index
    */
-  async pictures(layer, index) {
-    const {atlas} = this, made = element("div", {className: "strip methods"});
-    if (!atlas) return made;
+  async pictures(model, atlas, layer, index) {
+    const made = element("div", {className: "strip methods"});
     for (const method of atlas.methods) {
       const header = method.layers[layer];
-      if (!header || !header.sheet || [TOP, CONNECTIONS].includes(method.key)) continue;
+      if (!header || !header.sheet) continue;
       const canvas = element("canvas", {className: "tile", role: "img", "aria-label": `${method.title} of ${layer}:${index}`});
       if (Atlas.first(header, index) < 0) continue;
       if (method.key === FILM) await atlas.paintFilm(canvas, layer, index, method.key);
@@ -100,74 +101,101 @@ export class UnitPanel {
       made.append(element("figure", {className, title: `${method.question} ${method.settings}`}, canvas, caption));
     }
     if (made.childElementCount === 0) {
-      if (layer !== this.model?.layerNames[0]) return element("p", {className: "small"}, "This page has no pictures of this unit.");
+      if (layer !== model.layerNames[0]) return element("p", {className: "small"}, "This page has no pictures of this unit.");
       const canvas = element("canvas", {className: "tile", role: "img", "aria-label": `Filter of ${layer}:${index}`});
       await atlas.paint(canvas, layer, index, "");
       made.append(element("figure", {}, canvas, element("figcaption", {}, element("b", {}, "its weights"), element("br"), "mid-grey is 0")));
     }
-    return element("div", {}, made, this.explanation(layer));
+    return element("div", {}, made, ...this.filters(atlas, layer, index), this.explanation(atlas, layer));
+  }
+
+  /**
+   * The first-layer filters that the unit is linked to most strongly, through all layers between.
+   * @param {Atlas} atlas
+   * @param {string} layer
+   * @param {number} index
+   * @returns {HTMLElement[]}
+   */
+  filters(atlas, layer, index) {
+    const method = atlas.method(CONNECTIONS), header = method?.layers[layer], first = header ? Atlas.first(header, index) : -1;
+    if (!method || !header?.links || first < 0 || layer === atlas.model.layerNames[0]) return [];
+    const units = atlas.model.blobs.get(header.links.filters), links = atlas.model.floats(header.links.links);
+    const strip = element("div", {className: "strip links"});
+    for (let i = first; i < first + header.per_unit; i++) {
+      if (links[i] === 0) continue;
+      const canvas = element("canvas", {className: "tile", role: "img", "aria-label": `Filter ${units[i]}, link ${signed(links[i], 1)}`});
+      const filter = atlas.filter(units[i]);
+      Object.assign(canvas, {width: filter.width, height: filter.height});
+      canvas.getContext("2d")?.drawImage(filter, 0, 0);
+      strip.append(element("figure", {}, canvas, element("figcaption", {}, signed(links[i], 1))));
+    }
+    const words = `${method.title}, and the link to each: the product of the weight matrices between, + or −.`;
+    return [element("p", {className: "small"}, words), strip];
   }
 
   /**
    * What the pictures and their numbers are, folded.
+   * @param {Atlas} atlas
    * @param {string} layer
    */
-  explanation(layer) {
-    const asked = (this.atlas?.methods ?? []).filter(({layers}) => layers[layer]?.sheet);
-    const words = "Number: the unit's pre-activation when it sees the picture, rescaled to the mean norm of the training " +
+  explanation(atlas, layer) {
+    const asked = atlas.methods.filter(({layers}) => layers[layer]?.sheet || layers[layer]?.links);
+    const words = "Number: the unit's pre-activation, the sum that enters it before its sigmoid or ReLU, when it sees the picture, rescaled to the mean norm of the training " +
       "images, so that methods can be compared. Pictures of both signs: mid-grey is zero. Others: black 0, white 1.";
     return element("details", {className: "small"}, element("summary", {}, "What each picture asks"), element("p", {}, words),
       ...asked.map(({title, question, settings}) => element("p", {}, element("b", {}, title), `: ${question} (${settings})`)));
   }
 
   /**
+   * @param {Model} model
+   * @param {Atlas} atlas
    * @param {string} layer
    * @param {number} index
    */
-  async topImages(layer, index) {
-    const {atlas, model} = this, header = atlas?.method(TOP)?.layers[layer];
-    if (!atlas || !model || !header || Atlas.first(header, index) < 0) return [];
+  async topImages(model, atlas, layer, index) {
+    const header = atlas.method(TOP)?.layers[layer];
+    if (!header || Atlas.first(header, index) < 0) return [];
     const strip = element("div", {className: "strip nine"});
     for (let tile = header.per_unit > 1 ? 1 : 0; tile < header.per_unit; tile++) {
       const canvas = element("canvas", {className: "tile", role: "img", "aria-label": `Top image ${tile}`});
       await atlas.paint(canvas, layer, index, TOP, tile);
       strip.append(element("figure", {}, canvas, element("figcaption", {}, atlas.number(header, "scores", index, tile).toFixed(1))));
     }
-    const words = element("p", {className: "small"}, `The ${model.header.dataset} training images that excite it most, the first one most; below each its score, at the common norm.`);
+    const words = element("p", {className: "small"}, `The ${datasetName(model.header.dataset)} training images that excite it most as they are, in this order. Below each: its response when all images have the same norm, so the numbers may be in another order.`);
     return this.section("Top images", element("div", {}, strip, words));
   }
 
-  /** Empty canvases for what `paint` shows of every input. */
-  inputViews() {
-    const {model} = this, made = element("div", {className: "strip"});
-    this.views = [];
-    if (!model) return made;
-    for (const {rule, title} of RULES) {
-      if (whyNotRule(model.network, rule) !== null) continue;
-      const canvas = element("canvas", {className: "tile", role: "img", "aria-label": `${title} of this input`});
-      this.views.push({rule, canvas});
-      made.append(element("figure", {}, canvas, element("figcaption", {}, title)));
-    }
-    const more = this.views.length > 1 ? "" : " Deconvnet and guided backpropagation exist for ReLU networks alone.";
-    const where = model.layerShape(this.unit?.layer ?? "").length > 1 ? " Of the place where the channel responds most." : "";
-    const words = "Orange (+): more light here would raise the response. Blue (−): it would lower it.";
-    return element("div", {}, made, element("p", {className: "small"}, words + where + more));
+  /**
+   * Canvases for what `paint` shows of every input.
+   * @param {Model} model
+   * @param {string} layer
+   */
+  inputViews(model, layer) {
+    this.views = RULES.filter(({rule}) => whyNotRule(model.network, rule) === null).map(({rule, title}) => (
+      {rule, title, canvas: element("canvas", {className: "tile", role: "img", "aria-label": `${title} of this input`})}));
+    const figures = this.views.map(({canvas, title}) => element("figure", {}, canvas, element("figcaption", {}, title)));
+    const words = ["Gradient: where it is orange (+), more light would raise the response; where it is blue (−), lower it."];
+    if (this.views.length > 1) words.push("The other two pass only what excites on the way down (Zeiler & Fergus 2014; Springenberg et al. 2015); they look clearer, and depend less on what the network has learned.");
+    else words.push("Deconvnet and guided backpropagation exist for ReLU networks alone.");
+    if (model.layerShape(layer).length > 1) words.push("All are of the place where the channel responds most.");
+    return element("div", {}, element("div", {className: "strip"}, ...figures), element("p", {className: "small"}, words.join(" ")));
   }
 
   /**
+   * @param {Model} model
+   * @param {Atlas} atlas
    * @param {string} layer
    * @param {number} index
    */
-  async connections(layer, index) {
-    const {model, atlas} = this, made = element("div");
-    if (!model || !atlas) return made;
+  async connections(model, atlas, layer, index) {
+    const made = element("div");
     for (const step of /** @type {(-1 | 1)[]} */ ([-1, 1])) {
       const found = strongestLinks(model, layer, index, step, LINKS);
       if (!found) continue;
       const strip = element("div", {className: "strip links"});
       for (const {unit, weight} of found.links) {
         const canvas = element("canvas", {className: "tile"});
-        const method = atlas.methods.find(({key, layers}) => ![TOP, CONNECTIONS].includes(key) && layers[found.layer]?.sheet);
+        const method = atlas.methods.find(({key, layers}) => key !== TOP && layers[found.layer]?.sheet);
         const drawn = await atlas.paint(canvas, found.layer, unit, method?.key ?? "");
         const button = element("button", {
           type: "button", className: `link ${weight < 0 ? "minus" : "plus"}`, onclick: () => this.choose(found.layer, unit),
@@ -194,11 +222,12 @@ export class UnitPanel {
   paint(score, percent, rank) {
     const {model, unit} = this;
     if (!model || !unit) return "";
-    this.chart.paint(score, percent, model.header.dataset);
-    const {layer} = unit, [units] = model.layerShape(layer), name = unitName(unit);
-    const above = Number.isNaN(percent) ? "" : ` responds more strongly than to ${roundedDown(percent)} % of ${model.header.dataset} test images and`;
+    this.chart.paint(score, percent, datasetName(model.header.dataset));
     this.paintViews();
-    return `${name}${above} is number ${rank} of ${units} in ${layer} now.`;
+    const {layer} = unit, [units, ...maps] = model.layerShape(layer), name = `${unitName(unit)}${maps.length > 0 ? ", in the centre of its map," : ""}`;
+    const above = Number.isNaN(percent) ? "" : `${name} responds to this input more strongly than to ${shareText(percent)} % of ${datasetName(model.header.dataset)} test images (all at one norm). `;
+    const by = maps.length > 0 ? "the largest activation of its map" : "pre-activation";
+    return `${above}By ${by} ${above ? "it" : name} is now number ${rank} of ${units} in ${layer}.`;
   }
 
   paintViews() {

@@ -313,9 +313,10 @@ def test_the_chain_runs_pauses_and_starts_again(opened):
     page = opened(hash_="#unit=h3:17")
     page.locator("#chainrate").fill("60")
     page.locator("#chainplay").click()
-    now = until(page, lambda now: now["sweeps"] > 10, 10)
+    said = page.locator("#chain p")
+    now = until(page, lambda now: now["sweeps"] > 10 and "R = " in said.text_content(), 20)
     assert now["running"] and now["sweeps"] > 10
-    assert re.match(r"\d+ sweeps, R = \d\.\d\d\. ", page.locator("#chain p").text_content())
+    assert re.match(r"\d+ sweeps after 20 .* R = \d\.\d\d: ", said.text_content())
     page.locator("#chainplay").click()
     paused = state(page)["sweeps"]
     page.wait_for_timeout(150)
@@ -329,12 +330,16 @@ def test_chains_show_what_their_unit_wants(opened):
     page = opened()
     units = (5, 17)
     means = page.evaluate(
-        """(units) => units.map((unit) => {
-            dbnvis.choose("h1", unit);
-            const {chain} = dbnvis.panel.chain;
-            for (let i = 0; i < 40; i++) chain.sweep();
-            return Array.from(chain.mean);
-        })""",
+        """async (units) => {
+            const means = [];
+            for (const unit of units) {
+                await dbnvis.panel.show(dbnvis.model, dbnvis.atlas, "h1", unit);
+                const {chain} = dbnvis.panel.chain;
+                for (let i = 0; i < 40; i++) chain.sweep();
+                means.push(Array.from(chain.mean));
+            }
+            return means;
+        }""",
         units,
     )
     means = np.array(means)
