@@ -2,6 +2,7 @@
 
 from .about import Data, Doctor
 from .drawing import Figure
+from .live import Live, Page
 from .look import Compare, Explain, Visualize
 from .options import ModelOptions, Options, load_study, loaded
 from .reproduce import Reproduce
@@ -15,6 +16,8 @@ COMMANDS = {
     "compare": Compare,
     "explain": Explain,
     "figure": Figure,
+    "page": Page,
+    "live": Live,
     "data": Data,
     "doctor": Doctor,
 }

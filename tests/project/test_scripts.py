@@ -18,7 +18,7 @@ SCRIPTS = Path(__file__).parents[2] / "scripts"
 #: The embedded digits, in whose place most tests have noise.
 DIGITS = datasets.DATASETS["digits"]
 #: Modules of the benchmarks, no programs of their own.
-MODULES = {"gpu", "odd_inputs", "ours", "peers", "timing"}
+MODULES = {"browsing", "gpu", "odd_inputs", "ours", "peers", "timing"}
 NAMES = sorted(path.stem for path in SCRIPTS.glob("*.py") if path.stem not in MODULES)
 
 
