@@ -19,13 +19,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..backend import Array, array_module
+from ..display import Brief
 from ..models.rbm import RBM, GaussianRBM
 from .likelihood import log_probability, visible_states
 from .partition import CHUNK, LARGEST, binary_states, lists_hidden, log_partition, log_sum_exp, precise, smaller_side
 
 
-@dataclass(frozen=True, eq=False)
-class Distribution:
+@dataclass(frozen=True, eq=False, repr=False)
+class Distribution(Brief):
     """The probability of every state of n binary units: a landscape of free energies F, p = exp(-F) / Z.
 
     Parameters
