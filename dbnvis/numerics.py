@@ -31,3 +31,9 @@ def log_odds(p: Array) -> Array:
     """log(p / (1 - p)) of probabilities strictly between 0 and 1."""
     xp = array_module(p)
     return xp.log(p) - xp.log1p(-p)
+
+
+def weight_norm(W: Array) -> float:
+    """Mean Euclidean norm of the units' weight vectors, columns of W (n_in, units) or kernels W (units, ...)."""
+    vectors = W.T if W.ndim == 2 else W.reshape(len(W), -1)
+    return float(((vectors.astype("float64") ** 2).sum(axis=1) ** 0.5).mean())

@@ -20,13 +20,25 @@ import numpy as np
 
 from dbnvis.datasets import digits, folders, patches
 from dbnvis.datasets import fetch as _files
+from dbnvis.datasets.bars import bars_and_stripes
 from dbnvis.datasets.dataset import Dataset
 from dbnvis.datasets.fetch import Arrays, Spec
 from dbnvis.datasets.folders import PathLike
 from dbnvis.datasets.idx import read_idx
 from dbnvis.images import check_images
 
-__all__ = ["DATASETS", "Dataset", "Spec", "advice", "check_images", "fetch", "load", "locate", "read_idx"]
+__all__ = [
+    "DATASETS",
+    "Dataset",
+    "Spec",
+    "advice",
+    "bars_and_stripes",
+    "check_images",
+    "fetch",
+    "load",
+    "locate",
+    "read_idx",
+]
 
 LARGEST = 16 + 60_000 * 28 * 28  # bytes of MNIST's training images
 DARK = 64  # bytes of images, 0 to 255, that reach not even this are of another range

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from dbnvis.display import Brief
 from dbnvis.images import check_images
 
 
-@dataclass(frozen=True, eq=False)
-class Dataset:
+@dataclass(frozen=True, eq=False, repr=False)
+class Dataset(Brief):
     """Images and labels, for training and for testing.
 
     Parameters

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..backend import Array, array_module, check_rng
+from ..display import Brief
 from ..images import UNBOUNDED, as_floats
 from ..models.dbn import DBN
 from ..models.layers import Dense, Layer, Network
@@ -37,8 +38,8 @@ def own_rank(similarity: Array) -> Array:
     return (similarity > own[:, None]).sum(axis=1) + 1
 
 
-@dataclass(frozen=True)
-class Agreement:
+@dataclass(frozen=True, repr=False)
+class Agreement(Brief):
     """How alike the pictures are that two methods draw of the same units.
 
     Parameters
@@ -71,8 +72,8 @@ def agreement(a: Array, b: Array) -> Agreement:
     return Agreement(own, (similarity.sum(axis=1) - own) / (len(a) - 1), own_rank(similarity))
 
 
-@dataclass(frozen=True)
-class Optima:
+@dataclass(frozen=True, repr=False)
+class Optima(Brief):
     """Where several starts of the same units ended.
 
     Parameters

@@ -23,6 +23,7 @@ from itertools import pairwise
 from typing import Any
 
 from ..backend import Array, array_module, check_rng
+from ..display import Tabular
 from ..models.rbm import RBM
 from ..models.tempering import Tempered
 from ..settings import check_value
@@ -39,8 +40,8 @@ class UntrustedEstimate(UserWarning):
     """An estimate of a partition function is not to be believed as it stands."""
 
 
-@dataclass(frozen=True)
-class AISEstimate:
+@dataclass(frozen=True, repr=False)
+class AISEstimate(Tabular):
     """An estimate of log Z, in nats.
 
     Parameters
@@ -56,6 +57,9 @@ class AISEstimate:
     log_z_low: float
     log_z_high: float
     log_weights: Array
+
+    def _facts(self) -> dict[str, Any]:
+        return {**super()._facts(), "effective_samples": self.effective_samples}
 
     @property
     def effective_samples(self) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..backend import Array, array_module
+from ..display import Brief
 from ..images import UNBOUNDED, as_floats
 
 ON, OFF = 0.95, 0.05  # probabilities beyond which a unit counts as on, as off
@@ -12,8 +13,8 @@ STIRS = 0.01  # range of its probability within which a unit ignores its input
 SAME = 0.95  # cosine of two weight vectors above which the later unit is a copy
 
 
-@dataclass(frozen=True)
-class UnitAudit:
+@dataclass(frozen=True, repr=False)
+class UnitAudit(Brief):
     """Flags of the hidden units of one layer, each (H,) of bool.
 
     dead: p(h = 1 | v) is below 0.05 for every image, or the same to within 0.01; always_on: above 0.95 for every

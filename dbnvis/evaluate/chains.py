@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..backend import Array, array_module, check_rng
+from ..display import Brief
 from ..images import UNBOUNDED, as_floats
 
 # Chains are said not to have mixed above any of three limits, see `why_not_mixed`.
@@ -182,8 +183,8 @@ def total_variation(p: Array, q: Array) -> float:
     return 0.5 * float(array_module(p).abs(p.astype("float64") - q).sum())
 
 
-@dataclass(frozen=True)
-class TwoStarts:
+@dataclass(frozen=True, repr=False)
+class TwoStarts(Brief):
     """Chains started in two ways, compared by the modes they visit; once mixed, the start is forgotten.
 
     Parameters

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..backend import make_rng, move
 from ..datasets import Dataset
+from ..display import Rows
 from ..models.dbn import DBN
 from ..models.protocol import fully_connected
 from ..models.rbm import GaussianRBM, gibbs
@@ -47,7 +48,7 @@ def likelihood(
     layers: Sequence[str] | None = None,
     seed: int = 0,
     progress: Progress = silent,
-) -> list[dict[str, Any]]:
+) -> Rows:
     """One row per depth of `model`: log Z of the RBM there, and log p of the DBN that ends there.
 
     Exact for the lowest RBM given log Z, a variational lower bound above it (with the log Z of reverse annealing;
@@ -94,7 +95,7 @@ def likelihood(
     flat = (move(x, xp).reshape(len(x), -1) for x in (data.train_images, data.test_images))
     train, test = (x.astype(model.dtype) for x in flat)
     pixels = {"test": binarized(test, how.convention, rng=rng), "train": binarized(train[:n], how.convention, rng=rng)}
-    rows, below = [], binarized(train, "fresh", rng=rng)
+    rows, below = Rows(), binarized(train, "fresh", rng=rng)
     for depth, (name, rbm) in enumerate(zip(model.layer_names, model.rbms, strict=True), start=1):
         if layers is None or name in layers:
             rng = make_rng(xp, seed, 4, depth)  # a layer's row depends on the seed alone, not on the other rows

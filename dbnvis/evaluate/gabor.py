@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..backend import Array, array_module, check_rng, to_numpy
+from ..display import Brief
 
 WIDTHS = (1.0, 2.5)  # pixels: standard deviations of the envelope to start from
 FREQUENCIES = (0.6, 1.0)  # to start from, as multiples of the spectrum's peak
@@ -31,8 +32,8 @@ MAX_STEPS = 100
 TOLERANCE = 1e-6  # relative gain of a step below which a fit stops counting as progress
 
 
-@dataclass(frozen=True)
-class GaborFits:
+@dataclass(frozen=True, repr=False)
+class GaborFits(Brief):
     """The best fit of each of N filters, on the host; lengths in pixels, angles in radians.
 
     Parameters

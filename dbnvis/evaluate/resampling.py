@@ -15,10 +15,11 @@ from statistics import NormalDist
 from typing import Any
 
 from ..backend import Array, array_module, check_rng
+from ..display import Tabular
 
 
-@dataclass(frozen=True)
-class Estimate:
+@dataclass(frozen=True, repr=False)
+class Estimate(Tabular):
     """A statistic and its interval."""
 
     value: float

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..backend import Array, array_module
+from ..display import Brief
 from ..images import UNBOUNDED, as_floats, floats_of, images_of
 from ..models.protocol import Model
 from ..models.spatial import SpatialNetwork
@@ -101,8 +102,8 @@ def input_norm(model: Model) -> float:
     return float(model.input_norm)
 
 
-@dataclass(frozen=True)
-class Responses:
+@dataclass(frozen=True, repr=False)
+class Responses(Brief):
     """What a set of images, rescaled to the model's norm, does to every unit.
 
     Parameters

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from .. import plot
@@ -92,25 +90,12 @@ def units_sheet(study: Study, method: Any, pictures: UnitImages, name: str) -> N
         return
     size = -(-n // pages)
     for page in range(pages):
-        part = _part(pictures, slice(page * size, (page + 1) * size))
+        part = pictures.part(slice(page * size, (page + 1) * size))
         _units_page(study, method, part, f"{name}_{page + 1}", f", page {page + 1} of {pages}")
-
-
-def _part(pictures: UnitImages, units: slice) -> UnitImages:
-    """Some of the units."""
-    return replace(
-        pictures,
-        images=pictures.images[units],
-        scores=pictures.scores[units],
-        units=pictures.units[units],
-        notes=pictures.notes[units],
-        extras={name: x[units] for name, x in pictures.extras.items()},
-    )
 
 
 def _units_page(study: Study, method: Any, pictures: UnitImages, name: str, page: str = "") -> None:
     captions = [row[0] for row in study.captions(pictures)]
-    noted = [i for i, note in enumerate(pictures.notes) if note]
     panel = study.panel(
         pictures.images[:, 0],
         is_symmetric(method),
@@ -123,16 +108,13 @@ def _units_page(study: Study, method: Any, pictures: UnitImages, name: str, page
         heading=f"{study.heading}, layer {pictures.layer}: {method.title}, {len(captions)} units{page}"
         f"{diagnosis.warning(pictures) if diagnosis.of_chains(pictures) else ''}",
         caption=MANY_UNITS,
-        key=f"{study.legend} {settings_line(method)}{_notes(pictures, noted)}",
+        key=f"{study.legend} {settings_line(method)}{_notes(pictures)}",
         tile=max(0.42, min(0.75, 6.1 / panel.columns - 0.05)),
     )
     study.save(name, figure, {"pictures": pictures})
 
 
-def _notes(pictures: UnitImages, noted: Sequence[int]) -> str:
+def _notes(pictures: UnitImages) -> str:
     if diagnosis.of_chains(pictures):
         return f" {diagnosis.summary(pictures)}"
-    if not noted:
-        return ""
-    first = ", ".join(f"{pictures.indices[i]}: {pictures.notes[i]}" for i in noted[:3])
-    return f" Notes on {len(noted)} of {len(pictures.units)} units ({first}{', ...' if len(noted) > 3 else ''})."
+    return f" {pictures.noted}" if pictures.noted else ""

@@ -124,7 +124,7 @@ class Unrolled:
         return v.reshape(*v.shape[:-3], -1)
 
 
-@dataclass
+@dataclass(repr=False)
 class ConvDBN(Stack):
     """A stack of convolutional RBMs, the visible units of each being the pooling units of the one below.
 

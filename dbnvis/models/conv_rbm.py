@@ -22,14 +22,15 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ..backend import Array, array_module, bernoulli, check_rng
+from ..display import Brief
 from ..numerics import sigmoid
 from ..settings import check_parameters, check_sizes, check_value
 from . import pooling as blocks
 from .convolution import Conv2D
 
 
-@dataclass
-class ConvRBM:
+@dataclass(repr=False)
+class ConvRBM(Brief):
     """Binary visible units in C channels, K groups of detection units.
 
     Images are (..., C, rows, columns) of any size that has room for the filters; detection units are
@@ -215,7 +216,7 @@ class ConvRBM:
         return v
 
 
-@dataclass
+@dataclass(repr=False)
 class GaussianConvRBM(ConvRBM):
     """Gaussian visible units: E(v, h) = |v - vbias|^2 / (2 variance) - sum_kij h_kij ((W * v)_kij + hbias_k).
 

@@ -17,7 +17,7 @@ from .stack import FeedForward
 from .units import Position
 
 
-@dataclass
+@dataclass(repr=False)
 class ConvNet(FeedForward):
     """A feed-forward network of convolutional and dense layers.
 

@@ -22,6 +22,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..backend import Array, array_module
+from ..display import Brief
 
 Pullback = Callable[[Array], Array]
 Scratch = dict[str, Array]
@@ -59,8 +60,8 @@ class ReLU:
         return replace(self, scratch={})
 
 
-@dataclass(frozen=True)
-class Conv2D:
+@dataclass(frozen=True, repr=False)
+class Conv2D(Brief):
     """Correlate (..., I, H, W) with the kernels W (O, I, kh, kw), add bias (O,): (..., O, rows, columns).
 
     ValueError if the shapes disagree, if stride or padding make no sense, or if the maps do not fit.

@@ -22,7 +22,7 @@ from .rbm import RBM, GaussianRBM, gibbs
 from .stack import DenseStack
 
 
-@dataclass
+@dataclass(repr=False)
 class DBN(DenseStack):
     """A stack of RBMs, the visible units of each being the hidden units of the one below.
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
 from ..backend import Array, array_module, bernoulli
+from ..display import Brief
 from ..numerics import sigmoid
 
 Pullback = Callable[[Array], Array]
@@ -65,8 +66,8 @@ class Flatten:
         return y.reshape(*y.shape[:-1], *self.shape)
 
 
-@dataclass(frozen=True)
-class Dense:
+@dataclass(frozen=True, repr=False)
+class Dense(Brief):
     """x W + bias, with W (n_in, n_out) and bias (n_out,)."""
 
     W: Array
@@ -149,8 +150,8 @@ class Dropout:
         return y
 
 
-@dataclass(frozen=True)
-class Network:
+@dataclass(frozen=True, repr=False)
+class Network(Brief):
     """Layers in order, by address: "h2.pre" is the pre-activation of layer h2, "h2" its activation."""
 
     layers: dict[str, Layer]

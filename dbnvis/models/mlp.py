@@ -24,7 +24,7 @@ from .stack import FeedForward
 SAMPLE = 10_000  # images at the most from which an autoencoder's code starts
 
 
-@dataclass
+@dataclass(repr=False)
 class MLP(FeedForward):
     """A feed-forward network as visualizers see it: layers by name, images of a known shape and norm.
 

@@ -18,7 +18,8 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol
 
 from ..backend import Array, array_module, bernoulli, check_rng, logistic_mean, logistic_sample, matmul
-from ..numerics import softplus
+from ..display import Tabular
+from ..numerics import softplus, weight_norm
 from ..settings import check_parameters, check_sizes, check_value
 
 
@@ -63,8 +64,8 @@ class Machine(Protocol):
         ...
 
 
-@dataclass
-class RBM:
+@dataclass(repr=False)
+class RBM(Tabular):
     """Binary visible and hidden units, E(v, h) = - vbias.v - hbias.h - v'Wh.
 
     Parameters
@@ -178,6 +179,10 @@ class RBM:
             "hbias": -h.mean(axis=0),
         }
 
+    def _facts(self) -> dict[str, Any]:
+        sizes = {"visible": self.n_visible, "hidden": self.n_hidden}
+        return {**sizes, "dtype": str(self.W.dtype), "weight_norm": weight_norm(self.W)}
+
     def _visible_energy(self, v: Array) -> Array:
         return -(v @ self.vbias)
 
@@ -194,7 +199,7 @@ class RBM:
         return matmul(x, weights)
 
 
-@dataclass
+@dataclass(repr=False)
 class GaussianRBM(RBM):
     """Gaussian visible units: E(v, h) = |v - vbias|^2 / (2 variance) - hbias.h - v'Wh.
 
@@ -237,6 +242,9 @@ class GaussianRBM(RBM):
     def random_v(self, shape: tuple[int, ...], *, rng: Any) -> Array:
         """Noise to start chains from: N(vbias, variance), `shape` (..., V)."""
         return self._noise(shape, rng) + self.vbias
+
+    def _facts(self) -> dict[str, Any]:
+        return {**super()._facts(), "variance": self.variance}
 
     def hidden_free_energy(self, h: Array) -> Array:
         drive = self._times(h, self.W.T, "hidden")  # -|v - b|^2 / (2 variance) + v.drive, integrated over v

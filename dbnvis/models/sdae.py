@@ -19,12 +19,13 @@ from itertools import pairwise
 from typing import Any, ClassVar
 
 from ..backend import Array, array_module, check_rng, logistic_mean, matmul
+from ..display import Brief
 from ..settings import check_parameters, check_sizes
 from .stack import DenseStack
 
 
-@dataclass
-class DAE:
+@dataclass(repr=False)
+class DAE(Brief):
     """One autoencoder: h = s(v W + hbias), v' = s(h W' + vbias), with s the logistic function.
 
     Parameters
@@ -129,7 +130,7 @@ class DAE:
         return pre
 
 
-@dataclass
+@dataclass(repr=False)
 class StackedDAE(DenseStack):
     """Denoising autoencoders on top of each other: the input of each is the hidden activations of the one below.
 

@@ -61,7 +61,7 @@ class Window:
         return x
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SpatialNetwork(Network):
     """A network whose first layer is `Channels`: it knows the shape of every layer's output."""
 

@@ -12,12 +12,14 @@ from itertools import pairwise
 from typing import Any, ClassVar
 
 from ..backend import Array, array_module
+from ..display import Tabular
 from ..images import floats_of
+from ..numerics import weight_norm
 from ..settings import check_input
 from .layers import Dense, Flatten, Network, Sigmoid
 
 
-class Layered(ABC):
+class Layered(Tabular, ABC):
     """Layers by name above images; see `protocol.Model` for what the four fields mean."""
 
     input_shape: tuple[int, ...]
@@ -33,19 +35,19 @@ class Layered(ABC):
     def layer_shape(self, layer: str) -> tuple[int, ...]:
         """Shape of one image's activations in `layer`; KeyError, listing the layers, for another name."""
 
-    @property
     @abstractmethod
-    def first_weights(self) -> Array:
-        """Those of the lowest layer; every parameter is of their type and on their device."""
+    def weights(self, layer: str) -> Array:
+        """(n_in, units) of a dense `layer`, kernels (channels, n_in, rows, columns) of one of maps."""
 
     @property
     def xp(self) -> Any:
         """The array library the parameters live in."""
-        return array_module(self.first_weights)
+        return array_module(self.weights(self.layer_names[0]))
 
     @property
     def dtype(self) -> Any:
-        return self.first_weights.dtype
+        """Of every parameter."""
+        return self.weights(self.layer_names[0]).dtype
 
     @property
     def sizes(self) -> list[int]:
@@ -65,6 +67,18 @@ class Layered(ABC):
         v = v.reshape(len(v), *self.input_shape)
         return self.xp.concatenate([network.forward(v[i : i + size])[0] for i in range(0, len(v), size)])
 
+    def _facts(self) -> dict[str, Any]:
+        shapes = {"input": tuple(self.input_shape), **{name: self.layer_shape(name) for name in self.layer_names}}
+        units = {name: shape[0] if len(shape) == 1 else tuple(shape) for name, shape in shapes.items()}
+        return {**units, "dtype": str(self.dtype)}
+
+    def _rows(self) -> list[dict[str, Any]]:
+        facts, rows = self._facts(), []
+        for name in self.layer_names:
+            W = self.weights(name)
+            rows.append({"layer": name, "units": facts[name], "weights": tuple(W.shape), "weight_norm": weight_norm(W)})
+        return rows
+
 
 class FeedForward(Layered):
     """A network whose layers with weights have two addresses, such as "h2.pre" and "h2"."""
@@ -77,9 +91,9 @@ class FeedForward(Layered):
     def layer_names(self) -> list[str]:
         return [address.removesuffix(".pre") for address in self.network.layers if address.endswith(".pre")]
 
-    @property
-    def first_weights(self) -> Array:
-        return self.network.weighted(self.layer_names[0]).W
+    def weights(self, layer: str) -> Array:
+        self.check_layer(layer)
+        return self.network.weighted(layer).W
 
     def encode(self, v: Array, layer: str) -> Array:
         """Activations of `layer`: images (B, V) or (B, *input_shape) -> (B, *layer_shape).
@@ -107,12 +121,11 @@ class Stack(Layered):
         """From the input upwards."""
 
     @property
-    def first_weights(self) -> Array:
-        return self.parts[0].W
-
-    @property
     def layer_names(self) -> list[str]:
         return [f"h{i + 1}" for i in range(len(self.parts))]
+
+    def weights(self, layer: str) -> Array:
+        return self.parts[self.depth(layer) - 1].W
 
     def depth(self, layer: str) -> int:
         """1 for "h1", 2 for "h2", ...; KeyError, listing the layers, for another name."""

@@ -38,6 +38,9 @@ class Unit:
     index: int
     position: Position = None
 
+    def __repr__(self) -> str:
+        return f"Unit({self.layer!r}, {self.index}{'' if self.position is None else f', {self.position!r}'})"
+
     def __str__(self) -> str:
         position = ",".join(map(str, self.position)) if isinstance(self.position, tuple) else self.position
         return f"{self.layer}:{self.index}{'' if position is None else f'@{position}'}"

@@ -13,7 +13,7 @@ from .base import BLACK, BLUE, DPI, GREEN, ORANGE, save
 from .charts import Bands, HeatMap, Shares, Table, bars, scatter
 from .dashboard import Chart, Histograms, Lines, Matrix, Tiles, dashboard
 from .grids import grid, packed, sheet
-from .panel import Panel, Part, Space, check_picture
+from .panel import Panel, Part, Space, check_picture, is_picture
 
 __all__ = [
     "BLACK",
@@ -38,6 +38,7 @@ __all__ = [
     "check_picture",
     "dashboard",
     "grid",
+    "is_picture",
     "packed",
     "places",
     "save",

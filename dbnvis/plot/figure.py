@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import Any
 
+from .base import save
 from .style import fixed, matplotlib_of_any_backend, printable
 
 matplotlib_of_any_backend()
@@ -26,6 +28,12 @@ class FixedFigure(Figure):
     def savefig(self, *args: Any, **keywords: Any) -> None:
         with fixed():
             super().savefig(*args, **keywords)
+
+    def _repr_png_(self) -> bytes:
+        """For notebooks."""
+        file = BytesIO()
+        save(self, file)
+        return file.getvalue()
 
 
 def blank(width: float, height: float) -> Figure:

@@ -200,9 +200,14 @@ class Space:
         """Nothing."""
 
 
+def is_picture(shape: Sequence[int]) -> bool:
+    """Whether an image of `shape` can be drawn: in greys (rows, columns), or in three colours."""
+    return len(shape) == 2 or (len(shape) == 3 and shape[0] in (1, 3))
+
+
 def check_picture(shape: Sequence[int]) -> None:
-    """ValueError unless an image of `shape` can be drawn: in greys (rows, columns), or in three colours."""
-    if len(shape) != 2 and not (len(shape) == 3 and shape[0] in (1, 3)):
+    """ValueError unless `is_picture`."""
+    if not is_picture(shape):
         raise ValueError(
             f"a picture has rows and columns, or 1 or 3 colours before them; got images of shape {tuple(shape)}, which "
             "no sheet can draw"

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 from ..backend import Array, array_module, to_numpy
+from ..display import Tabular
 from ..evaluate.audit import UnitAudit, unit_audit
 from ..models.rbm import RBM
 
@@ -14,8 +16,8 @@ CONSTANT = 0.05  # standard deviation of a hidden mean over the images, below wh
 MONITOR = 2000  # images that the monitoring of an epoch looks at, of training and of held-out data each
 
 
-@dataclass(frozen=True)
-class EpochStats:
+@dataclass(frozen=True, repr=False)
+class EpochStats(Tabular):
     """What one epoch did."""
 
     layer: str
@@ -36,6 +38,10 @@ class EpochStats:
     seconds: float
     held_out_error: float = math.nan
     """`reconstruction_error` of held-out images; of autoencoders alone, which have no free energy. NaN otherwise."""
+
+    def _facts(self) -> dict[str, Any]:
+        """Without what is NaN, because training had none of it."""
+        return {name: x for name, x in super()._facts().items() if x == x}
 
 
 class TrainingDiverged(FloatingPointError):

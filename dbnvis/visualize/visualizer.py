@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, ClassVar, Protocol
 
 from ..backend import Array, array_module, make_rng, to_numpy
+from ..display import Brief
 from ..evaluate.scores import unit_scores
 from ..models.protocol import Model
 from ..models.units import Unit, unit_at
+from ..settings import check_value
 from ..system.memory import check_memory
 
+COLUMNS = 12  # pictures in a row
+SHOWN = 36  # pictures at the most that a notebook shows unasked
+KEY = "Above a picture: the unit. Below: its pre-activation there, at the mean norm of the data."
 MEMORY = 256 * 2**20  # bytes that the arrays of a chunk of units may take
 
 
-@dataclass(frozen=True)
-class UnitImages:
+@dataclass(frozen=True, repr=False)
+class UnitImages(Brief):
     """The pictures that one method gives for units of one layer.
 
     Parameters
@@ -55,6 +61,17 @@ class UnitImages:
             extras={name: xp.concatenate([part.extras[name] for part in parts]) for name in parts[0].extras},
         )
 
+    def part(self, units: slice) -> UnitImages:
+        """Those of some of the units."""
+        return replace(
+            self,
+            images=self.images[units],
+            scores=self.scores[units],
+            units=self.units[units],
+            notes=self.notes[units],
+            extras={name: x[units] for name, x in self.extras.items()},
+        )
+
     @property
     def layer(self) -> str:
         return self.units[0].layer
@@ -62,6 +79,68 @@ class UnitImages:
     @property
     def indices(self) -> list[int]:
         return [unit.index for unit in self.units]
+
+    @property
+    def noted(self) -> str:
+        """The notes in a sentence, the first three in full; "" where there are none."""
+        noted = [(index, note) for index, note in zip(self.indices, self.notes, strict=False) if note]
+        first = ", ".join(f"{index}: {note}" for index, note in noted[:3])
+        more = ", ..." if len(noted) > 3 else ""
+        return f"Notes on {len(noted)} of {len(self.units)} units ({first}{more})." if noted else ""
+
+    def plot(self, most: int | None = None, *, columns: int = COLUMNS) -> Any:
+        """A sheet of every unit's picture, `images[:, 0]`, the unit's number above and its score below.
+
+        If a pixel is negative, zero is mid-grey and each tile is scaled by its largest |value|; otherwise black is 0
+        and white 1, or the least and the largest value where some lie beyond. Crossed out: nothing to draw.
+
+        Parameters
+        ----------
+        most : int, optional
+            The first units only; all if absent.
+        columns : int
+
+        Returns
+        -------
+        matplotlib Figure
+
+        Raises
+        ------
+        ValueError
+            If the images are no pictures, there are none, or `most` or `columns` is less than 1.
+        """
+        from ..plot import Panel, sheet
+
+        check_value("most", most, int | None, "[1, inf)")
+        check_value("columns", columns, int, "[1, inf)")
+        if not len(self.images):
+            raise ValueError("there are no units, so there is nothing to plot")
+        shown = self.part(slice(most))
+        panel = Panel(
+            shown.images[:, 0],
+            symmetric=bool((shown.images[:, 0] < 0).any()),
+            columns=columns,
+            labels=[str(unit).partition(":")[2] for unit in shown.units] or None,
+            captions=["" if math.isnan(score) else f"{score:.1f}" for score in shown.scores[:, 0]],
+        )
+        drawn, layer = len(shown.images), f", layer {self.layer}" if self.units else ""
+        units = f"{drawn} of {len(self.images)} units" if drawn < len(self.images) else f"{drawn} units"
+        return sheet([panel], heading=f"{self._method}{layer}, {units}", key=f"{KEY} {shown.noted}")
+
+    def _repr_png_(self) -> bytes | None:
+        """For notebooks: the first pictures; None where there are none that can be drawn."""
+        from ..plot import is_picture
+
+        drawable = len(self.images) > 0 and is_picture(self.images.shape[2:])
+        return self.plot(SHOWN)._repr_png_() if drawable else None
+
+    @property
+    def _method(self) -> str:
+        return self.settings.get("method", "pictures")
+
+    def _facts(self) -> dict[str, Any]:
+        layer = {"layer": self.layer} if self.units else {}
+        return {"method": self._method, **layer, "images": self.images, "notes": sum(map(bool, self.notes))}
 
 
 class NotApplicable(TypeError, ValueError):

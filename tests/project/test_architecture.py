@@ -18,11 +18,11 @@ from dbnvis.catalogue import FIGURES
 ROOT = Path(dbnvis.__file__).parent
 RANKS = {
     "backend": 0,
-    **dict.fromkeys(["numerics", "images", "progress", "settings", "system"], 1),
+    **dict.fromkeys(["numerics", "images", "progress", "settings", "system", "display", "plot"], 1),
     **dict.fromkeys(["datasets", "models"], 2),
     "evaluate": 3,
     **dict.fromkeys(["train", "visualize"], 4),
-    **dict.fromkeys(["checkpoint", "plot", "views"], 5),
+    **dict.fromkeys(["checkpoint", "views"], 5),
     "results": 6,
     **dict.fromkeys(["runs", "sklearn", "doctor", "console"], 7),
     "figures": 8,
