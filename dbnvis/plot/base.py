@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from .style import printable, text_width
 
@@ -18,7 +18,7 @@ DPI = 160
 MARGIN = 0.12  # inches
 
 
-def save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path | IO[bytes]) -> None:
     """Write `figure` as a PNG of 8 bits a pixel, whose bytes depend on nothing but what it shows.
 
     Greys are kept as they are; where there are colours, the picture has the 256 that are nearest.
