@@ -4,6 +4,7 @@ from .about import Data, Doctor
 from .drawing import Figure
 from .look import Compare, Explain, Visualize
 from .options import ModelOptions, Options, load_study, loaded
+from .reporting import Report
 from .reproduce import Reproduce
 from .training import FAMILIES, Evaluate, Train
 
@@ -15,6 +16,7 @@ COMMANDS = {
     "compare": Compare,
     "explain": Explain,
     "figure": Figure,
+    "report": Report,
     "data": Data,
     "doctor": Doctor,
 }
