@@ -288,3 +288,28 @@ def test_charts_that_have_no_room_are_left_out_and_named(tmp_path, plan, monkeyp
     html, facts = written(study, plan, tmp_path)
     gone = [what for what in left_out(facts) if what.startswith("the figure health_")]
     assert gone and all(f'alt="{what.removeprefix("the figure health_")}: filters' not in html for what in gone)
+
+
+def test_a_report_on_any_device(tmp_path, plan, xp):
+    path = train(tmp_path / "run", hidden=(9, 5))
+    study = open_study(path, tiny(), out=tmp_path, seed=0, xp=xp)
+    html, facts = written(study, plan, tmp_path)
+    assert disagreements(html, facts) == []
+    saved = checkpoint.load(path, xp=np).model
+    x = saved.network.upto("h1").forward(tiny().test_images[:40])[0]
+    low, high = x.min(axis=0), x.max(axis=0)
+    dead = ((high < 0.05) | (high - low < 0.01)) & (low <= 0.95)
+    assert facts["measured"]["layers"]["h1"]["audit"]["dead"]["count"] == dead.sum()
+
+
+def test_a_layer_that_is_dead_throughout_is_reported(tmp_path, plan):
+    model = small_dbn()
+    model.rbms[0].W[:], model.rbms[0].hbias[:] = 0.0, -9.0
+    html, facts = written(study_of(model, tmp_path), plan, tmp_path)
+    assert disagreements(html, facts) == []
+    assert facts["findings"][0]["text"].startswith(
+        "9 of 9 units of h1 learned nothing (100.0 %, interval 70.1 to 100.0"
+    )
+    assert facts["findings"][0]["text"].endswith("; the first are h1:0, h1:1, h1:2, h1:3, h1:4, h1:5.")
+    rows = facts["measured"]["layers"]["h1"]["agreement"]
+    assert all("activation maximization" not in (row["first"], row["second"]) for row in rows)
