@@ -67,7 +67,7 @@ def versions(device: str) -> dict[str, str]:
 
 def save_artefact(
     path: Path,
-    write: Callable[[Path], None],
+    write: Callable[[Path], object],
     *,
     manifest: dict[str, Any],
     arrays: dict[str, Array] | None = None,
@@ -232,6 +232,10 @@ class Writer:
         """Write `rows`, of equal keys, as `<root>/<tables>/<name>.csv`, and its manifest; raises as `figure`."""
         self._write(self.sheet(name), lambda path: write_csv(path, rows), None, facts)
 
+    def document(self, name: str, html: str, **facts: Any) -> None:
+        """Write `html` as `<root>/<name>.html`, and its manifest; raises as `figure`."""
+        self._write(self.page(name), lambda path: path.write_text(html, encoding="utf-8"), None, facts)
+
     def text(self, name: str, text: str) -> None:
         """Write `text` to `<root>/<name>`."""
         self.written += save_text(self.root / name, text)
@@ -244,13 +248,17 @@ class Writer:
         """Where `table` writes."""
         return self.root / self.tables / f"{name}.csv"
 
+    def page(self, name: str) -> Path:
+        """Where `document` writes."""
+        return self.root / f"{name}.html"
+
     def check(self, path: Path, **facts: Any) -> None:
         """ValueError, before any work, if the artefact at `path` is of other `facts` and must stay."""
         if not self.overwrite:
             keep_others(path, facts)
 
     def _write(
-        self, path: Path, write: Callable[[Path], None], arrays: dict[str, Array] | None, facts: dict[str, Any]
+        self, path: Path, write: Callable[[Path], object], arrays: dict[str, Array] | None, facts: dict[str, Any]
     ) -> None:
         made_by = {"figure": self.entry, "command": self.command}
         manifest = {

@@ -5,6 +5,7 @@ from .drawing import Figure
 from .live import Live, Page
 from .look import Compare, Explain, Visualize
 from .options import ModelOptions, Options, load_study, loaded
+from .reporting import Report
 from .reproduce import Reproduce
 from .training import FAMILIES, Evaluate, Train
 
@@ -18,6 +19,7 @@ COMMANDS = {
     "figure": Figure,
     "page": Page,
     "live": Live,
+    "report": Report,
     "data": Data,
     "doctor": Doctor,
 }

@@ -15,6 +15,8 @@ from ..erhan2009.stages import stages
 from ..figures import sheets
 from ..figures.generative import samples
 from ..figures.study import Study
+from ..report.mailing import write_report
+from ..report.plan import Plan
 from ..runs.run import HIDDEN
 from ..train import CDConfig
 from .options import EXAMPLES, Options, load_study, paper_page, train
@@ -22,6 +24,7 @@ from .options import EXAMPLES, Options, load_study, paper_page, train
 #: What is drawn, in this order.
 DRAWN = ("health", "training", "fantasies", "combination", "am", "gibbs", "methods", "starts", "samples")
 FEW = 100  # units of a layer that a quick look draws where the others are all
+QUICK = Plan(units=10, chains=10, images=500, annealed=20, steps=(20, 100, 300))  # its report
 
 
 def drawings(quick: bool) -> dict[str, Callable[[Study], None]]:
@@ -51,7 +54,7 @@ class Clock:
 
 @dataclass(frozen=True)
 class Reproduce(Options):
-    """From the data to pictures of every hidden unit, in one command: data, training, all figures."""
+    """From the data to pictures of every hidden unit, in one command: data, training, all figures, a report."""
 
     paper: Literal["none", "erhan2009"] = "none"
     """erhan2009: instead, the page of Erhan, Bengio, Courville & Vincent (2009): a DBN and a denoising autoencoder, of
@@ -95,7 +98,9 @@ class Reproduce(Options):
         for entry, draw in drawings(self.quick).items():
             draw(replace(study, writer=replace(writer, entry=entry)))
             clock.done(FIGURES[entry].shows)
-        print(f"\nmodel    {model}")
+        write_report(study, QUICK if self.quick else Plan(), replace(writer, entry="report"), "report")
+        clock.done("a report that one can mail")
+        print(f"\nmodel    {model}\nreport   {writer.page('report')}")
         return writer.written
 
     def _page(self, clock: Clock) -> list[Path]:

@@ -17,6 +17,7 @@ from ..models.protocol import Stacked, parts
 from ..progress import Progress, silent
 from ..runs.snapshots import Snapshots
 from ..train import EpochStats
+from ..train.backprop import BackpropStats
 from .naming import model_name
 from .study import Study
 
@@ -198,4 +199,5 @@ def open_study(
         data=dataset,
         other=other,
         history=[EpochStats(**stats) for stats in saved.info.get("history", [])],
+        tuning=[BackpropStats(**stats) for stats in saved.info.get("tuning", [])],
     )

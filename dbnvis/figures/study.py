@@ -18,6 +18,7 @@ from ..progress import Progress, silent
 from ..results import Writer
 from ..runs.snapshots import Snapshots
 from ..train import EpochStats
+from ..train.backprop import BackpropStats
 from ..visualize import FilterCombination, NotApplicable, StrongestConnections, Unit, UnitImages, as_units
 from ..visualize.filter_combination import combined_inputs
 from .naming import rounded_down, sheet_name
@@ -57,6 +58,8 @@ class Study:
         The model's name; with its hash in headings, in manifests and in names of sheets.
     history : list of EpochStats
         Of the model's training, layer by layer.
+    tuning : list of BackpropStats
+        Of its training by backpropagation.
 
     Raises
     ------
@@ -78,6 +81,7 @@ class Study:
     other: str = ""
     name: str = ""
     history: list[EpochStats] = field(default_factory=list)
+    tuning: list[BackpropStats] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if self.unwhiten and not self.whitened:
@@ -253,14 +257,14 @@ class Study:
                 arrays |= {f"{key}.{extra}": x for extra, x in value.extras.items()}
             else:
                 arrays[key] = value
-        self.writer.figure(name, figure, arrays, **self._facts, settings=settings)
+        self.writer.figure(name, figure, arrays, **self.facts, settings=settings)
 
     def save_table(self, name: str, rows: Sequence[dict[str, Any]], **settings: Any) -> None:
         """Write `rows`, of equal keys, as `<name>.csv` with its manifest."""
-        self.writer.table(name, rows, **self._facts, settings=settings)
+        self.writer.table(name, rows, **self.facts, settings=settings)
 
     @property
-    def _facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, Any]:
         """What every manifest says of the data, the model and the seed."""
         facts = {"dataset": self.dataset, "model": self.name, "seed": self.seed, **self.provenance}
         return facts if "model_sha256" in facts else {**facts, "model_sha256": results.model_hash(self.model)}
@@ -268,11 +272,11 @@ class Study:
     def check(self, name: str) -> None:
         """ValueError, before any work, if `<name>.png`, or page 1, is of another model or data and must stay."""
         for page in (name, f"{name}_1"):
-            self.writer.check(self.writer.picture(f"{page}{'_unwhitened' * self.unwhiten}"), **self._facts)
+            self.writer.check(self.writer.picture(f"{page}{'_unwhitened' * self.unwhiten}"), **self.facts)
 
     def check_table(self, name: str) -> None:
         """As `check`, of the table `<name>.csv`."""
-        self.writer.check(self.writer.sheet(name), **self._facts)
+        self.writer.check(self.writer.sheet(name), **self.facts)
 
 
 def _caption(score: float, percent: float) -> str:

@@ -26,7 +26,7 @@ RANKS = {
     "results": 6,
     **dict.fromkeys(["runs", "sklearn", "doctor", "console"], 7),
     "figures": 8,
-    **dict.fromkeys(["erhan2009", "web"], 9),
+    **dict.fromkeys(["erhan2009", "report", "web"], 9),
     "catalogue": 10,
     "commands": 11,
     "cli": 12,
