@@ -141,7 +141,8 @@ export class Live {
 
   /** @param {string} words */
   say(words) {
-    byId("message", HTMLElement).textContent = words;
+    const {broken} = this.model, warning = `Weights of ${broken.join(", ")} are not finite numbers: what is shown means nothing. `;
+    byId("message", HTMLElement).textContent = (broken.length > 0 ? warning : "") + words;
   }
 
   // --- the input
@@ -258,7 +259,6 @@ export class Live {
     await this.setView(this.view);
     if (turn !== this.turn) return;
     this.choose(top, Math.min(17, model.layerShape(top)[0] - 1) % model.layerShape(top)[0]);
-    if (model.broken.length > 0) this.say(`Weights of ${model.broken.join(", ")} are not finite numbers: what is shown means nothing.`);
   }
 
   /** @param {string} view */

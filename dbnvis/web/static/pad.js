@@ -43,7 +43,7 @@ export class Pad {
 
   /** @param {PointerEvent} event */
   begin(event) {
-    if (event.button !== 0) return;
+    if (event.button !== 0 || this.pointer !== null) return; // a second finger does not draw
     event.preventDefault();
     this.canvas.focus({preventScroll: true});
     this.canvas.setPointerCapture(event.pointerId);
