@@ -153,7 +153,7 @@ export function histogram({label, caption, width = 260}) {
       class: k < (bins - 1) / 2 ? "minus" : k > (bins - 1) / 2 ? "plus" : "none",
     })));
     /** @type {(value: number) => string} */
-    const short = (value) => value.toPrecision(2).replace("-", "−");
+    const short = (value) => (value !== 0 && Math.abs(value) < 0.01 ? value.toExponential(1) : value.toPrecision(2)).replaceAll("-", "−");
     scale.replaceChildren(
       svg("text", {x: 0, y: 86}, short(-most)), svg("text", {x: width / 2, y: 86, "text-anchor": "middle"}, "0"),
       svg("text", {x: width, y: 86, "text-anchor": "end"}, short(most)));

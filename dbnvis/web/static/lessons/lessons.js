@@ -5,9 +5,14 @@ import {bytesOf, inflateRaw, readHeader} from "../decode.js";
 import {byId, element} from "../dom.js";
 import {believes} from "./believes.js";
 import {paragraph, prose} from "./draw.js";
+import {filters} from "./filters.js";
 import {readLesson, writeLesson} from "./hash.js";
+import {misleads} from "./mislead.js";
 import {phases} from "./phases.js";
+import {purpose} from "./purpose.js";
+import {race} from "./race.js";
 import {switches} from "./switches.js";
+import {walks} from "./walker.js";
 
 /** @typedef {{text: string, holds: boolean | null}} Fact  null: not to be said yet */
 /** @typedef {{step(): void, facts(): Fact[]}} Experiment  the numbers of a lesson, without a picture */
@@ -25,12 +30,12 @@ import {switches} from "./switches.js";
  * @property {number} pace steps a second
  * @property {string} unit what a step is
  * @property {(seed: number, settings: Record<string, string>, digits: Digits) => any} begin the experiment
- * @property {(stage: HTMLElement, experiment: any, change: (settings: Record<string, string>) => void) => () => void} show
+ * @property {(stage: HTMLElement, experiment: any, change: (settings: Record<string, string>, again?: boolean) => void) => () => void} show
  *   fills the stage; what it returns paints the experiment as it is now
  */
 
 /** @type {Lesson[]} */
-const LESSONS = [believes, switches, phases];
+const LESSONS = [believes, switches, phases, filters, misleads, race, walks, purpose];
 const stillness = matchMedia("(prefers-reduced-motion: reduce)");
 
 /** The page, of which there is one. */
@@ -93,7 +98,7 @@ class Classroom {
     for (state.steps = 0; state.steps < steps; state.steps++) this.experiment.step();
     const stage = byId("stage", HTMLElement);
     stage.replaceChildren();
-    this.paint = lesson.show(stage, this.experiment, (settings) => this.change(settings));
+    this.paint = lesson.show(stage, this.experiment, (settings, again) => this.change(settings, again));
     byId("verdict", HTMLElement).textContent = "";
     const prediction = lesson.predict(this.experiment);
     byId("ask", HTMLElement).replaceChildren(...prose(prediction.ask));
@@ -178,10 +183,12 @@ class Classroom {
   /**
    * Settings that the picture itself has changed.
    * @param {Record<string, string>} settings
+   * @param {boolean} [again] whether the experiment starts again with them
    */
-  change(settings) {
+  change(settings, again = false) {
     Object.assign(this.present().state.settings, settings);
-    this.refresh();
+    if (again) this.begin(0);
+    else this.refresh();
   }
 
   /** Paint, and say where we are: in the buttons, in the facts, in the address. */
