@@ -111,10 +111,10 @@ function showBeliefs(stage, experiment, change) {
   }
   const units = Array.from({length: VISIBLE + HIDDEN}, (_, i) => {
     const [x, y] = place(i), name = i < VISIBLE ? `v${i + 1}` : `h${i - VISIBLE + 1}`;
-    const bias = i < VISIBLE ? machine.vbias[i] : machine.hbias[i - VISIBLE], value = svg("text", {x, y: y + 2, class: "value"});
-    const node = svg("g", {class: "unit", tabindex: 0, role: "button"},
-      svg("circle", {cx: x, cy: y, r: 30}), value, svg("text", {x, y: y + 19, class: "bias"}, signedHalf(bias)),
-      svg("text", {x: x + 36, y: y + (i < VISIBLE ? 24 : -14), class: "unitname"}, name));
+    const bias = i < VISIBLE ? machine.vbias[i] : machine.hbias[i - VISIBLE], value = svg("text", {x, y: y + 2, class: "value", "aria-hidden": true});
+    const node = svg("g", {class: "unit", tabindex: 0, role: "button"}, svg("circle", {cx: x, cy: y, r: 30}));
+    net.append(svg("g", {}, node, value, svg("text", {x, y: y + 19, class: "bias", "aria-hidden": true}, signedHalf(bias)),
+      svg("text", {x: x + 36, y: y + (i < VISIBLE ? 24 : -14), class: "unitname", "aria-hidden": true}, name)));
     node.addEventListener("click", () => turn(i));
     node.addEventListener("keydown", (event) => {
       if (event instanceof KeyboardEvent && [" ", "Enter"].includes(event.key)) {
@@ -124,7 +124,6 @@ function showBeliefs(stage, experiment, change) {
     });
     return {node, value, name};
   });
-  net.append(...units.map(({node}) => node));
 
   const width = 560, height = 210, group = width / 8, tall = 150, most = Math.max(...pictureBeliefs(p));
   const chart = svg("svg", {viewBox: `0 0 ${width} ${height}`, class: "chart", role: "img", "aria-label": "Probability of all 32 states, four for each of eight pictures"});

@@ -61,7 +61,11 @@ class Classroom {
     this.showAll = element("button", {type: "button", id: "showall", onclick: () => this.hide([])}, "Show controls");
     document.body.append(this.showAll);
     this.makeButtons();
-    addEventListener("hashchange", () => location.hash !== this.hash && this.open());
+    addEventListener("hashchange", () => {
+      if (location.hash === this.hash) return;
+      this.open();
+      scrollTo(0, 0);
+    });
     addEventListener("keydown", (event) => this.key(event));
     this.open();
   }
@@ -84,6 +88,10 @@ class Classroom {
       if (i === state.number - 1) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
     });
+    byId("onward", HTMLElement).replaceChildren(...[state.number - 1, state.number + 1].map((number) => {
+      const other = LESSONS[number - 1];
+      return other ? element("a", {href: `#lesson=${number}`}, `${number}. ${other.question}`) : element("span");
+    }));
     this.begin(state.steps);
   }
 
@@ -96,9 +104,11 @@ class Classroom {
     this.stop();
     this.experiment = lesson.begin(state.seed, state.settings, digits);
     for (state.steps = 0; state.steps < steps; state.steps++) this.experiment.step();
-    const stage = byId("stage", HTMLElement);
+    const stage = byId("stage", HTMLElement), buttons = () => Array.from(stage.querySelectorAll("button"));
+    const held = buttons().findIndex((button) => button === document.activeElement);
     stage.replaceChildren();
     this.paint = lesson.show(stage, this.experiment, (settings, again) => this.change(settings, again));
+    buttons()[held]?.focus(); // a button that starts the experiment again keeps the keyboard
     byId("verdict", HTMLElement).textContent = "";
     const prediction = lesson.predict(this.experiment);
     byId("ask", HTMLElement).replaceChildren(...prose(prediction.ask));

@@ -74,7 +74,7 @@ function showMisleading(stage, experiment) {
   const error = lineChart({label: "Reconstruction error", x: "updates", y: "reconstruction error: lower looks better", xMost, range: [0, 0.25], lines: [{name: "error", kind: "choice"}]});
   const log = lineChart({label: "Exact mean log p of the data", x: "updates", y: "exact mean log p of the data, in nats: higher is better", xMost, range: [-12, -3], height: 240, lines: [{name: "log p", kind: "accent"}]});
   stage.append(element("div", {className: "answer"}, error.node, log.node,
-    paragraph("Same machine, same updates. The best that any machine can reach is −3.38: 28 pictures of probability 1/32 each, and two of 2/32.", "small")));
+    paragraph("Same machine, same updates. The best that any machine can reach is −3.38 nats: 28 pictures of probability 1/32 each, and two of 2/32.", "small")));
   return () => {
     const xs = experiment.errors.map((_, k) => AT_A_TIME * k);
     error.draw(xs, [experiment.errors]);

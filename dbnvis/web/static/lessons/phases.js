@@ -12,7 +12,7 @@ const PHASES = [
   "Phase 1. The data are put on v, and h is drawn for each picture. Which pixel and which hidden unit were on together? The first row counts it.",
   "Phase 2. From the drawn h, v is drawn anew: the reconstruction, the machine's own version of the data.",
   "Phase 3. h is computed for the reconstruction, and the second row counts again.",
-  "Phase 4. Data minus model is added to the weights, times the rate. The last row is what should have been added: the exact slope of log p.",
+  "Phase 4. Data minus model, times the learning rate (0.3), is added to the weights. The last row shows what it estimates: the exact gradient of log p.",
 ];
 
 /** A machine of 9 and 4 units that learns bars and stripes, phase by phase. */
@@ -84,7 +84,7 @@ export class Phases {
 export const phases = {
   question: "Why data minus model?",
   intro: [
-    "To learn is to make the data more probable: to change the weights so that the mean of log p(v) over the data rises. The data here are *bars and stripes*: pictures of 3x3 pixels whose rows, or whose columns, are all on or all off.",
+    "To learn is to make the data more probable: to change the weights so that the mean of log p(v) over the data rises; natural logarithms are counted in *nats*. The data here are *bars and stripes*: pictures of 3x3 pixels whose rows, or whose columns, are all on or all off.",
     "The *gradient* of log p says how fast it rises with each weight. For the weight between v_{i} and h_{j} it is a difference of two averages: how often both are on in the data, minus how often both are on in what the machine believes. *Contrastive divergence* (CD-1, Hinton 2002) estimates the second one from a single step away from the data.",
   ],
   predict: () => ({
@@ -96,7 +96,7 @@ export const phases = {
   happened: [
     "The data pull weights up where a pixel and a hidden unit are on together; the machine's own pictures push them down where it believes so already.",
     "The second average needs all states of the machine, which only a small one can list; CD-1 takes the pictures after one step of Gibbs sampling from the data instead, so its tiles look like the exact ones, but are not the same.",
-    "The *cosine* below the tiles says how well the directions agree (1: the same), and log p of the data rises from update to update, though not in every one.",
+    "The *cosine* above the tiles says how well the two directions agree (1: the same, 0: nothing in common); single updates go astray, and still log p of the data rises over many of them.",
   ],
   settings: {},
   last: 800,

@@ -95,7 +95,7 @@ export const purpose = {
     choices: ["Yes: only the weights of this unit matter", "No: other units come on with it"], right: 1,
     why: "The chain draws the other hidden units as well, and they have weights too. So look at both.",
   }),
-  formula: "E[v | h_{j} = 1] = Σ_{h: h_{j} = 1} p(h) E[v | h] / Σ_{h: h_{j} = 1} p(h)",
+  formula: "E[v | h_{j} = 1] = Σ_{h} p(h) E[v | h] / Σ_{h} p(h),   both over all h with h_{j} = 1",
   happened: [
     "Fifty chains ran with the unit held on, and the mean of their pictures came to the exact mean, which lists the 32 states of h in which the unit is on.",
     "The *standard error* says how far a mean of samples is likely to be off; it shrinks like one over the root of the number of sweeps, and the difference stays within three of them.",

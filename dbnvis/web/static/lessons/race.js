@@ -48,7 +48,7 @@ export class Race {
 export const race = {
   question: "CD, PCD or exact?",
   intro: [
-    "Lesson 3 showed that learning needs the averages of what the machine believes. Here are three ways to get them. *Exact*: list all states. *CD-1*: start Gibbs chains at the data, one step for each update. *PCD* (persistent CD, Tieleman 2008): the chains go on from where the last update left them.",
+    "Lesson 3 showed that learning needs the averages of what the machine believes. Here are three ways to get them. *Exact*: list all states. *CD-1*: start *chains* (runs of Gibbs sampling) at the data, one step for each update. *PCD* (persistent CD, Tieleman 2008): the chains go on from where the last update left them.",
     "The *Kullback-Leibler divergence* (KL) is the distance from the data's distribution to the machine's; 0 means that the machine believes exactly what the data say. All three start at the same weights, and the learning rate falls from 0.5 to 0.",
   ],
   predict: () => ({
