@@ -2,6 +2,7 @@
 
 from .about import Data, Doctor
 from .drawing import Figure
+from .lessons import Lessons
 from .live import Live, Page
 from .look import Compare, Explain, Visualize
 from .options import ModelOptions, Options, load_study, loaded
@@ -20,6 +21,7 @@ COMMANDS = {
     "page": Page,
     "live": Live,
     "report": Report,
+    "lessons": Lessons,
     "data": Data,
     "doctor": Doctor,
 }

@@ -13,12 +13,12 @@ from typing import Annotated, ClassVar, Literal
 import tyro
 
 from ..checkpoint import SHIPPED
-from ..console import during, progress, say
+from ..console import progress, say
 from ..datasets.fetch import cache as user_cache
-from ..system.files import alone, replacing
 from ..web.assemble import page
 from ..web.document import Document
 from ..web.serve import ANYWHERE, LOOPBACK, PageServer
+from .one_file import check_file, write_page
 from .options import ModelOptions, load_study
 
 
@@ -76,21 +76,10 @@ class Page(PageOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.out.is_dir():
-            raise ValueError(f"--out {self.out} is a folder; give a file's name, such as {self.out / 'page.html'}")
-        there = next(path for path in self.out.absolute().parents if os.path.lexists(path))
-        if not there.is_dir() or not os.access(there, os.W_OK):
-            what = "cannot be written" if there.is_dir() else "is not a folder"
-            raise ValueError(f"cannot write to --out {self.out}: {there} {what}; give another folder")
+        check_file(self.out, "page.html")
 
     def run(self) -> None:
-        if os.path.lexists(self.out) and not self.overwrite:
-            raise ValueError(f"{self.out} is there already; --overwrite replaces it, or give another --out")
-        with alone(self.out):
-            made = self.page()
-            with during(f"writing {self.out}"), replacing(self.out) as file:
-                file.write_bytes(made.content)
-        print(f"{self.out}  {len(made.content) / 1e6:.2f} MB")
+        write_page(self.out, self.page, overwrite=self.overwrite)
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
 """The modules of `static/` as one classic script, since a page opened from a file may not import modules.
 
 The rule that makes this a matter of cutting lines: a module begins with a comment, then with its imports, each one
-line `import {a, b} from "./x.js";`. It exports functions, classes and constants by name, where they are declared. No
-name is declared at the top of two modules. There is no `import()`, no `eval`, and no `await` outside functions.
+line `import {a, b} from "./x.js";`, or `"../x.js"` where the module lies in a folder within. It exports functions,
+classes and constants by name, where they are declared. No name is declared at the top of two modules. There is no
+`import()`, no `eval`, and no `await` outside functions.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 #: The modules, the style sheet and the HTML of the page.
 STATIC = Path(__file__).parent / "static"
 
-IMPORT = re.compile(r'import \{ ?([A-Za-z_$][\w$]*(?:, [A-Za-z_$][\w$]*)*) ?\} from "\./([\w-]+\.js)";')
+IMPORT = re.compile(r'import \{ ?([A-Za-z_$][\w$]*(?:, [A-Za-z_$][\w$]*)*) ?\} from "(\.\.?)/([\w-]+\.js)";')
 EXPORT = re.compile(r"export (?=(?:async function|function|class|const)\b)")
 DECLARED = re.compile(r"(?:async\s+)?(?:function\b\s*\*?|class|const|let|var)\s+([A-Za-z_$][\w$]*)")
 UNPACKED = re.compile(r"(?:const|let|var)\s*[{\[]")
@@ -44,6 +45,7 @@ class Module:
     Parameters
     ----------
     name : str
+        With its folder, "lessons/x.js", as in `imports`.
     code : str
         Without imports and the word `export`.
     imports : dict of list of (str, int)
@@ -73,7 +75,7 @@ def bundle(names: Sequence[str], folder: Path = STATIC) -> str:
     wanted = list(names)
     for name in wanted:
         if name not in modules:
-            modules[name] = read_module(folder / name)
+            modules[name] = read_module(folder, name)
             wanted += modules[name].imports
     owners: dict[str, Module] = {}
     for module in modules.values():
@@ -106,19 +108,26 @@ def _order(modules: dict[str, Module]) -> list[str]:
         raise BundleError(f"{first}:{line}: modules import each other in a circle: {circle}") from None
 
 
-def read_module(path: Path) -> Module:
-    """Take a file apart; BundleError, naming file and line, where it breaks the rule."""
+def read_module(folder: Path, name: str) -> Module:
+    """Take a file apart; BundleError, naming file and line, where it breaks the rule.
+
+    Parameters
+    ----------
+    folder : Path
+    name : str
+        In the folder, "x.js", or in a folder in it, "lessons/x.js".
+    """
     try:
-        source = path.read_text(encoding="utf-8")
+        source = (folder / name).read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise BundleError(f"{path.name}:1: there is no such module in {path.parent}") from None
-    module, kept = Module(path.name), []
+        raise BundleError(f"{name}:1: there is no such module in {folder}") from None
+    module, kept = Module(name), []
     masked = QUIET.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), source)
     if not source.startswith(("//", "/*")):
-        raise BundleError(f"{path.name}:1: a module begins with a comment that says what it is")
+        raise BundleError(f"{name}:1: a module begins with a comment that says what it is")
     depth, begun = 0, False
     for number, (line, quiet) in enumerate(zip(source.split("\n"), masked.split("\n"), strict=True), start=1):
-        where = f"{path.name}:{number}"
+        where = f"{name}:{number}"
         if re.search(r"</script|<!--", line, re.IGNORECASE):
             raise BundleError(f"{where}: HTML would take </script or <!-- for its own; write it in two parts")
         for pattern, what in FORBIDDEN.items():
@@ -146,7 +155,12 @@ def _take_imports(module: Module, line: str, number: int, begun: bool) -> None:
         raise BundleError(f'{where}: an import is one line, import {{a, b}} from "./x.js";, got {line.strip()[:60]}')
     if begun:
         raise BundleError(f"{where}: imports stand on top, before any other code")
-    module.imports.setdefault(found[2], []).extend((name, number) for name in found[1].split(", "))
+    room = PurePosixPath(module.name).parent
+    if found[2] == "..":
+        if not room.name:
+            raise BundleError(f"{where}: {found[2]}/{found[3]} lies outside of the folder of modules")
+        room = room.parent
+    module.imports.setdefault(str(room / found[3]), []).extend((name, number) for name in found[1].split(", "))
 
 
 def _take_top(module: Module, line: str, quiet: str, number: int) -> str:

@@ -10,13 +10,14 @@ import base64
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .bundle import STATIC, bundle
 
-#: The module that starts the page, its style sheet and its HTML, in `static/`.
+#: The module that starts the live page, its style sheet and its HTML, in `static/`.
 SCRIPT, STYLE, HTML = "live.js", "page.css", "page.html"
 ICON = '<link rel="icon" href="data:,">'
 # What page.html may have for use without the bundler: links to its style sheet and modules.
@@ -44,10 +45,29 @@ class Document:
         return self.html.encode()
 
 
-def document(header: dict[str, Any], blobs: dict[str, bytes], folder: Path = STATIC) -> Document:
+def document(
+    header: dict[str, Any],
+    blobs: dict[str, bytes],
+    folder: Path = STATIC,
+    *,
+    script: str = SCRIPT,
+    styles: Sequence[str] = (STYLE,),
+    html: str = HTML,
+) -> Document:
     """Put a page together from the files in `folder`.
 
-    The style sheet is put at the end of the head, data and script at the end of the body.
+    The style sheets are put at the end of the head, data and script at the end of the body.
+
+    Parameters
+    ----------
+    header : dict
+    blobs : dict of bytes
+    folder : Path
+    script : str
+        The module that starts the page.
+    styles : sequence of str
+        Style sheets, of which a later one has the last word.
+    html : str
 
     Raises
     ------
@@ -56,23 +76,25 @@ def document(header: dict[str, Any], blobs: dict[str, bytes], folder: Path = STA
     ValueError
         If the HTML has no head or body, or the header holds NaN.
     """
-    script = f"\n{bundle([SCRIPT], folder)}"
-    policy = policy_of(script)
-    html = LINKED.sub("", (folder / HTML).read_text(encoding="utf-8"))
-    css = (folder / STYLE).read_text(encoding="utf-8")
-    if "</style" in css.lower():
-        raise ValueError(f"{STYLE} holds </style, which would end it")
+    code = f"\n{bundle([script], folder)}"
+    policy = policy_of(code)
+    text = LINKED.sub("", (folder / html).read_text(encoding="utf-8"))
+    css = ""
+    for style in styles:
+        css += (folder / style).read_text(encoding="utf-8")
+        if "</style" in css.lower():
+            raise ValueError(f"{style} holds </style, which would end it")
     meta = f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
-    charset = "" if re.search(r"<meta charset", html, re.IGNORECASE) else '<meta charset="utf-8">\n'
-    html = _insert(html, "<head>", f"<head>\n{charset}{meta}")
-    icon = "" if re.search(r'rel="icon"', html) else f"{ICON}\n"
-    html = _insert(html, "</head>", f"{icon}<style>\n{css}</style>\n</head>")
+    charset = "" if re.search(r"<meta charset", text, re.IGNORECASE) else '<meta charset="utf-8">\n'
+    text = _insert(text, "<head>", f"<head>\n{charset}{meta}", html)
+    icon = "" if re.search(r'rel="icon"', text) else f"{ICON}\n"
+    text = _insert(text, "</head>", f"{icon}<style>\n{css}</style>\n</head>", html)
     data = [f'<script type="application/json" id="header">{as_json(header)}</script>']
     for name, blob in blobs.items():
-        text = base64.b64encode(blob).decode()
-        data.append(f'<script type="application/octet-stream" id="blob-{name}">{text}</script>')
-    end = "\n".join([*data, f"<script>{script}</script>", "</body>"])
-    return Document(_insert(html, "</body>", end), policy)
+        coded = base64.b64encode(blob).decode()
+        data.append(f'<script type="application/octet-stream" id="blob-{name}">{coded}</script>')
+    end = "\n".join([*data, f"<script>{code}</script>", "</body>"])
+    return Document(_insert(text, "</body>", end, html), policy)
 
 
 def policy_of(script: str) -> str:
@@ -90,9 +112,9 @@ def as_json(value: Any) -> str:
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
-def _insert(html: str, mark: str, text: str) -> str:
-    """`html` with the one `mark` replaced by `text`."""
-    if html.count(mark) != 1:
-        raise ValueError(f"{HTML} has {html.count(mark)} times {mark}; expected it once")
-    before, after = html.split(mark)
+def _insert(page: str, mark: str, text: str, name: str) -> str:
+    """`page`, the file `name`, with the one `mark` replaced by `text`."""
+    if page.count(mark) != 1:
+        raise ValueError(f"{name} has {page.count(mark)} times {mark}; expected it once")
+    before, after = page.split(mark)
     return f"{before}{text}{after}"

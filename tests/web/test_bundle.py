@@ -8,7 +8,7 @@ import pytest
 
 from dbnvis.web.bundle import STATIC, BundleError, bundle, read_module
 
-MODULES = sorted(path.name for path in STATIC.glob("*.js"))
+MODULES = sorted(path.relative_to(STATIC).as_posix() for path in STATIC.rglob("*.js"))
 
 
 @pytest.mark.skipif(not MODULES, reason="no static files")
@@ -65,6 +65,7 @@ def test_the_script_runs(static):
         ("const {a, b} = c;", "maths.js:2: declare one name at a time"),
         ("const a = 1;\nfunction a() {}", "maths.js:3: a is declared in line 2 too"),
         ("const a = '</script>';", "maths.js:2: HTML would take"),
+        ('import {a} from "../live.js";', "maths.js:2: ../live.js lies outside of the folder of modules"),
     ],
 )
 def test_what_breaks_the_rule_is_refused_with_file_and_line(static, line, said):
@@ -95,5 +96,19 @@ def test_faults_between_modules_are_refused(static):
 
 
 def test_a_module_is_taken_apart(static):
-    module = read_module(static / "live.js")
+    module = read_module(static, "live.js")
     assert module.imports == {"maths.js": [("twice", 2)]} and not module.exports and not module.declared
+
+
+def test_a_module_of_a_folder_imports_from_its_own_and_from_the_one_above(static):
+    (static / "lessons").mkdir()
+    (static / "lessons" / "exact.js").write_text(
+        '// Sums.\nimport {twice} from "../maths.js";\n\nexport const four = twice(2);\n'
+    )
+    (static / "lessons" / "first.js").write_text('// A lesson.\nimport {four} from "./exact.js";\nconsole.log(four);\n')
+    script = bundle(["lessons/first.js"], static)
+    heads = re.findall("^// ---- (.*)$", script, re.MULTILINE)
+    assert heads == ["maths.js", "lessons/exact.js", "lessons/first.js"] and "import" not in script
+    (static / "lessons" / "exact.js").write_text('// Sums.\nimport {twice} from "./maths.js";\n')
+    with pytest.raises(BundleError, match=r"^lessons/maths\.js:1: there is no such module"):
+        bundle(["lessons/first.js"], static)

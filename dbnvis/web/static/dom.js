@@ -65,15 +65,16 @@ export function paintGrey(canvas, pixels, [rows, columns], [low, high] = [0, 1])
  * @param {HTMLCanvasElement} canvas
  * @param {ArrayLike<number>} pixels
  * @param {readonly number[]} size rows, columns
+ * @param {number} [full] the |pixel| that has the full colour
  */
-export function paintSigned(canvas, pixels, [rows, columns]) {
+export function paintSigned(canvas, pixels, [rows, columns], full = 0) {
   if (canvas.width !== columns || canvas.height !== rows) Object.assign(canvas, {width: columns, height: rows});
   const pen = context(canvas), picture = pen.createImageData(columns, rows), {data} = picture;
-  let most = 0;
-  for (let i = 0; i < rows * columns; i++) most = Math.max(most, Math.abs(pixels[i]));
+  let most = full;
+  for (let i = 0; i < rows * columns && full === 0; i++) most = Math.max(most, Math.abs(pixels[i]));
   for (let i = 0; i < rows * columns; i++) {
     const share = most > 0 ? pixels[i] / most : 0, [red, green, blue] = share > 0 ? [213, 94, 0] : [0, 98, 168];
-    const size = Math.abs(share);
+    const size = Math.min(1, Math.abs(share));
     data[4 * i] = 255 + (red - 255) * size;
     data[4 * i + 1] = 255 + (green - 255) * size;
     data[4 * i + 2] = 255 + (blue - 255) * size;

@@ -16,6 +16,7 @@ from dbnvis.web import unit_atlas
 from dbnvis.web.assemble import page as assemble
 from dbnvis.web.assemble import payload
 from dbnvis.web.document import document
+from dbnvis.web.lessons_page import lessons_page
 
 #: The pictures of units on the pages, which take no time to draw.
 QUICK = ("combination", "top-images")
@@ -100,7 +101,17 @@ class Opener:
 @pytest.fixture
 def opened(chromium, pages):
     """Opens a page; afterwards none may have asked for anything but itself, or complained."""
-    opener = Opener(chromium, pages)
+    yield from closing(Opener(chromium, pages))
+
+
+@pytest.fixture
+def lesson(chromium, tmp_path):
+    """Opens the page of lessons, and asks of it the same."""
+    (tmp_path / "lessons.html").write_bytes(lessons_page().content)
+    yield from closing(Opener(chromium, tmp_path))
+
+
+def closing(opener):
     yield opener
     addresses = {url for url in opener.requests if not url.startswith(("blob:", "data:"))}
     opener.close()
