@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ..backend import move
-from ..evaluate.ais import UntrustedEstimate
 from ..evaluate.estimation import Estimation, likelihood
 from ..figures.health import training_curves, training_health
 from ..figures.study import Study
@@ -104,9 +102,7 @@ def likelihoods(study: Study, plan: Plan, found: Measured) -> None:
         return
     how = Estimation(steps=plan.steps, chains=min(plan.annealed, len(study.data.train_images)), samples=SAMPLES)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UntrustedEstimate)  # the report says it
-            rows = likelihood(study.model, study.data, how, seed=study.seed, progress=study.progress)
+        rows = likelihood(study.model, study.data, how, seed=study.seed, progress=study.progress)
     except TypeError as reason:  # Gaussian units
         found.leave("likelihood", str(reason))
         return

@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 import math
 import re
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -163,12 +162,7 @@ def _draw_method(
 
 def _piece(study: Study, method: Any, key: str, units: list[Unit]) -> Piece:
     """Draw units of one layer."""
-    with warnings.catch_warnings(record=True) as warned:  # a mean of nothing where there is no picture
-        warnings.simplefilter("always")
-        pictures = study.pictures(method, units)
-    for warning in warned:
-        if not issubclass(warning.category, RuntimeWarning):
-            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+    pictures = study.pictures(method, units)
     shown = SHOWN.get(key, 1)
     images = np.asarray(pictures.images[:, :shown], "float32")
     links = "links" in pictures.extras and "filters" in pictures.extras

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from javascript import NODE, encode, in_float64, needs_node, run_node
+from sfc32 import sfc32, uniforms
+from small_models import convnet, random_dbn
 
 from dbnvis import DBN, checkpoint, datasets
 from dbnvis.datasets.pictures import center_digit
@@ -18,9 +21,6 @@ from dbnvis.models.mlp import MLP
 from dbnvis.models.rbm import GaussianRBM
 from dbnvis.models.units import Unit, one_hot, unit_number
 from dbnvis.views.gradients import ruled
-from tests.helpers.javascript import NODE, encode, in_float64, needs_node, run_node
-from tests.helpers.sfc32 import sfc32, uniforms
-from tests.helpers.small_models import convnet, random_dbn
 
 pytestmark = needs_node
 NEAR = 1e-9

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from chromium import draw, needs_browser, settle, state, words
+from javascript import in_float64
 
 from dbnvis import checkpoint
 from dbnvis.datasets.pictures import center_digit
-from tests.helpers.javascript import in_float64
 
 pytestmark = needs_browser
 LAST_BIT = 2.0**-24
