@@ -18,7 +18,7 @@ from PIL import Image
 
 from dbnvis.system.files import replacing
 
-LARGEST = 120_000  # bytes of a picture
+COLOURS = 128  # of a picture's palette: with fewer, greys turn into steps and tints
 SWEEPS = 200
 
 
@@ -63,9 +63,7 @@ def take(browser: Any, address: str, shot: Shot, scheme: str) -> bytes:
     if shot.drawn:
         draw(page)
     if page.locator("#chain").count():
-        page.evaluate(
-            f"for (let i = 0; i < {SWEEPS}; i++) dbnvis.panel.chain.chain.sweep(); dbnvis.panel.chain.paint();"
-        )
+        page.evaluate(f"for (let i = 0; i < {SWEEPS}; i++) dbnvis.panel.chain.sweep(); dbnvis.panel.chain.paint();")
     if page.locator(f"nav [data-tab={shot.tab}]").is_visible():
         page.locator(f"nav [data-tab={shot.tab}]").click()
     page.wait_for_timeout(2000)  # the nearest images are found while nothing moves
@@ -73,11 +71,8 @@ def take(browser: Any, address: str, shot: Shot, scheme: str) -> bytes:
     with Image.open(io.BytesIO(page.screenshot())) as picture:
         whole = picture.convert("RGB")
     context.close()
-    for colours in (256, 128, 64, 32, 16):
-        file = io.BytesIO()
-        whole.quantize(colours, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
-        if len(file.getvalue()) <= LARGEST:
-            break
+    file = io.BytesIO()
+    whole.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
     return file.getvalue()
 
 

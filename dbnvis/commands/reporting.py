@@ -15,6 +15,7 @@ from ..report.mailing import write_report
 from ..report.plan import Plan
 from ..results import Writer
 from ..system.files import alone
+from .one_file import check_file
 from .options import ModelOptions, load_study
 
 
@@ -35,9 +36,7 @@ class Report(ModelOptions):
         super().__post_init__()
         if self.out.suffix != ".html":
             raise ValueError(f"--out names the report's file, which ends in .html, such as report.html; got {self.out}")
-        there = next(path for path in self.out.absolute().parents if os.path.lexists(path))
-        if self.out.is_dir() or not there.is_dir() or not os.access(there, os.W_OK):
-            raise ValueError(f"cannot write to --out {self.out}; give a file in a folder that can be written")
+        check_file(self.out, "report.html")
 
     def run(self) -> None:
         for path in (self.out, self.out.with_suffix(".json")):

@@ -251,7 +251,10 @@ def _resized(pixels: np.ndarray, size: list[int]) -> np.ndarray:
     from PIL import Image
 
     planes = [Image.fromarray(plane) for plane in np.moveaxis(pixels, -1, 0)]
-    return np.stack([np.asarray(x.resize((size[1], size[0]), Image.Resampling.BICUBIC)) for x in planes], axis=-1)
+    # First along the rows, then along the columns: at once, the order, and so the last bits, follow Pillow's version.
+    for width, height in ((size[1], len(pixels)), (size[1], size[0])):
+        planes = [plane.resize((width, height), Image.Resampling.BICUBIC) for plane in planes]
+    return np.stack([np.asarray(plane) for plane in planes], axis=-1)
 
 
 def _ground(pixels: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from mailed import Read, disagreements, report_of
-from report_models import FAMILIES, families, small_dbn, study_of
+from one_of_each import FAMILIES, families, small_dbn, study_of
 from scipy.stats import binomtest
 from tiny_runs import DENOISING, tiny, train
 

@@ -4,8 +4,8 @@ import io
 
 import numpy as np
 import pytest
+from one_of_each import small_dbn, study_of
 from PIL import Image
-from report_models import small_dbn, study_of
 
 from dbnvis.report.drawn import tile
 from dbnvis.report.wording import Said, find, written

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 from decoded import array
-from pages import models, study
+from one_of_each import families, study_of
 from PIL import Image
 
 from dbnvis.visualize import VISUALIZERS, ActivationMaximization
@@ -32,7 +32,7 @@ def drawn(shown, folder, size="full", said=None):
 
 
 def test_every_unit_is_drawn_by_every_method(tmp_path):
-    shown = study(models()["dbn"], tmp_path)
+    shown = study_of(families()["dbn"], tmp_path)
     methods, notes, blobs = drawn(shown, tmp_path / "atlas")
     assert [*methods] == [*QUICK] and not notes
     for key, method in methods.items():
@@ -44,7 +44,7 @@ def test_every_unit_is_drawn_by_every_method(tmp_path):
 
 
 def test_a_tile_is_the_pictures_of_its_unit(tmp_path):
-    shown = study(models()["dbn"], tmp_path)
+    shown = study_of(families()["dbn"], tmp_path)
     methods, _, blobs = drawn(shown, tmp_path / "atlas")
     pictures = shown.pictures(ActivationMaximization(starts=3), shown.units("h1"))
     entry = methods["am"]["layers"]["h1"]
@@ -62,7 +62,7 @@ def test_a_tile_is_the_pictures_of_its_unit(tmp_path):
 
 
 def test_links_stand_for_the_filters(tmp_path):
-    shown = study(models()["dbn"], tmp_path)
+    shown = study_of(families()["dbn"], tmp_path)
     methods, _, blobs = drawn(shown, tmp_path / "atlas")
     entry = methods["connections"]["layers"]["h2"]
     header = {"blobs": blobs.facts}
@@ -74,7 +74,7 @@ def test_links_stand_for_the_filters(tmp_path):
 
 
 def test_top_images_are_the_mean_and_nine_in_sixteen_greys(tmp_path):
-    shown = study(models()["convnet"], tmp_path)
+    shown = study_of(families()["convnet"], tmp_path)
     methods, _, blobs = drawn(shown, tmp_path / "atlas")
     entry = methods["top-images"]["layers"]["conv1"]
     assert entry["per_unit"] == 10 and entry["columns"] % 10 == 0
@@ -86,14 +86,14 @@ def test_top_images_are_the_mean_and_nine_in_sixteen_greys(tmp_path):
 
 
 def test_what_a_family_or_missing_images_leave_out_is_said(tmp_path):
-    methods, notes, _ = drawn(study(models()["convnet"], tmp_path, data=False), tmp_path / "atlas")
+    methods, notes, _ = drawn(study_of(families()["convnet"], tmp_path, data=False), tmp_path / "atlas")
     assert [*methods] == ["am", "combination"]
     assert any("mean of the top images: left out. TopImages needs tiny training images" in note for note in notes)
     assert any("convolutional" in note for note in notes) and all(note.endswith(".") for note in notes)
 
 
 def test_a_second_run_reads_what_the_first_has_drawn(tmp_path, monkeypatch):
-    shown = study(models()["dbn"], tmp_path)
+    shown = study_of(families()["dbn"], tmp_path)
     first = drawn(shown, tmp_path / "atlas")
     files = sorted((tmp_path / "atlas").glob("*.npz"))
     assert len(files) == 8  # four methods, two layers, no layer is larger than a piece
@@ -107,16 +107,16 @@ def test_a_second_run_reads_what_the_first_has_drawn(tmp_path, monkeypatch):
 
 
 def test_another_model_is_drawn_for_itself(tmp_path):
-    first = models()["dbn"]
-    drawn(study(first, tmp_path), tmp_path / "atlas")
+    first = families()["dbn"]
+    drawn(study_of(first, tmp_path), tmp_path / "atlas")
     first.rbms[1].hbias[0] += 1
-    drawn(study(first, tmp_path), tmp_path / "atlas")
+    drawn(study_of(first, tmp_path), tmp_path / "atlas")
     assert len(list((tmp_path / "atlas").glob("*.npz"))) == 16
 
 
 @pytest.mark.parametrize("damage", [lambda b: b[:100], lambda b: b"", lambda b: b[:200] + b"\xff" * 40 + b[240:]])
 def test_a_damaged_piece_is_drawn_anew_and_said(tmp_path, damage):
-    shown = study(models()["dbn"], tmp_path)
+    shown = study_of(families()["dbn"], tmp_path)
     first = drawn(shown, tmp_path / "atlas")
     file = next((tmp_path / "atlas").glob("ActivationMaximization-h1-*.npz"))
     file.write_bytes(damage(file.read_bytes()))
@@ -128,7 +128,7 @@ def test_a_damaged_piece_is_drawn_anew_and_said(tmp_path, damage):
 
 
 def test_an_interrupted_atlas_goes_on(tmp_path, monkeypatch):
-    shown = study(models()["dbn"], tmp_path)
+    shown = study_of(families()["dbn"], tmp_path)
     expected = drawn(shown, tmp_path / "whole")
     one, count = unit_atlas._piece, []
 
@@ -149,7 +149,7 @@ def test_an_interrupted_atlas_goes_on(tmp_path, monkeypatch):
 def test_a_folder_that_cannot_be_written_is_said_once(tmp_path):
     (tmp_path / "file").write_text("")
     said = []
-    methods, _, _ = drawn(study(models()["dbn"], tmp_path), tmp_path / "file" / "atlas", said=said)
+    methods, _, _ = drawn(study_of(families()["dbn"], tmp_path), tmp_path / "file" / "atlas", said=said)
     assert len(methods) == 4 and len(said) == 1 and "--cache" in said[0]
 
 
@@ -161,7 +161,7 @@ def test_a_new_method_appears_by_itself(tmp_path, monkeypatch):
         title: ClassVar[str] = "my method"
 
     monkeypatch.setitem(VISUALIZERS, "mine", Mine)
-    methods, _, _ = drawn(study(models()["sdae"], tmp_path), tmp_path / "atlas")
+    methods, _, _ = drawn(study_of(families()["sdae"], tmp_path), tmp_path / "atlas")
     assert methods["mine"]["title"] == "my method"
     assert methods["mine"]["question"] == "Which input a student likes best."
     assert methods["mine"]["layers"]["h2"]["tile"] == [6, 6]
@@ -169,15 +169,15 @@ def test_a_new_method_appears_by_itself(tmp_path, monkeypatch):
 
 def test_a_slow_method_draws_the_first_units_which_is_said(tmp_path, monkeypatch):
     monkeypatch.setitem(unit_atlas.MOST, "am", 2)
-    methods, notes, _ = drawn(study(models()["dbn"], tmp_path), tmp_path / "atlas")
+    methods, notes, _ = drawn(study_of(families()["dbn"], tmp_path), tmp_path / "atlas")
     assert methods["am"]["layers"]["h1"]["units"] == [0, 1]
     assert any("the first 2 units" in note and "dbnvis visualize --model small --method am" in note for note in notes)
 
 
 def test_a_dead_unit_has_no_picture(tmp_path):
-    model = models()["dbn"]
+    model = families()["dbn"]
     model.rbms[1].W[:, 3] = 0
-    methods, _, _ = drawn(study(model, tmp_path), tmp_path / "atlas")
+    methods, _, _ = drawn(study_of(model, tmp_path), tmp_path / "atlas")
     entry = methods["am"]["layers"]["h2"]
     assert entry["missing"] == [3] and "dead" in entry["notes"]["3"]
 
@@ -202,7 +202,7 @@ def test_sheets_are_about_square(tmp_path):
 
 
 def test_a_picture_that_is_not_there_is_grey(tmp_path):
-    shown = study(models()["dbn"], tmp_path)
+    shown = study_of(families()["dbn"], tmp_path)
     x = np.full((1, 2, 6, 6), np.nan)
     x[0, 1] = np.linspace(0, 1, 36).reshape(6, 6)
     assert (tiles(shown, x, False)[0, 0] == 128).all()

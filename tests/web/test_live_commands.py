@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from command_line import bars, refused
 from decoded import array, read_page
-from pages import models
+from one_of_each import families
 from small_models import random_dbn
 
 from dbnvis import checkpoint, datasets
@@ -49,7 +49,7 @@ def saved(name, model, folder, dataset="digits", **info):
 
 @pytest.mark.parametrize("family", ["dbn", "convdbn", "mlp", "sdae", "convnet"])
 def test_a_page_of_every_family(here, family, capsys):
-    model = saved(family, models()[family], here)
+    model = saved(family, families()[family], here)
     assert main(["page", "--model", model, "-o", "page.html"]) == 0
     said = capsys.readouterr()
     assert re.fullmatch(r"page\.html  \d+\.\d\d MB\n", said.out)
@@ -67,7 +67,7 @@ def test_a_page_of_every_family(here, family, capsys):
 
 
 def test_the_same_command_writes_the_same_bytes(here):
-    names = [saved(family, models()[family], here) for family in ("dbn", "convnet")]
+    names = [saved(family, families()[family], here) for family in ("dbn", "convnet")]
     assert main(["page", "--model", *names]) == 0
     first = (here / "page.html").read_bytes()
     assert main(["page", "--model", *names, "--cache", "other", "--overwrite"]) == 0  # drawn anew
@@ -79,7 +79,7 @@ def test_the_same_command_writes_the_same_bytes(here):
 
 def test_pictures_are_kept_beside_the_model(here):
     (here / "models").mkdir()
-    model = saved("dbn", models()["dbn"], here / "models")
+    model = saved("dbn", families()["dbn"], here / "models")
     assert main(["page", "--model", model]) == 0
     assert len(list((here / "models" / "atlas").glob("*.npz"))) == 8
 
@@ -102,7 +102,7 @@ def far(name, model, folder):
 
 
 def test_without_the_data_the_page_says_what_is_left_out(here, capsys):
-    assert main(["page", "--model", far("far", models()["dbn"], here)]) == 0
+    assert main(["page", "--model", far("far", families()["dbn"], here)]) == 0
     header, _ = read_page((here / "page.html").read_text())
     assert header["pool"] is None and "top-images" not in [m["key"] for m in header["models"][0]["atlas"]["methods"]]
     notes = " ".join(header["notes"])
@@ -111,7 +111,7 @@ def test_without_the_data_the_page_says_what_is_left_out(here, capsys):
 
 
 def test_models_of_several_shapes_get_no_images(here):
-    names = [far("small", models()["dbn"], here), far("other", random_dbn(), here)]
+    names = [far("small", families()["dbn"], here), far("other", random_dbn(), here)]
     assert main(["page", "--model", *names, "--size", "mail"]) == 0
     header, _ = read_page((here / "page.html").read_text())
     assert header["pool"] is None and "images of several shapes" in header["notes"][0]
@@ -121,14 +121,14 @@ def test_mistakes_are_said_in_a_line(here, capsys):
     assert "no checkpoint" in refused(capsys, "page", "--model", "none.npz")
     assert "names pretrained twice" in refused(capsys, "page", "--model", "pretrained", "pretrained")
     assert "--port is a number from 0 to 65535" in refused(capsys, "live", "--port", "70000")
-    flat = models()["dbn"]
+    flat = families()["dbn"]
     flat.input_shape = (36,)
     model = saved("flat", flat, here)
     assert refused(capsys, "page", "--model", model)
 
 
 def test_weights_that_are_no_numbers_are_refused(here, capsys):
-    model = saved("dbn", models()["dbn"], here)
+    model = saved("dbn", families()["dbn"], here)
     with np.load(model) as archive:
         arrays = dict(archive)
     name = next(key for key in arrays if key.endswith("W"))
@@ -139,7 +139,7 @@ def test_weights_that_are_no_numbers_are_refused(here, capsys):
 
 
 def test_a_port_in_use_names_another(here, capsys):
-    model = saved("dbn", models()["dbn"], here)
+    model = saved("dbn", families()["dbn"], here)
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -167,7 +167,7 @@ sys.exit(main(sys.argv[2:]))
 def test_live_serves_that_page_until_ctrl_c(here, static, lan):
     words = [sys.executable, "-c", LIVE, str(static)]
     env = {**os.environ, "DBNVIS_DATA": ""}
-    model = far("far", models()["dbn"], here)
+    model = far("far", families()["dbn"], here)
     subprocess.run([*words, "page", "--model", model, "--size", "mail"], check=True, env=env, timeout=120)
     command = [*words, "live", "--model", model, "--size", "mail", "--port", "0", "--no-browser", *["--lan"] * lan]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env) as process:

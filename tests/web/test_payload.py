@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from decoded import array
-from pages import models, study
+from one_of_each import families, study_of
 from tiny_runs import tiny
 
 from dbnvis import checkpoint
@@ -17,7 +17,7 @@ from dbnvis.web.payload import Blobs, describe_model, identifiers, largest_diffe
 
 def described(model, folder, size="full"):
     blobs = Blobs()
-    entry = describe_model(study(model, folder), "m", size, blobs)
+    entry = describe_model(study_of(model, folder), "m", size, blobs)
     return json.loads(json.dumps(entry, allow_nan=False)), {"blobs": blobs.facts}, blobs.content
 
 
@@ -46,9 +46,9 @@ def test_the_shipped_models_come_back_exactly(name, tmp_path):
     assert largest_difference(model, np.zeros((1, 28, 28)), "full") == 0
 
 
-@pytest.mark.parametrize("family", [*models()])
+@pytest.mark.parametrize("family", [*families()])
 def test_every_family_is_described(family, tmp_path):
-    model = models()[family]
+    model = families()[family]
     entry, header, content = described(model, tmp_path)
     assert entry["family"] == {"gaussian": "dbn"}.get(family, family)
     assert [layer["type"] for layer in entry["network"]] == [
@@ -56,7 +56,7 @@ def test_every_family_is_described(family, tmp_path):
     ]
     assert entry["layers"] == [{"name": x, "shape": list(model.layer_shape(x))} for x in model.layer_names]
     assert (entry["machines"] is not None) == (entry["family"] == "dbn")
-    assert (entry["classes"] == list("0123456789")) == (family in ("mlp", "convnet"))
+    assert (entry["classes"] == [str(i) for i in range(12)]) == (family in ("mlp", "convnet"))
     assert entry["input_range"] == (None if family == "gaussian" else [0, 1])
     if family == "gaussian":
         assert [(m["type"], m["variance"]) for m in entry["machines"]] == [("GaussianRBM", 0.5), ("RBM", 1.0)]
@@ -66,7 +66,7 @@ def test_every_family_is_described(family, tmp_path):
 
 @pytest.mark.parametrize("family", ["dbn", "convnet"])
 def test_a_page_to_mail_has_weights_in_bytes_with_a_scale_for_each_output(family, tmp_path):
-    model = models()[family]
+    model = families()[family]
     entry, header, content = described(model, tmp_path, "mail")
     for layer in (layer for layer in entry["network"] if "W" in layer):
         W = model.network.layers[layer["address"]].W
@@ -78,7 +78,7 @@ def test_a_page_to_mail_has_weights_in_bytes_with_a_scale_for_each_output(family
 
 
 def test_what_rounding_changes_is_measured(tmp_path):
-    model = models()["dbn"]
+    model = families()["dbn"]
     images = tiny().test_images
     rounded = [rbm.W.astype("float16").astype("float32") for rbm in model.rbms]
     h = 1 / (1 + np.exp(-(images.reshape(len(images), -1).astype("float64") @ model.rbms[0].W)))
@@ -89,7 +89,7 @@ def test_what_rounding_changes_is_measured(tmp_path):
 
 
 def test_weights_beyond_half_precision_stay_single(tmp_path):
-    model = models()["dbn"]
+    model = families()["dbn"]
     model.rbms[1].W[0, 0] = 70_000
     entry, header, content = described(model, tmp_path)
     found = array(header, content, entry["network"][3]["W"])
@@ -98,23 +98,23 @@ def test_weights_beyond_half_precision_stay_single(tmp_path):
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_weights_that_are_no_numbers_are_refused_by_layer(tmp_path, value):
-    model = models()["dbn"]
-    shown = study(model, tmp_path)
+    model = families()["dbn"]
+    shown = study_of(model, tmp_path)
     model.rbms[1].W[3, 2] = value
     with pytest.raises(ValueError, match="1 numbers in W of layer h2 are NaN or infinite"):
         describe_model(shown, "m", "full", Blobs())
 
 
 def test_a_model_of_another_family_is_refused(tmp_path):
-    class Mine(type(models()["dbn"])):
+    class Mine(type(families()["dbn"])):
         """Not one of the five."""
 
-    model = models()["dbn"]
+    model = families()["dbn"]
     with pytest.raises(ValueError, match=r"the page computes DBN, ConvDBN, .* small is a Mine"):
-        describe_model(study(Mine(model.rbms, model.input_shape, input_norm=3.0), tmp_path), "m", "full", Blobs())
+        describe_model(study_of(Mine(model.rbms, model.input_shape, input_norm=3.0), tmp_path), "m", "full", Blobs())
 
 
 def test_names_on_the_page_are_unique_and_plain(tmp_path):
     names = ["run", "run", "my model/ö", "", "run"]
-    found = identifiers([study(models()["dbn"], tmp_path, name=name) for name in names])
+    found = identifiers([study_of(families()["dbn"], tmp_path, name=name) for name in names])
     assert found == ["run", "run-2", "my-model", "model", "run-3"]

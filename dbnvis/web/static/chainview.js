@@ -68,6 +68,16 @@ export class ChainView {
     this.play.textContent = this.running ? "Pause (g)" : "Run (g)";
   }
 
+  /** One sweep of the chains, whose first ones are left out of mean and R. */
+  sweep() {
+    const {chain} = this;
+    if (!chain) return;
+    chain.sweep();
+    if (this.burnt || chain.sweeps < BURN_IN) return;
+    chain.forget();
+    this.burnt = true;
+  }
+
   /**
    * Sweep as often as the rate asks for, within the time that a frame can spare.
    * @param {number} elapsed milliseconds since the last frame
@@ -80,11 +90,7 @@ export class ChainView {
     const begin = performance.now();
     let swept = false;
     while (this.owed >= 1 && (!swept || performance.now() - begin < BUDGET)) {
-      chain.sweep();
-      if (!this.burnt && chain.sweeps === BURN_IN) {
-        chain.forget();
-        this.burnt = true;
-      }
+      this.sweep();
       this.owed -= 1;
       swept = true;
     }

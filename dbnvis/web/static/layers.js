@@ -91,7 +91,8 @@ export class LayerView {
    */
   async arrange(width, area, view, zoom) {
     const filling = Math.min(0.96 * Math.sqrt(area / this.units), this.maps.length > 0 ? 110 : 72);
-    const size = Math.max(this.leastSize, filling) * (zoom ? 2 : 1);
+    const oneRow = width / this.units; // of few units: all stand in one row
+    const size = (oneRow >= this.leastSize ? Math.min(filling, oneRow) : Math.max(filling, this.leastSize)) * (zoom ? 2 : 1);
     this.columns = Math.max(1, Math.min(this.units, Math.floor(width / size)));
     this.view = view;
     const {columns, rows, stage} = this;

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from chromium import CHROMIUM, COUNT_VIOLATIONS, FLAGS, sync_playwright, wait_ready
 from filelock import FileLock
-from pages import models, study
+from one_of_each import families, study_of
 
 from dbnvis.figures.opening import open_study
 from dbnvis.web import unit_atlas
@@ -29,7 +29,7 @@ def make(folder):
         patch.setattr(fetch, "roots", lambda data_dir=None: iter([Path(data_dir or folder / "nowhere")]))
         patch.setattr(unit_atlas, "VISUALIZERS", {key: unit_atlas.VISUALIZERS[key] for key in QUICK})
         shipped = [open_study(name, None, out=folder, seed=0, xp=np) for name in ("pretrained", "convnet")]
-        small = [study(model, folder, name) for name, model in models().items()]
+        small = [study_of(model, folder, name=name) for name, model in families().items()]
         for name, studies in {"shipped": shipped, "small": small}.items():
             made = assemble(studies, [folder / "atlas"] * len(studies), say=lambda words: None)
             (folder / f"{name}.html").write_bytes(made.content)

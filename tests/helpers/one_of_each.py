@@ -1,4 +1,4 @@
-"""Small models of every family, and studies of them."""
+"""One small model of every family, and studies of them."""
 
 import numpy as np
 from tiny_runs import tiny
