@@ -17,7 +17,7 @@ from ..console import progress, say
 from ..datasets.fetch import cache as user_cache
 from ..web.assemble import page
 from ..web.document import Document
-from ..web.serve import ANYWHERE, LOOPBACK, PageServer
+from ..web.serve import ANYWHERE, LOOPBACK, PageServer, check_port
 from .one_file import check_file, write_page
 from .options import ModelOptions, load_study
 
@@ -99,8 +99,9 @@ class Live(PageOptions):
             raise ValueError(f"--port is a number from 0 to 65535, got {self.port}")
 
     def run(self) -> None:
-        made = self.page()
-        with PageServer(made, ANYWHERE if self.lan else LOOPBACK, self.port) as server:
+        host = ANYWHERE if self.lan else LOOPBACK
+        check_port(host, self.port)  # before the page is made, which may take minutes
+        with PageServer(self.page(), host, self.port) as server:
             if self.lan:
                 say(
                     f"every machine that reaches this one can open the page at port {server.server_port}, with the "

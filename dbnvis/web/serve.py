@@ -7,7 +7,8 @@ import socket
 import socketserver
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from email.utils import formatdate
 from http import HTTPStatus
 from http.server import ThreadingHTTPServer
@@ -161,13 +162,8 @@ class PageServer(ThreadingHTTPServer):
         self.content, self.patience = page.content, patience
         self.policy = f"{page.policy}; frame-ancestors 'none'"
         self.free = threading.Semaphore(MOST)
-        try:
+        with _explained(host, port):
             super().__init__((host, port), _Handler)
-        except OSError as error:
-            raise ValueError(
-                f"cannot listen on {host}, port {port}: {error.strerror or error}; give another one, such as "
-                f"--port {_free_port(host)}"
-            ) from None
 
     def server_bind(self) -> None:
         """Bind without asking what the machine is called, which can take seconds."""
@@ -181,6 +177,24 @@ class PageServer(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client's failure is nobody else's."""
+
+
+def check_port(host: str, port: int) -> None:
+    """ValueError, which names a free one, if nothing can listen on this port now."""
+    with _explained(host, port), socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does
+        probe.bind((host, port))
+
+
+@contextmanager
+def _explained(host: str, port: int) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ValueError(
+            f"cannot listen on {host}, port {port}: {error.strerror or error}; give another one, such as "
+            f"--port {_free_port(host)}"
+        ) from None
 
 
 def _free_port(host: str) -> int:
