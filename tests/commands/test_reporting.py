@@ -56,12 +56,14 @@ def test_mistakes_are_refused_in_a_line(capsys, tmp_path, args, said):
     assert not (tmp_path / "here" / "report.html").exists()
 
 
-def test_a_place_where_no_file_can_be_is_refused(capsys, tmp_path):
+def test_a_place_where_no_file_can_be_is_refused(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("precious")
     (tmp_path / "folder.html").mkdir()
-    for out in (tmp_path / "file" / "report.html", tmp_path / "folder.html"):
-        said = refused(capsys, "report", "--out", out)
-        assert "cannot write to --out" in said and "give a file in a folder that can be written" in said
+    said = refused(capsys, "report", "--out", "file/report.html")
+    assert "cannot write to --out file/report.html: " in said and "file is not a folder; give another folder" in said
+    said = refused(capsys, "report", "--out", "folder.html")
+    assert "--out folder.html is a folder; give a file's name, such as folder.html/report.html" in said
 
 
 def test_a_model_without_history_and_without_data(capsys, tmp_path, trained):
