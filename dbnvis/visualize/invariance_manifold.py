@@ -134,7 +134,8 @@ class InvarianceManifold:
         for index, x, note, own in zip(indices, optima.images[:, 0], optima.notes, rngs, strict=True):
             seen, shape = _seen(model, layer, index)
             x = move(x, xp)[seen].astype("float64").reshape(-1)
-            traced = self._trace(_function(model, layer, index), x, norm, [math.radians(a) for a in angles], own)
+            functions = _function(model, layer, index), _function(model, layer, index, rough=True)
+            traced = self._trace(*functions, x, norm, [math.radians(a) for a in angles], own)
             film = xp.zeros((len(shown), *model.input_shape), dtype=model.dtype)
             film[seen] = traced.points[xp.asarray(shown)].reshape(-1, *shape).astype(model.dtype)
             pictures.append(film)
@@ -151,13 +152,15 @@ class InvarianceManifold:
         }
         return unit_images(self, model, layer, indices, xp.stack(pictures), notes=notes, extras=extras, norm=norm)
 
-    def _trace(self, function: Function, x: Array, norm: float, angles: Sequence[float], rng: Any) -> Trace:
-        """Both ways through the optimum near `x` (D,), at `angles` in radians."""
+    def _trace(
+        self, function: Function, rough: Function, x: Array, norm: float, angles: Sequence[float], rng: Any
+    ) -> Trace:
+        """Both ways through the optimum near `x` (D,), at `angles` in radians; `rough` is `function` where searched."""
         xp = array_module(x)
         if not bool(xp.isfinite(x).all()):  # a dead unit
             nothing = xp.full((2 * len(angles) + 1, len(x)), float("nan"))
             return Trace(nothing, nothing[:, 0], nothing[0, : 2 * CURVATURES], nothing[:, 0] == 0)
-        optimum = self._optimum(function, x, norm, rng)
+        optimum = self._optimum(function, rough, x, norm, rng)
         centre = optimum.points[0]
         curvatures, vectors = tangent_curvatures(function, centre, norm, rng=rng)
         start = {"flattest": vectors[-1], "steepest": vectors[0], "random": random_tangent(centre, rng)}[self.direction]
@@ -165,7 +168,8 @@ class InvarianceManifold:
         ways = xp.stack([-start, start]) * xp.where(start.sum() < 0, -1.0, 1.0)
         circles = [_circle(function, centre, norm, angle) for angle in angles]
         if self.direction == "flattest":
-            maxima = self._flattest(angles, circles, ways, centre, rng)
+            searched = [_circle(rough, centre, norm, angle) for angle in angles]
+            maxima = self._flattest(angles, circles, searched, ways, centre, rng)
         else:
             maxima = [Maxima(ways, circle(ways)[0], xp.ones(2, dtype=bool)) for circle in circles]
         pairs = zip(angles, maxima, strict=True)
@@ -179,7 +183,7 @@ class InvarianceManifold:
             ~_joined(stationary, optimum.stationary),
         )
 
-    def _optimum(self, function: Function, x: Array, norm: float, rng: Any) -> Maxima:
+    def _optimum(self, function: Function, rough: Function, x: Array, norm: float, rng: Any) -> Maxima:
         """The maximum near `x` (D,), or a higher one that is reached from maxima at some angle from it: one row."""
         xp = array_module(x)
         # The optimum comes in the model's own precision; curvatures ask for more.
@@ -188,10 +192,10 @@ class InvarianceManifold:
         for _ in range(ROUNDS):
             centre, starts = best.points[0], []
             for angle in map(math.radians, RINGS):
-                circle, u = _circle(function, centre, norm, angle), self._random(centre, 2 * self.restarts, rng)
+                circle, u = _circle(rough, centre, norm, angle), self._random(centre, 2 * self.restarts, rng)
                 at = maximize(circle, u, normal=centre, tolerance=ROUGH)
                 starts.append(math.cos(angle) * centre + math.sin(angle) * at.points)
-            ends = maximize(sphere, xp.concatenate(starts), tolerance=ROUGH)
+            ends = maximize(_circle(rough, 0 * x, norm, math.pi / 2), xp.concatenate(starts), tolerance=ROUGH)
             top = int(ends.values.argmax())
             other = maximize(sphere, ends.points[top : top + 1])
             if not bool(other.values[0] > best.values[0] + HIGHER * xp.abs(best.values[0])):
@@ -200,13 +204,22 @@ class InvarianceManifold:
         return best
 
     def _flattest(
-        self, angles: Sequence[float], circles: Sequence[Function], ways: Array, centre: Array, rng: Any
+        self,
+        angles: Sequence[float],
+        circles: Sequence[Function],
+        searched: Sequence[Function],
+        ways: Array,
+        centre: Array,
+        rng: Any,
     ) -> list[Maxima]:
-        """The maximum of each of two ways (2, D) on every circle, `angles` around `centre`: directions from it."""
+        """The maximum of each of two ways (2, D) on every circle, `angles` around `centre`: directions from it.
+
+        `searched` are the same functions as `circles`, where maxima are only compared.
+        """
         xp = array_module(ways)
         points, values, kept, before = [], [], [], [ways]
         starts = ways
-        for angle, circle in zip(angles, circles, strict=True):  # outwards
+        for angle, circle in zip(angles, searched, strict=True):  # outwards
             n = self.restarts if angle < FAR else MORE * self.restarts
             starts = xp.concatenate([starts, self._random(centre, n, rng)])
             found = maximize(circle, starts, normal=centre, tolerance=ROUGH)
@@ -217,7 +230,7 @@ class InvarianceManifold:
             values.append(found.values)
             kept.append(starts)
         for i in range(len(circles) - 2, -1, -1):  # and back
-            found = maximize(circles[i], kept[i + 1], normal=centre, tolerance=ROUGH)
+            found = maximize(searched[i], kept[i + 1], normal=centre, tolerance=ROUGH)
             points[i] = xp.concatenate([points[i], found.points])
             values[i] = xp.concatenate([values[i], found.values])
             kept[i] = _distinct(points[i], values[i], before[i + 1])
@@ -308,17 +321,22 @@ def _seen(model: Model, layer: str, index: int) -> tuple[tuple[Any, ...], tuple[
     return (..., rows, columns), (*shape[:-2], rows.stop - rows.start, columns.stop - columns.start)
 
 
-def _function(model: Model, layer: str, index: int) -> Function:
-    """Pre-activation of one unit and its gradient by the D pixels it sees, (R, D) -> (R,), (R, D), in float64."""
+def _function(model: Model, layer: str, index: int, rough: bool = False) -> Function:
+    """Pre-activation of one unit and its gradient by the D pixels it sees, (R, D) -> (R,), (R, D), in float64.
+
+    `rough`: computed in the model's own precision, which is as good where maxima are only compared, and faster.
+    """
     seen, shape = _seen(model, layer, index)
     network = model.network.upto(f"{layer}.pre").select(model.xp.asarray([index]))
-    network = Network({address: _in_float64(part) for address, part in network.layers.items()})
+    if not rough:
+        network = Network({address: _in_float64(part) for address, part in network.layers.items()})
 
     def function(x: Array) -> tuple[Array, Array]:
-        image = array_module(x).zeros((len(x), *model.input_shape), dtype=x.dtype)
+        image = array_module(x).zeros((len(x), *model.input_shape), dtype=model.dtype if rough else "float64")
         image[seen] = x.reshape(len(x), *shape)
         pre, pullback = network.forward(image)
-        return pre[:, 0], pullback(pre * 0 + 1)[seen].reshape(len(x), -1)
+        grad = pullback(pre * 0 + 1)[seen].reshape(len(x), -1)
+        return pre[:, 0].astype("float64"), grad.astype("float64")
 
     return function
 

@@ -5,6 +5,7 @@ import {Machine} from "../machine.js";
 import {Sfc32} from "../random.js";
 import {decimal, prose, svg, tiny} from "./draw.js";
 import {binaryStates, distribution, logSumExp, numberOf} from "./exact.js";
+import {fact} from "./fact.js";
 
 const VISIBLE = 3, HIDDEN = 2;
 
@@ -52,8 +53,8 @@ export class Beliefs {
     const total = this.p.reduce((a, b) => a + b, 0), {formula, listed} = this.freeEnergies();
     const apart = Math.max(...formula.map((F, k) => Math.abs(F - listed[k])));
     return [
-      {text: `The 32 probabilities add up to ${total.toFixed(12)}.`, holds: Math.abs(total - 1) < 1e-12},
-      {text: `F(v) by its formula and by adding up h differ by at most ${tiny(apart)}.`, holds: apart < 1e-12},
+      fact("sum_of_p_minus_1", Math.abs(total - 1), {most: 1e-12}, `The 32 probabilities add up to ${total.toFixed(12)}.`),
+      fact("free_energy_formula_minus_list", apart, {most: 1e-12}, `F(v) by its formula and by adding up h differ by at most ${tiny(apart)}.`),
     ];
   }
 }

@@ -4,6 +4,7 @@ import {element} from "../dom.js";
 import {Sfc32} from "../random.js";
 import {histogram, lineChart, paragraph, tile} from "./draw.js";
 import {randomMachine} from "./exact.js";
+import {fact, onTheWay} from "./fact.js";
 import {Learner, meanFieldError} from "./learner.js";
 
 const TRAINED = 1500, BATCH = 20, EPOCHS = 40, FILTERS = 32, FILTER_RATE = 0.1;
@@ -58,11 +59,13 @@ export class Filters {
 
   facts() {
     const {errors, ratios, epoch} = this, done = epoch === EPOCHS, now = errors[errors.length - 1];
-    if (epoch === 0) return [{text: `Error of ${this.heldOut.length} held-out digits before learning: ${now.toFixed(4)}.`, holds: null}];
-    const ratio = done ? this.lateRatio : ratios[epoch - 1], late = done ? ", mean of the last ten epochs (3e−4 to 3e−3)" : "";
+    if (epoch === 0) return [onTheWay(`Error of ${this.heldOut.length} held-out digits before learning: ${now.toFixed(4)}.`)];
+    const error = `Error of ${this.heldOut.length} held-out digits: ${errors[0].toFixed(4)} before, ${now.toFixed(4)} now.`;
+    const ratio = done ? this.lateRatio : ratios[epoch - 1], said = `Update / weight: ${ratio.toExponential(1).replace("-", "−")}`;
+    if (!done) return [onTheWay(error), onTheWay(`${said}.`)];
     return [
-      {text: `Error of ${this.heldOut.length} held-out digits: ${errors[0].toFixed(4)} before, ${now.toFixed(4)} now.`, holds: done ? now < 0.6 * errors[0] : null},
-      {text: `Update / weight: ${ratio.toExponential(1).replace("-", "−")}${late}.`, holds: done ? ratio > 3e-4 && ratio < 3e-3 : null},
+      fact("held_out_error_after_by_before", now / errors[0], {most: 0.6}, error),
+      fact("update_by_weight", ratio, {least: 3e-4, most: 3e-3}, `${said}, mean of the last ten epochs (3e−4 to 3e−3).`),
     ];
   }
 }

@@ -14,7 +14,7 @@ import {race} from "./race.js";
 import {switches} from "./switches.js";
 import {walks} from "./walker.js";
 
-/** @typedef {{text: string, holds: boolean | null}} Fact  null: not to be said yet */
+/** @typedef {import("./fact.js").Fact} Fact */
 /** @typedef {{step(): void, facts(): Fact[]}} Experiment  the numbers of a lesson, without a picture */
 /** @typedef {Float64Array[]} Digits  1,797 images of 8x8 pixels from 0 to 1 */
 /** @typedef {{ask: string, choices: string[], right: number, why: string}} Prediction */

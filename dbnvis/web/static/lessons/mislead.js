@@ -4,6 +4,7 @@ import {element} from "../dom.js";
 import {Sfc32} from "../random.js";
 import {decimal, lineChart, paragraph} from "./draw.js";
 import {barsAndStripes, meanLogProbability, randomMachine} from "./exact.js";
+import {fact, onTheWay} from "./fact.js";
 import {Learner, meanFieldError} from "./learner.js";
 
 const AT_A_TIME = 10, TRUST_LAST = 300, EARLY = 60;
@@ -33,9 +34,15 @@ export class Misleading {
 
   facts() {
     const {errors, logs} = this, now = errors.length - 1;
-    const said = `From update ${AT_A_TIME * EARLY} to now, the error went from ${errors[Math.min(EARLY, now)].toFixed(4)} to ${errors[now].toFixed(4)} and log p from ${decimal(logs[Math.min(EARLY, now)])} to ${decimal(logs[now])}.`;
-    if (now < TRUST_LAST) return [{text: now > EARLY ? said : "Both curves are exact: log p lists all 256 states of h.", holds: null}];
-    return [{text: `${said} Both fell.`, holds: errors[now] < errors[EARLY] && logs[now] < logs[EARLY]}];
+    if (now <= EARLY) return [onTheWay("Both curves are exact: log p lists all 256 states of h.")];
+    const since = `From update ${AT_A_TIME * EARLY} to now,`;
+    const error = `${since} the error went from ${errors[EARLY].toFixed(4)} to ${errors[now].toFixed(4)}.`;
+    const log = `${since} log p went from ${decimal(logs[EARLY])} to ${decimal(logs[now])}.`;
+    if (now < TRUST_LAST) return [onTheWay(error), onTheWay(log)];
+    return [
+      fact("change_of_error", errors[now] - errors[EARLY], {most: 0}, error),
+      fact("change_of_log_p", logs[now] - logs[EARLY], {most: 0}, `${log} Both fell.`),
+    ];
   }
 }
 

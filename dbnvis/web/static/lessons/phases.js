@@ -5,6 +5,7 @@ import {Sfc32} from "../random.js";
 import {element} from "../dom.js";
 import {decimal, lineChart, tile, tiny} from "./draw.js";
 import {barsAndStripes, copyOf, learn, meanLogProbability, minus, modelStatistics, randomMachine, statistics, sweeps} from "./exact.js";
+import {fact} from "./fact.js";
 
 const PHASE_SIDE = 3, PHASE_UNITS = 4, PHASE_RATE = 0.3, COPIES = 8;
 const PHASES = [
@@ -76,7 +77,7 @@ export class Phases {
 
   facts() {
     const apart = this.differenceError();
-    return [{text: `Exact gradient and finite differences of log p differ by at most ${tiny(apart)}.`, holds: apart < 1e-6}];
+    return [fact("gradient_minus_finite_difference", apart, {most: 1e-6}, `Exact gradient and finite differences of log p differ by at most ${tiny(apart)}.`)];
   }
 }
 

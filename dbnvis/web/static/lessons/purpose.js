@@ -1,14 +1,15 @@
-// Lesson 8: what is a unit for? Hold it on: the mean of clamped chains beside the exact one.
+// Lesson 8: what is a unit for? Fix it to 1: the mean of clamped chains beside the exact one.
 
 import {element} from "../dom.js";
 import {Sfc32} from "../random.js";
 import {paragraph, tile} from "./draw.js";
 import {barsAndStripes, distribution, randomMachine} from "./exact.js";
+import {fact} from "./fact.js";
 import {Learner} from "./learner.js";
 
 const GRID = 3, CLAMPED_UNITS = 6, CHAINS = 50, CLAMPED_LAST = 1000, BURN_IN = 20;
 
-/** A machine that learned bars and stripes exactly, and 50 chains in it, with one hidden unit held on. */
+/** A machine that learned bars and stripes exactly, and 50 chains in it, with one hidden unit fixed to 1. */
 export class Clamped {
   /**
    * @param {number} seed
@@ -79,7 +80,7 @@ export class Clamped {
   facts() {
     if (this.sweeps < 100) return [];
     const off = this.deviation;
-    return [{text: `The chains' mean differs from the exact one by ${off.toFixed(2)} standard errors (root mean square over the pixels; less than 3).`, holds: off < 3}];
+    return [fact("standard_errors_from_exact", off, {most: 3}, `The chains' mean differs from the exact one by ${off.toFixed(2)} standard errors (root mean square over the pixels; less than 3).`)];
   }
 }
 
@@ -88,7 +89,7 @@ export const purpose = {
   question: "What is a unit for?",
   intro: [
     "A trained RBM has found its own hidden units; nobody told it what they should mean. This one, with 9 pixels and 6 hidden units, has learned bars and stripes of 3x3 pixels by the exact gradient.",
-    "To ask a unit, *clamp* it: hold it on, and let Gibbs sampling draw everything else. The mean picture is what the machine believes when the unit is on, E[v | h_{j} = 1]. For deep networks this is one of the pictures that dbnvis draws of every unit.",
+    "To ask a unit, *clamp* it: fix it to 1, and let Gibbs sampling draw everything else. The mean picture is what the machine believes when the unit is on, E[v | h_{j} = 1]. For deep networks this is one of the pictures that dbnvis draws of every unit.",
   ],
   predict: () => ({
     ask: "Will the mean picture be the same as the unit's weights?",
@@ -97,7 +98,7 @@ export const purpose = {
   }),
   formula: "E[v | h_{j} = 1] = Σ_{h} p(h) E[v | h] / Σ_{h} p(h),   both over all h with h_{j} = 1",
   happened: [
-    "Fifty chains ran with the unit held on, and the mean of their pictures came to the exact mean, which lists the 32 states of h in which the unit is on.",
+    "Fifty chains ran with the unit fixed to 1, and the mean of their pictures came to the exact mean, which lists the 32 states of h in which the unit is on.",
     "The *standard error* says how far a mean of samples is likely to be off; it shrinks like one over the root of the number of sweeps, and the difference stays within three of them.",
     "In a deep network nobody can list the states, so only the chain is left; `dbnvis live` shows it running for every unit of a trained network, up to the third layer.",
   ],

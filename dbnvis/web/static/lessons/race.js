@@ -4,6 +4,7 @@ import {element} from "../dom.js";
 import {Sfc32} from "../random.js";
 import {lineChart, paragraph} from "./draw.js";
 import {barsAndStripes, divergence, randomMachine} from "./exact.js";
+import {fact, onTheWay} from "./fact.js";
 import {Learner} from "./learner.js";
 
 const RACE_UPDATES = 1600, PER_STEP = 10, FIRST_RATE = 0.5;
@@ -39,8 +40,11 @@ export class Race {
 
   facts() {
     const [exact, pcd, cd] = this.distances, said = `Distance now: exact ${exact.toFixed(3)}, PCD ${pcd.toFixed(3)}, CD-1 ${cd.toFixed(3)} nats.`;
-    const done = this.curves[0].length > RACE_UPDATES / PER_STEP;
-    return [{text: done ? `${said} CD-1 is the farthest.` : said, holds: done ? cd > pcd && cd > exact : null}];
+    if (this.curves[0].length <= RACE_UPDATES / PER_STEP) return [onTheWay(said)];
+    return [
+      fact("kl_of_cd_minus_pcd", cd - pcd, {least: 0}, `${said} CD-1 is farther than PCD.`),
+      fact("kl_of_cd_minus_exact", cd - exact, {least: 0}, "CD-1 is farther than the exact gradient."),
+    ];
   }
 }
 

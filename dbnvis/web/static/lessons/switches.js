@@ -6,6 +6,7 @@ import {sigmoid} from "../maths.js";
 import {Sfc32} from "../random.js";
 import {decimal, prose, svg, tile, tiny} from "./draw.js";
 import {binaryStates, logSumExp} from "./exact.js";
+import {fact} from "./fact.js";
 
 const PAD_SIDE = 8, PAD_UNITS = 6;
 /** @type {[string, (row: number, column: number) => boolean][]} strokes that the units like: where */
@@ -36,7 +37,7 @@ export class Switches {
     });
     this.machine = new Machine({W, vbias: new Float64Array(PAD_SIDE * PAD_SIDE), hbias: new Float64Array(PAD_UNITS).fill(-1)});
     this.chosen = chosen;
-    /** Force the unit after the chosen one on, in the list of states. */
+    /** Fix the unit after the chosen one to 1, in the list of states. */
     this.forced = false;
     this.steps = 0;
     this.counts = new Float64Array(PAD_UNITS);
@@ -65,7 +66,7 @@ export class Switches {
   }
 
   /**
-   * p(h_j = 1 | v) of every unit from the list of all 64 states of h; with a unit forced on, from the 32 that are left.
+   * p(h_j = 1 | v) of every unit from the list of all 64 states of h; with a unit fixed to 1, from the 32 that are left.
    * @param {number | null} forced
    * @returns {Float64Array}
    */
@@ -82,8 +83,8 @@ export class Switches {
     const apart = Math.max(...this.listed().map((x, j) => Math.abs(x - p[j])));
     const moved = Math.max(...forced.map((x, j) => (j === other ? 0 : Math.abs(x - p[j]))));
     return [
-      {text: `The formula and the list of all 64 states of h differ by at most ${tiny(apart)}.`, holds: apart < 1e-12},
-      {text: `With h${other + 1} forced on, the other units differ by at most ${tiny(moved)}.`, holds: moved < 1e-12},
+      fact("probability_formula_minus_list", apart, {most: 1e-12}, `The formula and the list of all 64 states of h differ by at most ${tiny(apart)}.`),
+      fact("change_when_another_unit_is_fixed", moved, {most: 1e-12}, `With h${other + 1} fixed to 1, the other units differ by at most ${tiny(moved)}.`),
     ];
   }
 }
@@ -96,14 +97,14 @@ export const switches = {
     "Draw in the picture, and choose a unit. Its *input* is its bias plus the weights of all pixels that are on; the *sigmoid* function σ turns this into a probability between 0 and 1.",
   ],
   predict: ({chosen}) => ({
-    ask: `Someone forces the neighbour, h${((chosen + 1) % PAD_UNITS) + 1}, on, and the picture stays as it is. What happens to the probability that h${chosen + 1} is on?`,
+    ask: `Someone fixes the neighbour, h${((chosen + 1) % PAD_UNITS) + 1}, to 1, and the picture stays as it is. What happens to the probability that h${chosen + 1} is on?`,
     choices: ["It rises", "It falls", "It stays the same"], right: 2,
     why: "No two hidden units are joined, so given the picture each decides alone. The list of all states below says the same.",
   }),
   formula: "p(h_{j} = 1 | v) = σ(b_{j} + Σ_{i} v_{i} W_{ij}),   σ(x) = 1 / (1 + exp(−x))",
   happened: [
     "A hidden unit adds its bias and the weights of the pixels that are on, and σ makes a probability of the sum: 0 gives one half, +2 gives 0.88, −2 gives 0.12.",
-    "The same number comes from the list of all 64 states of h with their energies, and it does not change when another hidden unit is forced on: given v, hidden units are *independent*.",
+    "The same number comes from the list of all 64 states of h with their energies, and it does not change when another hidden unit is fixed to 1: given v, hidden units are *independent*.",
     "That is why the machine is called restricted, and why a whole layer can be computed, and drawn, at once.",
   ],
   settings: {
@@ -202,7 +203,7 @@ function showSwitches(stage, experiment, change) {
     for (const name of ["x1", "x2"]) stem.setAttribute(name, String(across(input)));
     stem.setAttribute("y2", String(up(p[chosen])));
     sum.replaceChildren(...prose(`bias ${decimal(machine.hbias[chosen], 0)} + weights ${decimal(input - machine.hbias[chosen])} = input ${decimal(input)};  p = σ(${decimal(input)}) = ${p[chosen].toFixed(3)}`));
-    forced.textContent = ` Force h${other + 1} on in the list of states`;
+    forced.textContent = ` Fix h${other + 1} to 1 in the list of states`;
     force.checked = experiment.forced;
     const listed = experiment.listed(experiment.forced ? other : null)[chosen];
     table.replaceChildren(...prose(`p(h${chosen + 1} = 1 | v) by the formula: ${p[chosen].toFixed(9)}. From the list of ${experiment.forced ? `the 32 states with h${other + 1} on` : "all 64 states"}: ${listed.toFixed(9)}.`));

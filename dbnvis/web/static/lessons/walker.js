@@ -6,6 +6,7 @@ import {Machine} from "../machine.js";
 import {Sfc32} from "../random.js";
 import {decimal, lineChart, paragraph, svg} from "./draw.js";
 import {distribution, numberOf, sweepAt, totalVariation} from "./exact.js";
+import {fact, onTheWay} from "./fact.js";
 
 const WALK_SWEEPS = 5000, STRIDE = 10, STRENGTH = 2.2, MODE = [1, 1, 1, 1, 0, 0, 0, 0];
 /** Order of four bits in which neighbours differ by one bit (Gray code): the place of each number. */
@@ -64,9 +65,11 @@ export class Walk {
 
   facts() {
     if (this.sweeps === 0) return [];
-    const plain = this.betas.length === 1, bound = plain ? "above 0.3: it has not mixed" : "below 0.05: it has mixed";
-    const done = this.sweeps >= WALK_SWEEPS, holds = plain ? this.distance > 0.3 : this.distance < 0.05;
-    return [{text: `Total variation after ${this.sweeps.toLocaleString("en")} sweeps: ${this.distance.toFixed(3)}${done && holds ? `, ${bound}` : ""}.`, holds: done ? holds : null}];
+    const said = `Total variation after ${this.sweeps.toLocaleString("en")} sweeps: ${this.distance.toFixed(3)}`;
+    if (this.sweeps < WALK_SWEEPS) return [onTheWay(`${said}.`)];
+    return [this.betas.length === 1
+      ? fact("total_variation_plain", this.distance, {least: 0.3}, `${said} (above 0.3: it has not mixed).`)
+      : fact("total_variation_tempered", this.distance, {most: 0.05}, `${said} (below 0.05: it has mixed).`)];
   }
 }
 

@@ -1,0 +1,79 @@
+# %% [markdown]
+# # 3. Why data minus model?
+#
+# To learn is to make the data more probable: to change the weights so that the mean of log p(v) over the data rises. How
+# fast it rises with a weight is the *gradient*, a difference of two averages:
+#
+# $$\partial \log p / \partial W_{ij} = \langle v_i h_j \rangle_{data} - \langle v_i h_j \rangle_{model}$$
+#
+# **Predict**: the machine's own pictures have the same averages as the data. What does an update do then?
+
+# %% tags=["parameters"]
+seed = 1
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+
+from dbnvis import RBM, gibbs
+from dbnvis.datasets import bars_and_stripes
+from dbnvis.evaluate.enumeration import likelihood_gradient, negative_phase, positive_phase
+from dbnvis.evaluate.likelihood import log_probability
+from dbnvis.evaluate.partition import log_partition
+
+rng = np.random.default_rng(seed)
+data = np.tile(bars_and_stripes(3).reshape(16, 9), (8, 1)).astype("float64")  # each picture eight times
+rbm = RBM.random(9, 4, rng=rng, scale=0.1, dtype="float64")
+
+
+def mean_log_p(rbm):
+    return float(log_probability(rbm, data, log_partition(rbm)).mean())
+
+
+# %% [markdown]
+# *Contrastive divergence* (CD-1, Hinton 2002) does not list all states for the second average. It takes the pictures after
+# one step of Gibbs sampling from the data: v to h and back. Here are 200 updates of CD-1.
+
+# %%
+curve = [mean_log_p(rbm)]
+for _ in range(200):
+    own = gibbs(rbm, data, 1, rng=rng)  # the machine's pictures, one step from the data
+    positive, negative = positive_phase(rbm, data), positive_phase(rbm, own)
+    for name, x in rbm.params().items():
+        x += 0.3 * (positive[name] - negative[name])
+    curve.append(mean_log_p(rbm))
+
+plt.figure(figsize=(6, 2.5))
+plt.plot(curve)
+plt.xlabel("updates of CD-1")
+plt.ylabel("mean log p of the data (nats)");
+
+# %%
+exact = negative_phase(rbm)["W"]
+fig, axes = plt.subplots(3, 4, figsize=(6, 4.5))
+for row, name, W in zip(axes, ("data", "model by CD-1", "model, exact"), (positive["W"], negative["W"], exact), strict=True):
+    for j, axis in enumerate(row):
+        axis.imshow(W[:, j].reshape(3, 3), cmap="gray", vmin=0, vmax=0.6)
+        axis.set_title(f"{name}, h{j + 1}", fontsize=7)
+        axis.axis("off")
+
+# %% [markdown]
+# ## The fact
+# Is the difference of the two averages really the gradient? Move each parameter a little up and down, and look how much
+# log p changes.
+
+# %%
+gradient, apart, e = likelihood_gradient(rbm, data), 0.0, 1e-4
+for name, x in rbm.params().items():
+    for i in np.ndindex(x.shape):
+        here = x[i]
+        x[i] = here + e
+        up = mean_log_p(rbm)
+        x[i] = here - e
+        slope = (up - mean_log_p(rbm)) / (2 * e)
+        x[i] = here
+        apart = max(apart, abs(slope - gradient[name][i]))
+
+fact = {"gradient_minus_finite_difference": apart}
+assert fact["gradient_minus_finite_difference"] < 1e-6
+fact
