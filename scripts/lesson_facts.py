@@ -68,7 +68,10 @@ def in_javascript(seeds: list[int]) -> list[dict[str, Any]]:
 
 def summary(values: list[float], language: str) -> dict[str, str]:
     middle = math.fsum(values) / len(values)
-    return {f"{language}_{name}": f"{x:.3g}" for name, x in zip(("mean", "min", "max"), (middle, min(values), max(values)))}
+    return {
+        f"{language}_{name}": f"{x:.3g}"
+        for name, x in zip(("mean", "min", "max"), (middle, min(values), max(values)), strict=True)
+    }
 
 
 def main() -> int:
@@ -102,7 +105,10 @@ def main() -> int:
         own = [row for row in javascript if row["fact"] == name]
         lesson, least, most = (own[0][key] for key in ("lesson", "least", "most"))
         bounds = {"above": "" if least is None else least, "below": "" if most is None else most}
-        within = all((least is None or x > least) and (most is None or x < most) for x in [*values, *(row["value"] for row in own)])
+        within = all(
+            (least is None or x > least) and (most is None or x < most)
+            for x in [*values, *(row["value"] for row in own)]
+        )
         rows.append(
             {
                 "lesson": lesson,

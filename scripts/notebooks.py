@@ -44,7 +44,9 @@ def convert(source: Path, execute: bool) -> tuple[str, float]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--execute", action="store_true", help="run the notebooks, and keep what they show")
-    parser.add_argument("--out", type=Path, default=Path("runs"), help="folder whose lessons/ gets them (default: runs)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs"), help="folder whose lessons/ gets them (default: runs)"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace notebooks that are there")
     args = parser.parse_args()
     folder = args.out.expanduser() / "lessons"

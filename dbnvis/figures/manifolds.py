@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from .. import plot
-from ..backend import to_numpy
+from ..backend import make_rng, to_numpy
 from ..evaluate.curvature import invariance_angle
 from ..evaluate.resampling import bootstrap
 from ..evaluate.scores import typical_responses
 from ..plot import BLUE, Panel
 from ..plot.dashboard import Lines
-from ..visualize import InvarianceManifold, UnitImages
+from ..visualize import InvarianceManifold, Unit, UnitImages
+from ..visualize.invariance_manifold import Direction
 from .naming import describe
 from .study import Study
 
-DIRECTIONS = ("flattest", "steepest", "random")
+DIRECTIONS: tuple[Direction, ...] = ("flattest", "steepest", "random")
 TRACED = 30  # units of every layer whose invariance is measured
+AT_ONCE = 2  # units between two steps of the progress bar: seconds each
 SHARE = 0.9  # of the gain: where a unit counts as no longer itself
 BOOTSTRAPS = 2000  # resamplings of a layer's units
 WIDE = InvarianceManifold(max_angle=96.0, step=6.0, shown=1)  # so far that few traces end before they have fallen
@@ -38,9 +40,8 @@ def film_strips(study: Study, n: int = 4, method: InvarianceManifold | None = No
     """The first `n` units of every layer: the flattest trace above the steepest, optimum in the middle."""
     method = method or InvarianceManifold()
     for layer in study.model.layer_names:
-        units, shown = study.units(layer, n), {}
-        for direction in ("flattest", "steepest"):
-            shown[direction] = study.pictures(replace(method, direction=direction), units)
+        units = study.units(layer, n)
+        shown = _along(study, method, units, ("flattest", "steepest"))
         panels = [
             _strip(shown[direction], i, f"{unit}, {direction if layer != study.model.layer_names[0] else 'random'}")
             for i, unit in enumerate(units)
@@ -115,8 +116,7 @@ def invariance(study: Study, n: int = 30, method: InvarianceManifold | None = No
     for layer in study.model.layer_names:
         row: dict[str, Any] = {"layer": layer}
         lines = {}
-        for direction in DIRECTIONS:
-            traced = study.pictures(replace(method, direction=direction), study.units(layer, n))  # type: ignore[arg-type]
+        for direction, traced in _along(study, method, study.units(layer, n), DIRECTIONS).items():
             angles, alive = traced.extras["trace_angle"][0], np.isfinite(traced.extras["activation"]).all(axis=1)
             gained = _gained(study, traced)[alive]
             top = gained[:, len(angles) // 2]
@@ -162,6 +162,20 @@ def invariance(study: Study, n: int = 30, method: InvarianceManifold | None = No
     )
     study.save("invariance", figure, saved, method=_settings(method), units=n)
     return rows
+
+
+def _along(
+    study: Study, method: InvarianceManifold, units: Sequence[Unit], directions: Sequence[Direction]
+) -> dict[str, UnitImages]:
+    """The pictures of `method` along several directions, by direction, from optima that are searched once."""
+    plot.check_picture(study.model.input_shape)
+    parts = [units[i : i + AT_ONCE] for i in range(0, len(units), AT_ONCE)]
+    found = [
+        method.along(directions, study.model, part, rng=make_rng(study.model.xp, study.seed))
+        for part in study.progress(parts, f"{method.title}, {units[0].layer}", len(parts))
+    ]
+    by_direction = zip(*found, strict=True)
+    return {name: UnitImages.join(traced) for name, traced in zip(directions, by_direction, strict=True)}
 
 
 def _gained(study: Study, traced: UnitImages) -> np.ndarray:

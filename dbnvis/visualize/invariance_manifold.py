@@ -20,14 +20,11 @@ from ..models.protocol import Model, Spatial
 from ..models.units import Unit, as_units, unit_at
 from ..settings import check_settings
 from .activation_maximization import ActivationMaximization
-from .sphere_ascent import Maxima, maximize
+from .manifold_search import HIGHER, Search
+from .sphere_ascent import Maxima
 from .visualizer import UnitImages, unit_images, unit_rngs
 
-RINGS = (15.0, 30.0)  # degrees from an optimum at which the search for a higher one begins
-ROUNDS, HIGHER = 10, 1e-4  # of that search at the most; by how much of its activation another optimum is higher
-FAR, MORE = math.radians(66.5), 10  # the angle beyond which maxima are many, and times as many random starts there
-KEPT, ALIKE = 4, 0.99  # maxima at an angle from which the next is searched; the cosine above which two are one
-ROUGH = 1e-2  # the tolerance at which maxima are compared; those that are shown are maximized to 1e-6
+Direction = Literal["flattest", "steepest", "random"]
 
 
 @dataclass(frozen=True)
@@ -62,7 +59,7 @@ class InvarianceManifold:
     title: ClassVar[str] = "invariance manifold"
     symmetric: ClassVar[bool] = True
 
-    direction: Literal["flattest", "steepest", "random"] = "flattest"
+    direction: Direction = "flattest"
     """Where the trace leaves the optimum."""
     max_angle: float = 60.0
     """Angle from the optimum at either end, in degrees."""
@@ -111,7 +108,13 @@ class InvarianceManifold:
         ValueError
             If a unit sees fewer than 2 CURVATURES + 2 pixels, or does not exist.
         """
-        n_steps = self._n_steps
+        (traced,) = self.along([self.direction], model, units, rng=rng)
+        return traced
+
+    def along(
+        self, directions: Sequence[Direction], model: Model, units: Sequence[Unit | str], *, rng: Any
+    ) -> list[UnitImages]:
+        """What a call gives with each of `directions`, from optima that are searched once; errors as there."""
         layer, indices = as_units(model, units)
         for index in indices:
             _, shape = _seen(model, layer, index)
@@ -120,58 +123,80 @@ class InvarianceManifold:
                     f"expected an input of at least {2 * CURVATURES + 2} pixels, got {shape}: what "
                     f"{unit_at(model, layer, index)} sees; take a unit that sees more"
                 )
-        xp, (seed, own_seed) = model.xp, child_seeds(rng, 2)
+        xp, (seed, search_seed, trace_seed) = model.xp, child_seeds(rng, 3)
         maximize = ActivationMaximization(starts=self.starts, norm=self.norm)
         optima = maximize(model, [unit_at(model, layer, i) for i in indices], rng=make_rng(xp, seed))
         norm = optima.settings["norm"]
-        angles = [self.max_angle * i / n_steps for i in range(1, n_steps + 1)]
-        frames = [round(n_steps * i / self.shown) - 1 for i in range(1, self.shown + 1)]
-        signed = [*(-a for a in reversed(angles)), 0.0, *angles]
-        shown = [n_steps, *(n_steps - 1 - i for i in reversed(frames)), *(n_steps + 1 + i for i in frames)]
+        summits = []
+        searches = unit_rngs(model, layer, indices, seed=search_seed)
+        for index, x, own in zip(indices, optima.images[:, 0], searches, strict=True):
+            seen, _ = _seen(model, layer, index)
+            search = Search(_function(model, layer, index), _function(model, layer, index, True), norm, self.restarts)
+            summits.append(_summit(search, move(x, xp)[seen].astype("float64").reshape(-1), own))
+        found = []
+        for direction in directions:
+            rngs = unit_rngs(model, layer, indices, seed=trace_seed)
+            traces = [self._trace(*each, direction) for each in zip(summits, rngs, strict=True)]
+            found.append(
+                replace(self, direction=direction)._pictures(model, layer, indices, traces, optima.notes, norm)
+            )
+        return found
 
-        pictures, activations, ends, notes = [], [], [], []
-        rngs = unit_rngs(model, layer, indices, seed=own_seed)
-        for index, x, note, own in zip(indices, optima.images[:, 0], optima.notes, rngs, strict=True):
+    def _pictures(
+        self,
+        model: Model,
+        layer: str,
+        indices: Sequence[int],
+        traces: Sequence[Trace],
+        notes: Sequence[str],
+        norm: float,
+    ) -> UnitImages:
+        """The film strips of `traces`, and what is measured along them."""
+        xp, n = model.xp, self._n_steps
+        angles = self._angles
+        signed = [*(-angle for angle in reversed(angles)), 0.0, *angles]
+        frames = [round(n * i / self.shown) - 1 for i in range(1, self.shown + 1)]
+        shown = [n, *(n - 1 - i for i in reversed(frames)), *(n + 1 + i for i in frames)]
+        pictures = xp.zeros((len(indices), len(shown), *model.input_shape), dtype=model.dtype)
+        for film, index, traced in zip(pictures, indices, traces, strict=True):
             seen, shape = _seen(model, layer, index)
-            x = move(x, xp)[seen].astype("float64").reshape(-1)
-            functions = _function(model, layer, index), _function(model, layer, index, rough=True)
-            traced = self._trace(*functions, x, norm, [math.radians(a) for a in angles], own)
-            film = xp.zeros((len(shown), *model.input_shape), dtype=model.dtype)
             film[seen] = traced.points[xp.asarray(shown)].reshape(-1, *shape).astype(model.dtype)
-            pictures.append(film)
-            activations.append(traced.activation)
-            ends.append(traced.curvatures)
-            notes.append("; ".join(filter(None, [note, _not_stationary(traced), _higher(traced, signed)])))
-        curvatures = xp.stack(ends)  # (U, 2 CURVATURES), ascending
+        curvatures = xp.stack([traced.curvatures for traced in traces])  # (U, 2 CURVATURES), ascending
         extras = {
             "angle": xp.asarray([[signed[i] for i in shown]] * len(indices)),
             "trace_angle": xp.asarray([signed] * len(indices)),
-            "activation": xp.stack(activations),
+            "activation": xp.stack([traced.activation for traced in traces]),
             "steepest": curvatures[:, :CURVATURES],
             "flattest": xp.flip(curvatures[:, CURVATURES:], axis=1),
         }
-        return unit_images(self, model, layer, indices, xp.stack(pictures), notes=notes, extras=extras, norm=norm)
+        said = [
+            "; ".join(filter(None, [note, _not_stationary(traced), _higher(traced, signed)]))
+            for note, traced in zip(notes, traces, strict=True)
+        ]
+        return unit_images(self, model, layer, indices, pictures, notes=said, extras=extras, norm=norm)
 
-    def _trace(
-        self, function: Function, rough: Function, x: Array, norm: float, angles: Sequence[float], rng: Any
-    ) -> Trace:
-        """Both ways through the optimum near `x` (D,), at `angles` in radians; `rough` is `function` where searched."""
-        xp = array_module(x)
-        if not bool(xp.isfinite(x).all()):  # a dead unit
-            nothing = xp.full((2 * len(angles) + 1, len(x)), float("nan"))
+    @property
+    def _angles(self) -> list[float]:
+        """Of the trace on either way, in degrees, ascending."""
+        return [self.max_angle * i / self._n_steps for i in range(1, self._n_steps + 1)]
+
+    def _trace(self, summit: Summit, rng: Any, direction: Direction) -> Trace:
+        """Both ways through an optimum."""
+        search, optimum, angles = summit.search, summit.optimum, [math.radians(a) for a in self._angles]
+        centre, norm = optimum.points[0], search.norm
+        xp = array_module(centre)
+        if not bool(xp.isfinite(centre).all()):  # a dead unit
+            nothing = xp.full((2 * len(angles) + 1, len(centre)), float("nan"))
             return Trace(nothing, nothing[:, 0], nothing[0, : 2 * CURVATURES], nothing[:, 0] == 0)
-        optimum = self._optimum(function, rough, x, norm, rng)
-        centre = optimum.points[0]
-        curvatures, vectors = tangent_curvatures(function, centre, norm, rng=rng)
-        start = {"flattest": vectors[-1], "steepest": vectors[0], "random": random_tangent(centre, rng)}[self.direction]
+        vectors = summit.vectors
+        start = {"flattest": vectors[-1], "steepest": vectors[0], "random": random_tangent(centre, rng)}[direction]
         # Of the two ways the positive one adds light.
         ways = xp.stack([-start, start]) * xp.where(start.sum() < 0, -1.0, 1.0)
-        circles = [_circle(function, centre, norm, angle) for angle in angles]
-        if self.direction == "flattest":
-            searched = [_circle(rough, centre, norm, angle) for angle in angles]
-            maxima = self._flattest(angles, circles, searched, ways, centre, rng)
+        if direction == "flattest":
+            maxima = search.flattest(angles, ways, centre, rng)
         else:
-            maxima = [Maxima(ways, circle(ways)[0], xp.ones(2, dtype=bool)) for circle in circles]
+            values = [search.circle(centre, angle)(ways)[0] for angle in angles]
+            maxima = [Maxima(ways, value, xp.ones(2, dtype=bool)) for value in values]
         pairs = zip(angles, maxima, strict=True)
         points = xp.stack([norm * (math.cos(angle) * centre + math.sin(angle) * at.points) for angle, at in pairs])
         activation = xp.stack([at.values for at in maxima])  # (n, 2)
@@ -179,71 +204,40 @@ class InvarianceManifold:
         return Trace(
             _joined(points, norm * optimum.points),
             _joined(activation, optimum.values),
-            curvatures,
+            summit.curvatures,
             ~_joined(stationary, optimum.stationary),
         )
 
-    def _optimum(self, function: Function, rough: Function, x: Array, norm: float, rng: Any) -> Maxima:
-        """The maximum near `x` (D,), or a higher one that is reached from maxima at some angle from it: one row."""
-        xp = array_module(x)
-        # The optimum comes in the model's own precision; curvatures ask for more.
-        sphere = _circle(function, 0 * x, norm, math.pi / 2)
-        best = maximize(sphere, (x / norm)[None])
-        for _ in range(ROUNDS):
-            centre, starts = best.points[0], []
-            for angle in map(math.radians, RINGS):
-                circle, u = _circle(rough, centre, norm, angle), self._random(centre, 2 * self.restarts, rng)
-                at = maximize(circle, u, normal=centre, tolerance=ROUGH)
-                starts.append(math.cos(angle) * centre + math.sin(angle) * at.points)
-            ends = maximize(_circle(rough, 0 * x, norm, math.pi / 2), xp.concatenate(starts), tolerance=ROUGH)
-            top = int(ends.values.argmax())
-            other = maximize(sphere, ends.points[top : top + 1])
-            if not bool(other.values[0] > best.values[0] + HIGHER * xp.abs(best.values[0])):
-                break
-            best = other
-        return best
 
-    def _flattest(
-        self,
-        angles: Sequence[float],
-        circles: Sequence[Function],
-        searched: Sequence[Function],
-        ways: Array,
-        centre: Array,
-        rng: Any,
-    ) -> list[Maxima]:
-        """The maximum of each of two ways (2, D) on every circle, `angles` around `centre`: directions from it.
+@dataclass(frozen=True)
+class Summit:
+    """A unit's optimum, one row, and how the activation falls from it; NaN of a dead unit.
 
-        `searched` are the same functions as `circles`, where maxima are only compared.
-        """
-        xp = array_module(ways)
-        points, values, kept, before = [], [], [], [ways]
-        starts = ways
-        for angle, circle in zip(angles, searched, strict=True):  # outwards
-            n = self.restarts if angle < FAR else MORE * self.restarts
-            starts = xp.concatenate([starts, self._random(centre, n, rng)])
-            found = maximize(circle, starts, normal=centre, tolerance=ROUGH)
-            rows = _highest_of_ways(found.points, found.values, before[-1])
-            before.append(found.points[rows])
-            starts = _distinct(found.points, found.values, before[-1])
-            points.append(found.points)
-            values.append(found.values)
-            kept.append(starts)
-        for i in range(len(circles) - 2, -1, -1):  # and back
-            found = maximize(searched[i], kept[i + 1], normal=centre, tolerance=ROUGH)
-            points[i] = xp.concatenate([points[i], found.points])
-            values[i] = xp.concatenate([values[i], found.values])
-            kept[i] = _distinct(points[i], values[i], before[i + 1])
-        maxima, last = [], ways
-        for circle, u, value in zip(circles, points, values, strict=True):
-            last = u[_highest_of_ways(u, value, last)]
-            maxima.append(maximize(circle, last, normal=centre))
-        return maxima
+    Parameters
+    ----------
+    search : Search
+        Of the unit.
+    optimum : Maxima
+    curvatures : array (2 CURVATURES,)
+        Ascending.
+    vectors : array (2 CURVATURES, D)
+        Directions of these curvatures.
+    """
 
-    @staticmethod
-    def _random(centre: Array, n: int, rng: Any) -> Array:
-        """`n` random directions from `centre` (D,)."""
-        return array_module(centre).stack([random_tangent(centre, rng) for _ in range(n)])
+    search: Search
+    optimum: Maxima
+    curvatures: Array
+    vectors: Array
+
+
+def _summit(search: Search, x: Array, rng: Any) -> Summit:
+    """The optimum near `x` (D,), or a higher one."""
+    xp = array_module(x)
+    if not bool(xp.isfinite(x).all()):
+        nothing = xp.full((2 * CURVATURES, len(x)), float("nan"))
+        return Summit(search, Maxima(x[None], x[:1], xp.ones(1, dtype=bool)), nothing[:, 0], nothing)
+    optimum = search.optimum(x, rng)
+    return Summit(search, optimum, *tangent_curvatures(search.function, optimum.points[0], search.norm, rng=rng))
 
 
 @dataclass(frozen=True)
@@ -286,29 +280,6 @@ def _higher(trace: Trace, angles: Sequence[float]) -> str:
     return f"higher than the optimum at {angles[best]:+.0f} degrees: {float(trace.activation[best]):.4g}, not {top:.4g}"
 
 
-def _highest_of_ways(u: Array, values: Array, before: Array) -> Array:
-    """Of directions u (R, D) the number of the highest that is nearer to either of two directions `before` (2, D).
-
-    The nearest to it, if none is nearer to it than to the other.
-    """
-    xp = array_module(u)
-    near = u @ before.T  # (R, 2)
-    first = near[:, 0] >= near[:, 1]
-    rows = []
-    for way, own in enumerate((first, ~first)):
-        rows.append(int(xp.where(own, values, -math.inf).argmax()) if bool(own.any()) else int(near[:, way].argmax()))
-    return xp.asarray(rows)
-
-
-def _distinct(u: Array, values: Array, first: Array) -> Array:
-    """The directions `first` (2, D), and the highest of u (R, D) that differ from them and from one another."""
-    kept = list(first)
-    for row in (-values).argsort(kind="stable").tolist():
-        if len(kept) < KEPT and all(float((u[row] * other).sum()) < ALIKE for other in kept):
-            kept.append(u[row])
-    return array_module(u).stack(kept)
-
-
 def _seen(model: Model, layer: str, index: int) -> tuple[tuple[Any, ...], tuple[int, ...]]:
     """Where in images (..., *input_shape) are the pixels that a unit sees, and the shape of that part.
 
@@ -346,14 +317,3 @@ def _in_float64(layer: Any) -> Any:
     if not isinstance(layer, Trainable):
         return layer
     return replace(layer, **{name: x.astype("float64") for name, x in layer.params().items()})  # type: ignore[type-var]
-
-
-def _circle(function: Function, centre: Array, norm: float, angle: float) -> Function:
-    """`function` of the directions (R, D) from the unit vector `centre` to inputs of one norm, `angle` radians away."""
-    middle, radius = norm * math.cos(angle) * centre, norm * math.sin(angle)
-
-    def along(u: Array) -> tuple[Array, Array]:
-        value, grad = function(middle + radius * u)
-        return value, radius * grad
-
-    return along

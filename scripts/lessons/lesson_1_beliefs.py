@@ -1,11 +1,13 @@
 # %% [markdown]
 # # 1. What does an RBM believe?
 #
-# A *restricted Boltzmann machine* (RBM) has two layers of units, each of which is 0 or 1. The *visible units* v are the
-# picture; the *hidden units* h describe it. Every state (v, h) has an *energy* $E(v, h) = -b \cdot v - c \cdot h - v^T W h$,
-# and a probability: $p(v, h) = e^{-E(v, h)} / Z$. Z is the sum over all states, so that the probabilities add up to 1.
+# A *restricted Boltzmann machine* (RBM) has two layers of units, each of which is 0 or 1. The *visible units* v are
+# the picture; the *hidden units* h describe it. Every state (v, h) has an *energy* $E(v, h) = -b \cdot v - c \cdot h
+# - v^T W h$, and a probability: $p(v, h) = e^{-E(v, h)} / Z$. Z is the sum over all states, so that the probabilities
+# add up to 1.
 #
-# **Predict**: a machine of 3 + 2 units has 32 states. Is the most probable state the one of lowest or of highest energy?
+# **Predict**: a machine of 3 + 2 units has 32 states. Is the most probable state the one of lowest or of highest
+# energy?
 
 # %% tags=["parameters"]
 seed = 1
@@ -35,11 +37,12 @@ fig, axis = plt.subplots(figsize=(9, 3))
 order = np.argsort(energy)
 axis.bar(["".join(f"{int(x)}" for x in states[k]) for k in order], p[order])
 axis.tick_params(axis="x", rotation=90)
-axis.set(xlabel="state: three visible, then two hidden units; lowest energy first", ylabel="probability");
+axis.set(xlabel="state: three visible, then two hidden units; lowest energy first", ylabel="probability")
+fig.tight_layout()
 
 # %% [markdown]
-# A picture v alone has the probability $p(v) = \sum_h p(v, h) = e^{-F(v)} / Z$. The *free energy* F has a formula without
-# the sum over h: $F(v) = -b \cdot v - \sum_j \log(1 + e^{c_j + v \cdot W_j})$. `dbnvis` computes it so.
+# A picture v alone has the probability $p(v) = \sum_h p(v, h) = e^{-F(v)} / Z$. The *free energy* F has a formula
+# without the sum over h: $F(v) = -b \cdot v - \sum_j \log(1 + e^{c_j + v \cdot W_j})$. `dbnvis` computes it so.
 
 # %%
 exact = visible_distribution(rbm)

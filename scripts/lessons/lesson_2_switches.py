@@ -4,7 +4,8 @@
 # The *input* of a hidden unit is its bias plus the weights of all pixels that are on. The *sigmoid* function
 # $\sigma(x) = 1 / (1 + e^{-x})$ makes a probability of it: $p(h_j = 1 \mid v) = \sigma(c_j + v \cdot W_j)$.
 #
-# **Predict**: somebody fixes another hidden unit to 1, and the picture stays as it is. What happens to this probability?
+# **Predict**: somebody fixes another hidden unit to 1, and the picture stays as it is. What happens to this
+# probability?
 
 # %% tags=["parameters"]
 seed = 1
@@ -32,8 +33,8 @@ for axis in axes:
     axis.axis("off")
 
 # %% [markdown]
-# Red weights switch a unit on, blue ones switch it off. Now without the formula: list all 64 states of the hidden units,
-# and count in how much of the probability each unit is 1.
+# Red weights switch a unit on, blue ones switch it off. Now without the formula: list all 64 states of the hidden
+# units, and count in how much of the probability each unit is 1.
 
 # %%
 h = np.array(list(product((0.0, 1.0), repeat=6)))
@@ -48,8 +49,8 @@ print("h2 fixed to 1", with_h2.round(4))
 
 # %% [markdown]
 # ## The fact
-# The formula and the list agree. With h2 fixed to 1 all others stay as they were: no two hidden units are joined, so given
-# the picture each decides alone.
+# The formula and the list agree. With h2 fixed to 1 all others stay as they were: no two hidden units are joined, so
+# given the picture each decides alone.
 
 # %%
 fact = {

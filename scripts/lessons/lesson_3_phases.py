@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 3. Why data minus model?
 #
-# To learn is to make the data more probable: to change the weights so that the mean of log p(v) over the data rises. How
-# fast it rises with a weight is the *gradient*, a difference of two averages:
+# To learn is to make the data more probable: to change the weights so that the mean of log p(v) over the data rises.
+# How fast it rises with a weight is the *gradient*, a difference of two averages:
 #
 # $$\partial \log p / \partial W_{ij} = \langle v_i h_j \rangle_{data} - \langle v_i h_j \rangle_{model}$$
 #
@@ -31,8 +31,8 @@ def mean_log_p(rbm):
 
 
 # %% [markdown]
-# *Contrastive divergence* (CD-1, Hinton 2002) does not list all states for the second average. It takes the pictures after
-# one step of Gibbs sampling from the data: v to h and back. Here are 200 updates of CD-1.
+# *Contrastive divergence* (CD-1, Hinton 2002) does not list all states for the second average. It takes the pictures
+# after one step of Gibbs sampling from the data: v to h and back. Here are 200 updates of CD-1.
 
 # %%
 curve = [mean_log_p(rbm)]
@@ -46,12 +46,15 @@ for _ in range(200):
 plt.figure(figsize=(6, 2.5))
 plt.plot(curve)
 plt.xlabel("updates of CD-1")
-plt.ylabel("mean log p of the data (nats)");
+plt.ylabel("mean log p of the data (nats)")
+plt.tight_layout()
 
 # %%
 exact = negative_phase(rbm)["W"]
 fig, axes = plt.subplots(3, 4, figsize=(6, 4.5))
-for row, name, W in zip(axes, ("data", "model by CD-1", "model, exact"), (positive["W"], negative["W"], exact), strict=True):
+for row, name, W in zip(
+    axes, ("data", "model by CD-1", "model, exact"), (positive["W"], negative["W"], exact), strict=True
+):
     for j, axis in enumerate(row):
         axis.imshow(W[:, j].reshape(3, 3), cmap="gray", vmin=0, vmax=0.6)
         axis.set_title(f"{name}, h{j + 1}", fontsize=7)
@@ -59,8 +62,8 @@ for row, name, W in zip(axes, ("data", "model by CD-1", "model, exact"), (positi
 
 # %% [markdown]
 # ## The fact
-# Is the difference of the two averages really the gradient? Move each parameter a little up and down, and look how much
-# log p changes.
+# Is the difference of the two averages really the gradient? Move each parameter a little up and down, and look how
+# much log p changes.
 
 # %%
 gradient, apart, e = likelihood_gradient(rbm, data), 0.0, 1e-4

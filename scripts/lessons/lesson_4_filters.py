@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 4. How do filters appear?
 #
-# A machine of 64 pixels and 32 hidden units learns 1,500 handwritten digits by CD-1; 297 others are held out for testing.
-# One *epoch* shows it every training digit once. The weights of a hidden unit, drawn where its pixels are, are its
-# *filter*. All filters start as small noise.
+# A machine of 64 pixels and 32 hidden units learns 1,500 handwritten digits by CD-1; 297 others are held out for
+# testing. One *epoch* shows it every training digit once. The weights of a hidden unit, drawn where its pixels are,
+# are its *filter*. All filters start as small noise.
 #
 # **Predict**: what does a typical filter look like after 40 epochs? A whole digit, a part of one, or still noise?
 
@@ -54,12 +54,13 @@ fig, (left, right) = plt.subplots(1, 2, figsize=(10, 2.5))
 left.plot(errors)
 left.set(xlabel="epoch", ylabel="error of held-out digits", ylim=(0, None))
 right.semilogy(np.arange(len(ratios)) / 75, ratios)
-right.set(xlabel="epoch", ylabel="update / weight");
+right.set(xlabel="epoch", ylabel="update / weight")
+fig.tight_layout()
 
 # %% [markdown]
 # ## The fact
-# The held-out digits are reconstructed better than before. In the last ten epochs an update changes the weights by about
-# a thousandth, which says that the learning rate is right (Hinton 2010, section 7).
+# The held-out digits are reconstructed better than before. In the last ten epochs an update changes the weights by
+# about a thousandth, which says that the learning rate is right (Hinton 2010, section 7).
 
 # %%
 fact = {

@@ -1,11 +1,13 @@
 # %% [markdown]
 # # 5. Why distrust the reconstruction error?
 #
-# Many programs print the *reconstruction error* while an RBM learns: send a picture up to h and down again, and take the
-# mean squared difference. It is cheap, and it falls. What we want is another thing: that the data become probable.
+# Many programs print the *reconstruction error* while an RBM learns: send a picture up to h and down again, and take
+# the mean squared difference. It is cheap, and it falls. What we want is another thing: that the data become
+# probable.
 #
-# Here are 16 pixels and 8 hidden units, so that Z can be computed and log p is exact. The data are *bars and stripes*:
-# pictures whose rows, or whose columns, are all on or all off. CD-1 learns with a rate of 0.5, which is large.
+# Here are 16 pixels and 8 hidden units, so that Z can be computed and log p is exact. The data are *bars and
+# stripes*: pictures whose rows, or whose columns, are all on or all off. CD-1 learns with a rate of 0.5, which is
+# large.
 #
 # **Predict**: the error falls nearly to 0. What does log p of the data do meanwhile?
 
@@ -49,11 +51,12 @@ left.plot(updates, errors)
 left.set(xlabel="updates", ylabel="reconstruction error: lower looks better", ylim=(0, None))
 right.plot(updates, log_p)
 right.axhline(-3.38, color="gray", linestyle=":")
-right.set(xlabel="updates", ylabel="mean log p of the data: higher is better");
+right.set(xlabel="updates", ylabel="mean log p of the data: higher is better")
+fig.tight_layout()
 
 # %% [markdown]
-# The dotted line is the best that any machine can reach. CD-1 never goes far from the data, so it does not see the wrong
-# pictures that it makes probable.
+# The dotted line is the best that any machine can reach. CD-1 never goes far from the data, so it does not see the
+# wrong pictures that it makes probable.
 #
 # ## The fact
 # From update 600 to update 3,000 the error falls, and log p falls too.

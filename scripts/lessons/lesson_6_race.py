@@ -7,8 +7,8 @@
 # - *CD-1*: Gibbs chains that start at the data, one step for each update;
 # - *PCD* (Tieleman 2008): the same, but the chains go on from where the last update left them.
 #
-# The *Kullback-Leibler divergence* (KL) is the distance from the data's distribution to the machine's, in nats. It is 0
-# if the machine believes exactly what the data say.
+# The *Kullback-Leibler divergence* (KL) is the distance from the data's distribution to the machine's, in nats. It is
+# 0 if the machine believes exactly what the data say.
 #
 # **Predict**: CD-1 and PCD cost the same. Which of them ends closer to the data?
 
@@ -64,11 +64,12 @@ for name, curve in kl.items():
     plt.plot(20 * np.arange(1, 1 + len(curve)), curve, label=name)
 plt.xlabel("updates")
 plt.ylabel("KL (nats): lower is better")
-plt.legend();
+plt.legend()
+plt.tight_layout()
 
 # %% [markdown]
-# While the rate is large, PCD's chains cannot follow the machine; as it falls to 0 they catch up. CD-1's chains restart at
-# the data, so it stops where one step does not leave the data. That is not where the KL is lowest.
+# While the rate is large, PCD's chains cannot follow the machine; as it falls to 0 they catch up. CD-1's chains
+# restart at the data, so it stops where one step does not leave the data. That is not where the KL is lowest.
 #
 # ## The fact
 # At the end, CD-1 is the farthest of the three.

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 7. Does the chain mix?
 #
-# Gibbs sampling walks from picture to picture, and should visit each as often as it is probable. A chain has *mixed* when it
-# has been everywhere that matters. This machine has 8 pixels, and was built to believe in two pictures, 11110000 and
-# 00001111: its two *modes*. A plain chain starts in one of them.
+# Gibbs sampling walks from picture to picture, and should visit each as often as it is probable. A chain has *mixed*
+# when it has been everywhere that matters. This machine has 8 pixels, and was built to believe in two pictures,
+# 11110000 and 00001111: its two *modes*. A plain chain starts in one of them.
 #
 # **Predict**: which share of 5,000 sweeps will it spend near the other one?
 
@@ -31,9 +31,9 @@ for _ in range(5000):
     plain.append(v[0])
 
 # %% [markdown]
-# *Parallel tempering* (Desjardins et al. 2010) runs more chains beside it, at smaller *inverse temperatures*, where the
-# energy differences count less. Neighbours exchange their states by a rule that keeps the distribution of each chain. So
-# the first chain, which is the machine's own, can go from one mode to the other.
+# *Parallel tempering* (Desjardins et al. 2010) runs more chains beside it, at smaller *inverse temperatures*, where
+# the energy differences count less. Neighbours exchange their states by a rule that keeps the distribution of each
+# chain. So the first chain, which is the machine's own, can go from one mode to the other.
 
 # %%
 rng = np.random.default_rng(seed)
@@ -52,8 +52,9 @@ for axis, chain, name in ((left, plain, "one plain chain"), (right, mixed, "with
 
 # %% [markdown]
 # ## The fact
-# The *total variation* is half the sum of |share of visits - p| over all 256 pictures: 0 if the chain agrees with the exact
-# distribution, about 0.5 if it has missed one of two modes. Nothing in the plain chain's own numbers says that it has.
+# The *total variation* is half the sum of |share of visits - p| over all 256 pictures: 0 if the chain agrees with the
+# exact distribution, about 0.5 if it has missed one of two modes. Nothing in the plain chain's own numbers says that
+# it has.
 
 # %%
 fact = {

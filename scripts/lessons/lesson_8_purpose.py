@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 8. What is a unit for?
 #
-# A trained RBM has found its own hidden units; nobody told it what they should mean. To ask a unit, *clamp* it: fix it to 1,
-# and let Gibbs sampling draw everything else. The mean picture is what the machine believes while the unit is on,
-# $E[v \mid h_j = 1]$.
+# A trained RBM has found its own hidden units; nobody told it what they should mean. To ask a unit, *clamp* it: fix
+# it to 1, and let Gibbs sampling draw everything else. The mean picture is what the machine believes while the unit
+# is on, $E[v \mid h_j = 1]$.
 #
 # **Predict**: will the mean picture be the same as the unit's weights?
 
@@ -54,18 +54,18 @@ for name, row, tiles in zip(("weights", "chains", "exact"), axes, (rbm.W.T, mean
         axis.axis("off")
 
 # %% [markdown]
-# In a deep network nobody can list the states, so only the chain is left. Six units of the third layer of the network that
-# ships with dbnvis; `dbnvis live` runs the chain of any unit in your browser.
+# In a deep network nobody can list the states, so only the chain is left. Six units of the third layer of the network
+# that ships with dbnvis; `dbnvis live` runs the chain of any unit in your browser.
 
 # %%
 dbn = checkpoint.load("pretrained", xp=np).model
-samples = ClampedGibbs(chains=10, sweeps=100)(dbn, [f"h3:{k}" for k in range(6)], rng=np.random.default_rng(seed))
+samples = ClampedGibbs(chains=10)(dbn, [f"h3:{k}" for k in range(6)], rng=np.random.default_rng(seed))
 samples.plot()
 
 # %% [markdown]
 # ## The fact
-# The *standard error* says how far a mean of samples is likely to be off. The chains' mean of the first unit differs from the exact
-# one by less than three of them (root mean square over the pixels).
+# The *standard error* says how far a mean of samples is likely to be off. The chains' mean of the first unit differs
+# from the exact one by less than three of them (root mean square over the pixels).
 
 # %%
 fact = {"standard_errors_from_exact": np.sqrt((((means[0] - exact[0]) / errors[0]) ** 2).mean())}
