@@ -8,6 +8,7 @@ jupytext, in Jupyter.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from pathlib import Path
@@ -35,9 +36,12 @@ def convert(source: Path, execute: bool) -> tuple[str, float]:
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     begin = time.perf_counter()
     if execute:
+        from jupyter_client import AsyncKernelManager
         from nbclient import NotebookClient
 
-        NotebookClient(notebook, timeout=LIMIT, kernel_name="python3").execute()
+        # Where there are local sockets: nobody else on this machine can listen.
+        transport = "tcp" if os.name == "nt" else "ipc"
+        NotebookClient(notebook, AsyncKernelManager(transport=transport), timeout=LIMIT).execute()
     return jupytext.writes(notebook, fmt="ipynb"), time.perf_counter() - begin
 
 

@@ -55,8 +55,8 @@ exact = visible_distribution(rbm)
 # %%
 listed = -np.log(np.exp(-energy).reshape(8, 4).sum(axis=1))
 fact = {
-    "sum_of_p_minus_1": abs(exact.p.sum() - 1),
-    "free_energy_formula_minus_list": abs(exact.free_energy - listed).max(),
+    "sum_of_p_minus_1": float(abs(exact.p.sum() - 1)),
+    "free_energy_formula_minus_list": float(abs(exact.free_energy - listed).max()),
 }
 assert fact["sum_of_p_minus_1"] < 1e-12
 assert fact["free_energy_formula_minus_list"] < 1e-12

@@ -54,8 +54,8 @@ print("h2 fixed to 1", with_h2.round(4))
 
 # %%
 fact = {
-    "probability_formula_minus_list": abs(listed - p).max(),
-    "change_when_another_unit_is_fixed": abs(np.delete(with_h2 - p, 1)).max(),
+    "probability_formula_minus_list": float(abs(listed - p).max()),
+    "change_when_another_unit_is_fixed": float(abs(np.delete(with_h2 - p, 1)).max()),
 }
 assert fact["probability_formula_minus_list"] < 1e-12
 assert fact["change_when_another_unit_is_fixed"] < 1e-12

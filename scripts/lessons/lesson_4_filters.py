@@ -35,7 +35,8 @@ errors, ratios, batches = [reconstruction_error(held_out)], [], train.reshape(75
 for epoch in range(40):
     for b, batch in enumerate(batches):
         rate = 0.1 * (1 - (epoch + b / 75) / 40)  # falls to 0
-        positive, negative = positive_phase(rbm, batch), positive_phase(rbm, gibbs(rbm, batch, 1, rng=rng))
+        v = (rng.random(batch.shape) < batch).astype("float64")  # a grey pixel is on with its probability
+        positive, negative = positive_phase(rbm, v), positive_phase(rbm, gibbs(rbm, v, 1, rng=rng))
         for name, x in rbm.params().items():
             x += rate * (positive[name] - negative[name])
         update = rate * (positive["W"] - negative["W"])
@@ -65,7 +66,7 @@ fig.tight_layout()
 # %%
 fact = {
     "held_out_error_after_by_before": errors[-1] / errors[0],
-    "update_by_weight": np.mean(ratios[-750:]),
+    "update_by_weight": float(np.mean(ratios[-750:])),
 }
 assert fact["held_out_error_after_by_before"] < 0.6
 assert 3e-4 < fact["update_by_weight"] < 3e-3

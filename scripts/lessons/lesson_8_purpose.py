@@ -68,6 +68,6 @@ samples.plot()
 # from the exact one by less than three of them (root mean square over the pixels).
 
 # %%
-fact = {"standard_errors_from_exact": np.sqrt((((means[0] - exact[0]) / errors[0]) ** 2).mean())}
+fact = {"standard_errors_from_exact": float(np.sqrt((((means[0] - exact[0]) / errors[0]) ** 2).mean()))}
 assert fact["standard_errors_from_exact"] < 3
 fact

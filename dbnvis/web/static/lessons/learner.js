@@ -1,7 +1,6 @@
 // How a small machine learns: the exact gradient, contrastive divergence (Hinton 2002), persistent chains (Tieleman
 // 2008). Mirrors dbnvis/train/cd.py, without momentum and decay, all data in every update unless rows are chosen.
 
-import {bernoulli} from "../machine.js";
 import {learn, minus, modelStatistics, statistics, sweeps} from "./exact.js";
 
 /** @typedef {import("../machine.js").Machine} Machine */
@@ -63,23 +62,7 @@ export class Learner {
 }
 
 /**
- * Mean squared difference, for each pixel, of rows and of what the machine makes of them: v -> h drawn -> mean of v.
- * @param {Machine} machine
- * @param {Float64Array[]} rows
- * @param {Sfc32} rng
- * @returns {number}
- */
-export function reconstructionError(machine, rows, rng) {
-  let total = 0;
-  for (const v of rows) {
-    const mean = machine.meanVGivenH(machine.sampleHGivenV(v, rng));
-    for (let i = 0; i < v.length; i++) total += (v[i] - mean[i]) ** 2;
-  }
-  return total / rows.length / rows[0].length;
-}
-
-/**
- * The same without chance: v -> p(h | v) -> mean of v.
+ * Mean squared difference, for each pixel, of rows and of what the machine makes of them: v -> p(h | v) -> mean of v.
  * @param {Machine} machine
  * @param {Float64Array[]} rows
  * @returns {number}
@@ -91,14 +74,4 @@ export function meanFieldError(machine, rows) {
     for (let i = 0; i < v.length; i++) total += (v[i] - mean[i]) ** 2;
   }
   return total / rows.length / rows[0].length;
-}
-
-/**
- * Rows of 0 and 1 of rows of probabilities.
- * @param {import("../maths.js").Floats[]} rows
- * @param {Sfc32} rng
- * @returns {Float64Array[]}
- */
-export function drawRows(rows, rng) {
-  return rows.map((row) => /** @type {Float64Array} */ (bernoulli(row, rng, new Float64Array(row.length))));
 }
