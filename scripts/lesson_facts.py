@@ -13,7 +13,7 @@ import math
 import shutil
 import subprocess
 import sys
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,19 +31,13 @@ COMMITTED = HERE.parent / "results"
 
 
 def in_python(source: Path, seed: int) -> dict[str, float]:
-    """The facts of one lesson's cells, run with another seed.
-
-    Raises
-    ------
-    AssertionError
-        If a fact does not hold.
-    """
+    """The facts of one lesson's cells, run with another seed, whether they hold or not."""
     text = source.read_text(encoding="utf-8")
     first = "\nseed = 1\n"
     if text.count(first) != 1:
         raise ValueError(f"{source.name} needs one line 'seed = 1'")
     names: dict[str, Any] = {}
-    with redirect_stdout(io.StringIO()):
+    with redirect_stdout(io.StringIO()), suppress(AssertionError):  # the last cell's, which the table will say
         exec(compile(text.replace(first, f"\nseed = {seed}\n"), str(source), "exec"), names)
     plt.close("all")
     return {name: float(x) for name, x in names["fact"].items()}
