@@ -30,6 +30,14 @@ FILM = (
     "Blue frame: a unit's optimum. To either side: images at growing angles from it. Along the flattest direction the "
     "unit stays active: what changes there does not matter to it; along the steepest it matters most."
 )
+FIRST = (
+    "Blue frame: a unit's optimum. To either side: images at growing angles from it, in a random direction. A unit of "
+    "the first layer is linear: its activation falls alike in all directions, as the cosine of the angle does."
+)
+WAYS = (
+    "Flattest: from the direction of least curvature to the highest maximum on either side at every angle; steepest: "
+    "the great circle of greatest curvature. "
+)
 FALL = (
     "How a unit's response falls as its input turns away from the optimum; flattest: the most that any input at this "
     "angle reaches. The slower, the more invariant the unit is: compare layers and directions."
@@ -37,25 +45,24 @@ FALL = (
 
 
 def film_strips(study: Study, n: int = 4, method: InvarianceManifold | None = None) -> None:
-    """The first `n` units of every layer: the flattest trace above the steepest, optimum in the middle."""
+    """The first `n` units of every layer: the flattest trace above the steepest, optimum in the middle.
+
+    A unit of the first layer has one trace, in a random direction: all are alike.
+    """
     method = method or InvarianceManifold()
     for layer in study.model.layer_names:
-        units = study.units(layer, n)
-        shown = _along(study, method, units, ("flattest", "steepest"))
+        units, first = study.units(layer, n), layer == study.model.layer_names[0]
+        shown = _along(study, method, units, ("random",) if first else ("flattest", "steepest"))
         panels = [
-            _strip(shown[direction], i, f"{unit}, {direction if layer != study.model.layer_names[0] else 'random'}")
-            for i, unit in enumerate(units)
-            for direction in shown
+            _strip(shown[direction], i, f"{unit}, {direction}") for i, unit in enumerate(units) for direction in shown
         ]
         figure = plot.sheet(
             panels,
             heading=f"{study.heading}, layer {layer}: what {len(units)} units are, and are not, invariant to",
-            caption=FILM,
+            caption=FIRST if first else FILM,
             key=(
                 "Above: the angle in degrees, among inputs of equal norm; below: the pre-activation in per cent of the "
-                "optimum's, if that is above 0. Flattest: from the direction of least curvature to the highest "
-                "maximum on either side at every angle; steepest: the great circle of greatest curvature; in the "
-                "first layer all directions are alike. After Erhan, Courville and Bengio 2010. "
+                f"optimum's, if that is above 0. {'' if first else WAYS}After Erhan, Courville and Bengio 2010. "
                 f"Settings: {_settings(method)}."
             ),
             side_by_side=False,

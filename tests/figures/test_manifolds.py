@@ -36,7 +36,8 @@ def test_film_strips_hold_every_unit_both_ways_and_in_order(study, monkeypatch):
     sheet = manifolds.plot.sheet
     monkeypatch.setattr(manifolds.plot, "sheet", lambda panels, **k: drawn.append(panels) or sheet(panels, **k))
     manifolds.film_strips(study, n=2, method=QUICK)
-    assert [len(panels) for panels in drawn] == [4, 4, 4]
+    assert [len(panels) for panels in drawn] == [2, 4, 4]
+    assert "h1:0, random" in drawn[0][0].title  # of the first layer all directions are alike
     strip = drawn[1][0]  # h2:0, flattest
     assert strip.labels == ["-90", "-60", "0", "+60", "+90"]  # of the three steps of a way, two are shown
     assert strip.captions[2] == "100 %" and "h2:0, flattest" in strip.title

@@ -69,7 +69,7 @@ export class Walk {
     if (this.sweeps < WALK_SWEEPS) return [onTheWay(`${said}.`)];
     return [this.betas.length === 1
       ? fact("total_variation_plain", this.distance, {least: 0.3}, `${said} (above 0.3: it has not mixed).`)
-      : fact("total_variation_tempered", this.distance, {most: 0.05}, `${said} (below 0.05: it has mixed).`)];
+      : fact("total_variation_tempered", this.distance, {most: 0.1}, `${said} (below 0.1: it has mixed).`)];
   }
 }
 
