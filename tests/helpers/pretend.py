@@ -62,6 +62,7 @@ FUNCTIONS = {
     "ones_like": "a dtype",
     "outer": "a b out",
     "pad": "array pad_width mode",
+    "partition": "a kth axis",
     "percentile": "a q axis out overwrite_input method keepdims",
     "prod": "a axis dtype out keepdims",
     "quantile": "a q axis out overwrite_input method keepdims",
