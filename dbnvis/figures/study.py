@@ -19,7 +19,7 @@ from ..results import Writer
 from ..runs.snapshots import Snapshots
 from ..train import EpochStats
 from ..train.backprop import BackpropStats
-from ..visualize import FilterCombination, NotApplicable, StrongestConnections, Unit, UnitImages, as_units
+from ..visualize import FilterCombination, NotApplicable, StrongestConnections, TopImages, Unit, UnitImages, as_units
 from ..visualize.filter_combination import combined_inputs
 from .naming import rounded_down, sheet_name
 
@@ -110,7 +110,9 @@ class Study:
         """
         plot.check_picture(self.model.input_shape)
         method = self.with_prior(method)
-        parts = [units[i : i + CHUNK] for i in range(0, len(units), CHUNK)]
+        # One pass over the images serves all units.
+        size = len(units) if isinstance(method, TopImages) else CHUNK
+        parts = [units[i : i + size] for i in range(0, len(units), size)]
         title = f"{method.title}, {units[0].layer}"
         return UnitImages.join(
             [

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from ..backend import Array
+from ..backend import Array, array_module
 from ..evaluate.scores import pre_activations
 from ..images import images_of
 from ..models.protocol import Model
@@ -56,7 +56,16 @@ class TopImages:
             raise ValueError(f"k must lie between 1 and the {len(images)} images, got {self.k}")
         xp = model.xp
         pre = pre_activations(model, layer, images, indices)  # (N, U)
-        rows = xp.argsort(-pre, axis=0, kind="stable")[: self.k].T  # (U, k)
+        rows = xp.stack([_highest(own, self.k) for own in pre.T])  # (U, k)
         top = images[rows]  # (U, k, *shape)
         pictures = xp.concatenate([top.mean(axis=1, keepdims=True), top], axis=1)
         return unit_images(self, model, layer, indices, pictures, extras={"rows": rows})
+
+
+def _highest(values: Array, k: int) -> Array:
+    """Where the `k` highest of (N,) are, in descending order, equal ones as they come: (k,)."""
+    xp = array_module(values)
+    falling = -values
+    last = xp.partition(falling, k - 1)[k - 1]
+    (among,) = xp.nonzero((falling <= last) | xp.isnan(last))
+    return among[xp.argsort(falling[among], kind="stable")[:k]]

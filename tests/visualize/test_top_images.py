@@ -5,6 +5,7 @@ import pytest
 
 from dbnvis import DBN, RBM, TopImages, Unit
 from dbnvis.backend import move, to_numpy
+from dbnvis.visualize.top_images import _highest
 
 
 def random_dbn(xp=np, seed=0, hbias=0.0):
@@ -90,3 +91,12 @@ def test_needs_images():
 def test_refuses_more_images_than_there_are_or_none(k):
     with pytest.raises(ValueError, match=rf"k must lie between 1 and the 60 images, got {k}"):
         top(random_dbn(), "h1", some_images(), k=k)
+
+
+@pytest.mark.parametrize("k", [1, 3, 6, 7])
+def test_the_highest_are_those_of_a_stable_sort(xp, k):
+    nan, inf = float("nan"), float("inf")
+    for values in ([1, 3, 3, 2, 3, 1, 3], [0] * 7, [nan, 1, 2, nan, 2, inf, -inf], [nan] * 7):
+        x = np.array(values, dtype=np.float32)
+        found = to_numpy(_highest(xp.asarray(x), k))
+        np.testing.assert_array_equal(found, np.argsort(-x, kind="stable")[:k])
