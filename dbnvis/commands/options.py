@@ -6,7 +6,7 @@ import os
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_type_hints
@@ -117,6 +117,10 @@ class ModelOptions(Options):
 
     other_data: bool = False
     """Take images of other data than the model was trained on; headings and manifests say so."""
+
+    def sheets(self, folder: str) -> Writer:
+        """A writer of sheets into this folder of `out`, with a table beside each."""
+        return replace(self.writer(folder, "sheets", "sheets"), tabled=True)
 
 
 def loaded(name: str, data_dir: Path | None) -> Dataset:
