@@ -26,7 +26,7 @@ from . import __version__, plot
 from .backend import Array, to_numpy
 from .models.protocol import Model, parts
 from .system.environment import computed_with
-from .system.files import replacing
+from .system.files import check_folder, replacing
 
 Arrays = dict[str, Array] | None  # what a figure shows, by name
 Table = Sequence[Mapping[str, Any]]  # rows of equal keys
@@ -272,7 +272,8 @@ class Writer:
         return self.root / f"{name}.html"
 
     def check(self, path: Path, **facts: Any) -> None:
-        """ValueError, before any work, if the artefact at `path` is of other `facts` and must stay."""
+        """ValueError, before any work, if `path` cannot be written, or what stands there is of other `facts`."""
+        check_folder(path.parent, str(path))
         if not self.overwrite:
             keep_others(path, facts)
 

@@ -98,6 +98,9 @@ class Compare(SheetOptions):
         super().__post_init__()
         if self.models and self.model != type(self).model:
             raise ValueError("--model names one model and --models several; give one of the two")
+        for name in self.models:
+            if re.fullmatch(r"\w+:\d+(@.*)?", name) and not Path(name).exists():
+                raise ValueError(f"{name} is a unit and no model; units come before --models")
 
     def run(self) -> None:
         names = self.models or (self.model,)

@@ -132,7 +132,7 @@ def starts(study: Study, n: int = 4, n_starts: int = 9) -> None:
     study.save("starts", figure, {"pictures": pictures})
 
 
-def _compared(study: Study, layer: str) -> list[Visualizer]:
+def methods_for(study: Study, layer: str) -> list[Visualizer]:
     """One of every method, for units of `layer`, but for those that take long."""
     methods: dict[str, Visualizer] = {name: cls() for name, cls in VISUALIZERS.items() if name not in SLOW}
     if isinstance(study.model, Generative):
@@ -167,7 +167,7 @@ class Compared:
     @classmethod
     def of(cls, study: Study, unit: Unit, whose: str = "") -> Compared:
         """Draw the unit by every method; `whose` it is stands in the titles."""
-        compared = _compared(study, unit.layer)
+        compared = methods_for(study, unit.layer)
         methods = [diagnosis.diagnosed(study, method) for method in study.applicable(compared)]
         shown = {type(method).__name__: study.pictures(method, [unit]) for method in methods}
         panels = {}
