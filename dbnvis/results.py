@@ -13,7 +13,7 @@ import json
 import platform
 import reprlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -26,8 +26,10 @@ from . import __version__, plot
 from .backend import Array, to_numpy
 from .models.protocol import Model, parts
 from .system.environment import computed_with
-from .system.files import replacing
+from .system.files import check_folder, replacing
 
+Arrays = dict[str, Array] | None  # what a figure shows, by name
+Table = Sequence[Mapping[str, Any]]  # rows of equal keys
 #: Of a manifest: hashes of the artefact and of its arrays' file, by name.
 FILES = "files_sha256"
 #: Entries of manifests that do not say what is shown, but when, by what and where it was computed.
@@ -70,10 +72,11 @@ def save_artefact(
     write: Callable[[Path], object],
     *,
     manifest: dict[str, Any],
-    arrays: dict[str, Array] | None = None,
+    arrays: Arrays = None,
+    rows: Table = (),
     overwrite: bool = False,
 ) -> list[Path]:
-    """Write one artefact, its manifest `<stem>.json` and, if given, the arrays it shows `<stem>.npz`.
+    """Write one artefact, its manifest `<stem>.json` and, if given, what it shows: `<stem>.npz` and `<stem>.csv`.
 
     Parameters
     ----------
@@ -84,6 +87,8 @@ def save_artefact(
         Settings, seed, data set, model hash, versions and seconds; the hash of `arrays`, and those of the files, are
         added.
     arrays : dict of array, optional
+    rows : sequence of dict of equal keys
+        The numbers of the artefact as a table, if any.
     overwrite : bool
         Replace an artefact of another model, seed, data or settings, too.
 
@@ -99,19 +104,23 @@ def save_artefact(
     OSError
         If the folder cannot be written or is full; what stood there before stays.
     """
-    paths = [path, path.with_suffix(".json")]
+    paths, writes = [path, path.with_suffix(".json")], [write]
     if arrays:
         manifest = {**manifest, "arrays_sha256": array_hash(*arrays.values())}
         paths.append(path.with_suffix(".npz"))
+        on_host = {name: to_numpy(x) for name, x in arrays.items()}
+        writes.append(lambda file: np.savez_compressed(file, **on_host))
+    if rows:
+        paths.append(path.with_suffix(".csv"))
+        writes.append(lambda file: write_csv(file, rows))
     if not overwrite:
         keep_others(path, manifest)
     with ExitStack() as stack:  # none is put in place before all are written; the last entered is the first put there
-        text, *archive = [stack.enter_context(replacing(p)) for p in paths[1:]]
-        artefact = stack.enter_context(replacing(path))
-        write(artefact)
-        if arrays:
-            np.savez_compressed(archive[0], **{name: to_numpy(x) for name, x in arrays.items()})
-        written = zip([path, *paths[2:]], [artefact, *archive], strict=True)
+        text, *beside = [stack.enter_context(replacing(p)) for p in paths[1:]]
+        temporaries = [stack.enter_context(replacing(path)), *beside]
+        for temporary, each in zip(temporaries, writes, strict=True):
+            each(temporary)
+        written = zip([path, *paths[2:]], temporaries, strict=True)
         manifest = {**manifest, FILES: {final.name: file_hash(temporary) for final, temporary in written}}
         text.write_text(json.dumps(manifest, indent=2, default=str) + "\n")
     return paths
@@ -158,16 +167,22 @@ def _hashes(manifest: dict[str, Any]) -> dict[str, str]:
 
 
 def keep_others(path: Path, manifest: dict[str, Any]) -> None:
-    """ValueError if the artefact at `path` is of another model, seed, data or settings than `manifest` says."""
+    """ValueError if the artefact at `path`, or its table, is of another model, seed, data or settings than `manifest`.
+
+    The manifest of what is there may be about other files than those that are: a torn set, which is no obstacle.
+    """
     saved = _manifest(path)
-    if not path.is_file() or _hashes(saved).get(path.name) not in (None, file_hash(path)):
-        return  # the manifest is about another file: a torn set
+    hashes = _hashes(saved)
+    kept = [file for file in (path, path.with_suffix(".csv")) if file.is_file()]
+    kept = [file for file in kept if hashes.get(file.name) in (None, file_hash(file))]
+    if not kept:
+        return
     new = json.loads(json.dumps(manifest, default=str))
     if saved.get("data_sha256", "") is None and new.get("data_sha256"):  # drawn without data: with them it is fuller
         saved = {name: value for name, value in saved.items() if name != "settings"}
     difference = _difference(saved, new)
     if difference:
-        raise ValueError(f"{path} is another one: {difference}; --overwrite replaces it, or give another --out")
+        raise ValueError(f"{kept[0]} is another one: {difference}; --overwrite replaces it, or give another --out")
 
 
 def _difference(saved: dict[str, Any], new: dict[str, Any], names: tuple[str, ...] = ()) -> str:
@@ -205,6 +220,8 @@ class Writer:
         What draws the same again.
     overwrite : bool
         Replace artefacts of another model, seed, data or settings.
+    tabled : bool
+        Beside figures write their numbers as a table, `<name>.csv`, where there are some.
     written : list of Path
         What was written, in order.
     """
@@ -215,26 +232,28 @@ class Writer:
     entry: str = ""
     command: str = ""
     overwrite: bool = False
+    tabled: bool = False
     written: list[Path] = field(default_factory=list)
     _started: float = field(init=False, default_factory=lambda: time.perf_counter())
 
-    def figure(self, name: str, figure: Any, arrays: dict[str, Array] | None = None, **facts: Any) -> None:
-        """Write `figure` as `<root>/<figures>/<name>.png`, its manifest, and the arrays that it shows.
+    def figure(self, name: str, figure: Any, arrays: Arrays = None, rows: Table = (), **facts: Any) -> None:
+        """Write `figure` as `<root>/<figures>/<name>.png`, its manifest, arrays and, if `tabled`, rows that it shows.
 
         Raises
         ------
         ValueError
             If there is an artefact of another model, seed, data or settings.
         """
-        self._write(self.picture(name), lambda path: plot.save(figure, path), arrays, facts)
+        shown = {"arrays": arrays, "rows": rows if self.tabled else ()}
+        self._write(self.picture(name), lambda path: plot.save(figure, path), facts, **shown)
 
-    def table(self, name: str, rows: Sequence[dict[str, Any]], **facts: Any) -> None:
+    def table(self, name: str, rows: Table, **facts: Any) -> None:
         """Write `rows`, of equal keys, as `<root>/<tables>/<name>.csv`, and its manifest; raises as `figure`."""
-        self._write(self.sheet(name), lambda path: write_csv(path, rows), None, facts)
+        self._write(self.sheet(name), lambda path: write_csv(path, rows), facts)
 
     def document(self, name: str, html: str, **facts: Any) -> None:
         """Write `html` as `<root>/<name>.html`, and its manifest; raises as `figure`."""
-        self._write(self.page(name), lambda path: path.write_text(html, encoding="utf-8"), None, facts)
+        self._write(self.page(name), lambda path: path.write_text(html, encoding="utf-8"), facts)
 
     def text(self, name: str, text: str) -> None:
         """Write `text` to `<root>/<name>`."""
@@ -253,13 +272,12 @@ class Writer:
         return self.root / f"{name}.html"
 
     def check(self, path: Path, **facts: Any) -> None:
-        """ValueError, before any work, if the artefact at `path` is of other `facts` and must stay."""
+        """ValueError, before any work, if `path` cannot be written, or what stands there is of other `facts`."""
+        check_folder(path.parent, str(path))
         if not self.overwrite:
             keep_others(path, facts)
 
-    def _write(
-        self, path: Path, write: Callable[[Path], object], arrays: dict[str, Array] | None, facts: dict[str, Any]
-    ) -> None:
+    def _write(self, path: Path, write: Callable[[Path], object], facts: dict[str, Any], **shown: Any) -> None:
         made_by = {"figure": self.entry, "command": self.command}
         manifest = {
             **{name: value for name, value in made_by.items() if value},
@@ -267,7 +285,7 @@ class Writer:
             **facts,
             "seconds": round(time.perf_counter() - self._started, 2),
         }
-        self.written += save_artefact(path, write, manifest=manifest, arrays=arrays, overwrite=self.overwrite)
+        self.written += save_artefact(path, write, manifest=manifest, overwrite=self.overwrite, **shown)
         self._started = time.perf_counter()
 
 
@@ -278,7 +296,7 @@ def save_text(path: Path, text: str) -> list[Path]:
     return [path]
 
 
-def write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+def write_csv(path: Path, rows: Table) -> None:
     """Write rows of equal keys under a header."""
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")

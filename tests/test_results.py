@@ -292,6 +292,50 @@ def test_an_artefact_has_its_manifest_and_its_arrays_beside_it(tmp_path):
     assert "arrays_sha256" not in manifest  # the caller's stays
 
 
+ROWS = [{"unit": "h1:0", "score": 0.1, "tau": None}, {"unit": "conv1:0@3,4", "score": float(np.float32(0.1)), "tau": 2}]
+
+
+def test_rows_are_a_table_beside_the_artefact_of_which_the_manifest_knows(tmp_path):
+    written = save_artefact(tmp_path / "f.png", write_text("p"), manifest={"seed": 0}, rows=ROWS)
+    assert [path.name for path in written] == ["f.png", "f.json", "f.csv"] and len(names(tmp_path)) == 3
+    text = (tmp_path / "f.csv").read_text()
+    assert text == 'unit,score,tau\nh1:0,0.1,\n"conv1:0@3,4",0.10000000149011612,2\n'
+    manifest = json.loads((tmp_path / "f.json").read_text())
+    assert manifest["files_sha256"] == {name: sha256(tmp_path / name) for name in ("f.png", "f.csv")}
+    assert is_whole(tmp_path / "f.png")
+    (tmp_path / "f.csv").write_text(text + "\n")
+    assert not is_whole(tmp_path / "f.png")
+
+
+def test_a_table_of_another_identity_stays_also_where_its_picture_is_gone(tmp_path):
+    save_artefact(tmp_path / "f.png", write_text("p"), manifest={"seed": 0}, rows=ROWS)
+    (tmp_path / "f.png").unlink()
+    before = {name: (tmp_path / name).read_bytes() for name in names(tmp_path)}
+    with pytest.raises(ValueError, match=r"f\.csv is another one: its seed is 0, this one's is 1; --overwrite"):
+        save_artefact(tmp_path / "f.png", write_text("p"), manifest={"seed": 1}, rows=ROWS)
+    assert {name: (tmp_path / name).read_bytes() for name in names(tmp_path)} == before
+    save_artefact(tmp_path / "f.png", write_text("p"), manifest={"seed": 0}, rows=ROWS)
+    assert is_whole(tmp_path / "f.png")
+
+
+@pytest.mark.parametrize("tabled", [True, False])
+def test_a_writer_writes_rows_of_figures_where_it_is_to(tmp_path, tabled):
+    from dbnvis import plot
+
+    figure = plot.sheet([plot.Panel(np.zeros((1, 2, 2)), False, 1)], heading="a figure", caption="Nothing.")
+    writer = Writer(tmp_path, tabled=tabled)
+    writer.figure("f", figure, rows=ROWS, seed=0)
+    assert ((tmp_path / "f.csv") in writer.written) == (tmp_path / "f.csv").exists() == tabled
+
+
+def test_a_folder_that_cannot_be_written_is_known_before_any_work(tmp_path):
+    (tmp_path / "file").write_text("precious")
+    with pytest.raises(ValueError, match=r"cannot write to .*f\.png: .*file is not a folder; give another folder"):
+        Writer(tmp_path / "file").check(tmp_path / "file" / "below" / "f.png")
+    Writer(tmp_path).check(tmp_path / "new" / "deeper" / "f.png")
+    assert names(tmp_path) == ["file"]
+
+
 def test_an_artefact_without_arrays_has_none(tmp_path):
     written = save_artefact(tmp_path / "t.csv", write_text("1,2"), manifest={"seed": 0})
     assert sorted(p.name for p in written) == names(tmp_path) == ["t.csv", "t.json"]
@@ -301,12 +345,12 @@ def test_an_artefact_without_arrays_has_none(tmp_path):
     }
 
 
-@pytest.mark.parametrize("broken", ["write", "arrays", "manifest"])
+@pytest.mark.parametrize("broken", ["write", "arrays", "rows", "manifest"])
 @pytest.mark.parametrize("error", [FULL, KeyboardInterrupt()], ids=repr)
 def test_an_artefact_that_breaks_off_leaves_what_stood_there_before(tmp_path, monkeypatch, broken, error):
-    """All three files: a new picture beside old arrays would be a lie."""
+    """All four files: a new picture beside old arrays would be a lie."""
     path = tmp_path / "f.png"
-    save_artefact(path, write_text("old"), manifest={"seed": 0}, arrays={"x": np.zeros(3)})
+    save_artefact(path, write_text("old"), manifest={"seed": 0}, arrays={"x": np.zeros(3)}, rows=ROWS[:1])
     before = {name: (tmp_path / name).read_bytes() for name in names(tmp_path)}
 
     def fail(*args, **keywords):
@@ -314,11 +358,13 @@ def test_an_artefact_that_breaks_off_leaves_what_stood_there_before(tmp_path, mo
 
     if broken == "arrays":
         monkeypatch.setattr(np, "savez_compressed", fail)
+    if broken == "rows":
+        monkeypatch.setattr(results, "write_csv", fail)
     if broken == "manifest":
         monkeypatch.setattr(json, "dumps", fail)
     write = fail if broken == "write" else write_text("new")
     with pytest.raises(type(error)):
-        save_artefact(path, write, manifest={"seed": 1}, arrays={"x": np.ones(3)}, overwrite=True)
+        save_artefact(path, write, manifest={"seed": 1}, arrays={"x": np.ones(3)}, rows=ROWS, overwrite=True)
     assert {name: (tmp_path / name).read_bytes() for name in names(tmp_path)} == before
 
 

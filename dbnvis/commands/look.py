@@ -11,8 +11,9 @@ from typing import Any
 import tyro
 
 from ..console import during, parse_indices, progress, say
+from ..datasets import Dataset
 from ..datasets.pictures import light_ground, read_picture
-from ..figures import diagnosis, sheets, side_by_side
+from ..figures import diagnosis, several_models, sheets, side_by_side
 from ..figures.convnets.explaining import OCCLUSION, explain, read_test_image
 from ..figures.generative import evidence_samples
 from ..figures.naming import shortened
@@ -21,6 +22,8 @@ from ..models.protocol import Model
 from ..results import array_hash
 from ..visualize import METHODS, VISUALIZERS, EvidenceSampling, Unit, as_units
 from .options import ModelOptions, load_study
+
+SEVERAL = "several"  # the folder of sheets of models of several data sets
 
 
 @dataclass(frozen=True)
@@ -34,11 +37,11 @@ class SheetOptions(ModelOptions):
     """Of a network that looks at whitened photographs, such as patches: map pictures back to the photographs'
     luminance, through the inverse of the whitening filter."""
 
-    def study(self) -> Study:
-        """The model's study, whose sheets go to the folder of its data set."""
-        study = load_study(self, self.model)
-        writer, bars = self.writer(study.dataset, "sheets", "sheets"), partial(progress, least=1)
-        return replace(study, writer=writer, unwhiten=self.unwhiten, progress=bars)
+    def study(self, model: str = "", data: Dataset | None = None) -> Study:
+        """The study of `model`, by default the option's, whose sheets go to the folder of its data set."""
+        study = load_study(self, model or self.model, data)
+        bars = partial(progress, least=1)
+        return replace(study, writer=self.sheets(study.dataset), unwhiten=self.unwhiten, progress=bars)
 
 
 @dataclass(frozen=True)
@@ -83,21 +86,51 @@ class Visualize(SheetOptions):
 
 @dataclass(frozen=True)
 class Compare(SheetOptions):
-    """Draw one unit by every method, on one sheet, with scores and settings."""
+    """Draw units by every method, a sheet for each, with scores and settings; of several models on the same sheet."""
 
-    unit: tyro.conf.Positional[str] = ""
-    """The unit, written LAYER:INDEX; of a convnet also conv2:5@3,4 (a channel at a position) or conv2:5@mean. If
+    units: tyro.conf.Positional[tuple[str, ...]] = ()
+    """Units, written LAYER:INDEX; of a convnet also conv2:5@3,4 (a channel at a position) or conv2:5@mean. If
     absent, unit 17 of the top hidden layer, h3:17 of pretrained, or its unit 0 if it has no more than 17."""
+    models: tuple[str, ...] = ()
+    """Several models in the place of --model, each with its own data. A unit is drawn of those that have it."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.models and self.model != type(self).model:
+            raise ValueError("--model names one model and --models several; give one of the two")
+        for name in self.models:
+            if re.fullmatch(r"\w+:\d+(@.*)?", name) and not Path(name).exists():
+                raise ValueError(f"{name} is a unit and no model; units come before --models")
 
     def run(self) -> None:
-        study = self.study()
-        unit = Unit.parse(self.unit) if self.unit else _default_unit(study.model)
-        as_units(study.model, [unit])
-        say(f"comparing {unit} of {self.model} by every method")
-        side_by_side.compare(study, unit, study.sheet_name)
-        if study.images is None:
-            say(f"no {study.dataset} at hand: methods that need training images were left out (dbnvis data)")
-        print(*study.writer.written, sep="\n")
+        names = self.models or (self.model,)
+        asked = [Unit.parse(unit) for unit in self.units]
+        data = self.load() if self.dataset != "auto" and len(names) > 1 else None
+        studies = [self.study(name, data) for name in names]
+        several_models.check_different(studies, names)
+        units = asked or [_default_unit(studies[0].model)]
+        having, left_out = several_models.owners(studies, names, units)
+        for line in left_out:
+            say(line)
+        say(f"comparing {', '.join(map(str, units))} of {', '.join(names)} by every method")
+        if len(names) == len(units) == 1:
+            side_by_side.compare(studies[0], units[0], studies[0].sheet_name)
+            writers = [studies[0].writer]
+        else:
+            folders = list(dict.fromkeys(study.dataset for study in studies))
+            writer = self.sheets(folders[0] if len(folders) == 1 else SEVERAL)
+            if len(folders) > 1:
+                say(f"each model with its own data: {', '.join(map(_with_data, names, studies))}")
+            several_models.compare_all(studies, units, having, writer)
+            writers = [*(study.writer for study in studies), writer]
+        for study in studies:
+            if study.images is None:
+                say(f"no {study.dataset} at hand: methods that need training images were left out (dbnvis data)")
+        print(*(path for writer in writers for path in writer.written), sep="\n")
+
+
+def _with_data(name: str, study: Study) -> str:
+    return f"{name} {study.dataset} ({' x '.join(map(str, study.model.input_shape))})"
 
 
 def _default_unit(model: Model) -> Unit:
@@ -140,7 +173,7 @@ class Explain(ModelOptions):
             if light_ground(image, within) and not self.invert:
                 say("the picture's ground is light: --invert, if the network knows light ink on dark, as in MNIST")
             name = f"{shortened(Path(self.image).stem)}-{array_hash(image)[:6]}"
-        study = replace(study, writer=self.writer(study.dataset, "sheets", "sheets"))
+        study = replace(study, writer=self.sheets(study.dataset))
         settings = {"unit": self.unit, **asdict(occlusion)}
         name = study.sheet_name(f"explain_{name}", settings if settings != {"unit": (), **asdict(OCCLUSION)} else None)
         study.check(name)

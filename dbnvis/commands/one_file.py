@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..console import during
-from ..system.files import alone, replacing
+from ..system.files import alone, check_folder, replacing
 from ..web.document import Document
 
 
@@ -15,10 +15,7 @@ def check_file(out: Path, example: str) -> None:
     """ValueError unless the file `out` could be written; `example` is the name of one."""
     if out.is_dir():
         raise ValueError(f"--out {out} is a folder; give a file's name, such as {out / example}")
-    there = next(path for path in out.absolute().parents if os.path.lexists(path))
-    if not there.is_dir() or not os.access(there, os.W_OK):
-        what = "cannot be written" if there.is_dir() else "is not a folder"
-        raise ValueError(f"cannot write to --out {out}: {there} {what}; give another folder")
+    check_folder(out.absolute().parent, f"--out {out}")
 
 
 def write_page(out: Path, make: Callable[[], Document], *, overwrite: bool) -> None:

@@ -6,7 +6,7 @@ import os
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_type_hints
@@ -24,6 +24,7 @@ from ..results import Writer
 from ..runs.run import TRAINING, Config
 from ..runs.stacks import train as train_stack
 from ..settings import check_value
+from ..system.files import check_folder
 from ..system.memory import check_memory
 
 EXAMPLES = 2_500_000  # deformed digits, as many as Erhan et al. (2009) trained on
@@ -61,10 +62,7 @@ class Options:
             if isinstance(value, (str, Path)) and str(value).startswith("~"):
                 object.__setattr__(self, field.name, type(value)(os.path.expanduser(value)))
         if self.writes:
-            there = next(path for path in (self.out, *self.out.absolute().parents) if os.path.lexists(path))
-            if not there.is_dir() or not os.access(there, os.W_OK):
-                what = "cannot be written" if there.is_dir() else "is not a folder"
-                raise ValueError(f"cannot write to --out {self.out}: {there} {what}; give another folder")
+            check_folder(self.out, f"--out {self.out}")
 
     same_again: ClassVar[frozenset[str]] = frozenset({"out", "data_dir", "overwrite", "device", "debug", "resume"})
     """Options that do not change what is drawn."""
@@ -117,6 +115,10 @@ class ModelOptions(Options):
 
     other_data: bool = False
     """Take images of other data than the model was trained on; headings and manifests say so."""
+
+    def sheets(self, folder: str) -> Writer:
+        """A writer of sheets into this folder of `out`, with a table beside each."""
+        return replace(self.writer(folder, "sheets", "sheets"), tabled=True)
 
 
 def loaded(name: str, data_dir: Path | None) -> Dataset:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from .. import plot
+from ..display import Rows
 from ..models.protocol import Generative
 from ..plot import Panel, Part, Space
 from ..visualize import (
@@ -31,6 +33,7 @@ from .study import Study
 
 SLOW = {"invariance"}  # methods that `compare` leaves out
 
+TILE, PACK = 0.6, 7.5  # inches of a tile, and of a row that panels share, where methods are compared
 COMPARED = 11  # pictures at the most of each method where methods are compared
 
 BY_METHOD = (
@@ -129,7 +132,7 @@ def starts(study: Study, n: int = 4, n_starts: int = 9) -> None:
     study.save("starts", figure, {"pictures": pictures})
 
 
-def _compared(study: Study, layer: str) -> list[Visualizer]:
+def methods_for(study: Study, layer: str) -> list[Visualizer]:
     """One of every method, for units of `layer`, but for those that take long."""
     methods: dict[str, Visualizer] = {name: cls() for name, cls in VISUALIZERS.items() if name not in SLOW}
     if isinstance(study.model, Generative):
@@ -139,38 +142,91 @@ def _compared(study: Study, layer: str) -> list[Visualizer]:
     return list(methods.values())
 
 
-def compare(study: Study, unit: Unit, named: Callable[[str], str] = str) -> None:
-    """One unit by every method: pictures, what they rest on, scores and settings; `named` gives the file's name."""
-    at = f"_{unit.position}" if isinstance(unit.position, str) else "".join(f"_{p}" for p in unit.position or ())
-    name = named(f"compare_{unit.layer}_{unit.index}{at}")
-    study.check(name)
-    compared = _compared(study, unit.layer)
-    methods = [diagnosis.diagnosed(study, method) for method in study.applicable(compared)]
-    shown = {type(method).__name__: study.pictures(method, [unit]) for method in methods}
-    changed = [describe(method, changed=True) for method in methods]
-    titles = [": ".join(filter(None, (method.title, key))) for method, key in zip(methods, changed, strict=True)]
-    panels = [
-        unit_row(study, method, x, study.captions(x)[0], 0, f"{title}{accepted(x)}", COMPARED)
-        for method, title, x in zip(methods, titles, shown.values(), strict=True)
-    ]
-    chains = [pictures for pictures in shown.values() if diagnosis.of_chains(pictures)]
-    worth = "".join(f" {diagnosis.legend(pictures)}{diagnosis.odds(pictures, 0)}" for pictures in chains)
+@dataclass(frozen=True)
+class Compared:
+    """One unit by every method that applies to a model.
+
+    Parameters
+    ----------
+    study : Study
+    unit : Unit
+    shown : dict of UnitImages
+        By the method's name.
+    panels : dict of Panel
+        A row of the sheet for each, by the method's name.
+    missing : str
+        Sentences on what is left out.
+    """
+
+    study: Study
+    unit: Unit
+    shown: dict[str, UnitImages]
+    panels: dict[str, Panel]
+    missing: str
+
+    @classmethod
+    def of(cls, study: Study, unit: Unit, whose: str = "") -> Compared:
+        """Draw the unit by every method; `whose` it is stands in the titles."""
+        compared = methods_for(study, unit.layer)
+        methods = [diagnosis.diagnosed(study, method) for method in study.applicable(compared)]
+        shown = {type(method).__name__: study.pictures(method, [unit]) for method in methods}
+        panels = {}
+        for method, (name, x) in zip(methods, shown.items(), strict=True):
+            title = ": ".join(filter(None, (method.title, describe(method, changed=True))))
+            panels[name] = unit_row(study, method, x, study.captions(x)[0], 0, f"{whose}{title}{accepted(x)}", COMPARED)
+        left_out = [method for method in compared if type(method).__name__ not in shown]
+        undefined = [method.title for method in left_out if not study.lacks_images(method)]
+        missing = f" Not defined for this model: {', '.join(undefined)}." if undefined else ""
+        if study.images is None:
+            missing += " Methods that need training images are left out: none at hand."
+        return cls(study, unit, shown, panels, missing)
+
+    @property
+    def chains(self) -> list[UnitImages]:
+        """Pictures that chains gave."""
+        return [pictures for pictures in self.shown.values() if diagnosis.of_chains(pictures)]
+
+    @property
+    def worth(self) -> str:
+        """What the numbers of the chains mean, and how often the unit is on."""
+        return "".join(f" {diagnosis.legend(x)}{diagnosis.odds(x, 0)}" for x in self.chains)
+
+
+def legend_of(names: Collection[str]) -> str:
+    """What the rows of methods of these names show, and which settings."""
     key = ["Settings that are not named are the defaults."]
-    if StrongestConnections.__name__ in shown:
+    if StrongestConnections.__name__ in names:
         key.append(FILTERS)
-    if EvidenceSampling.__name__ in shown:
+    if EvidenceSampling.__name__ in names:
         key.append(evidence_samples.LEGEND)
-    left_out = [method for method in compared if type(method).__name__ not in shown]
-    undefined = [method.title for method in left_out if not study.lacks_images(method)]
-    missing = f" Not defined for this model: {', '.join(undefined)}." if undefined else ""
-    if study.images is None:
-        missing += " Methods that need training images are left out: none at hand."
+    return " ".join(key)
+
+
+def sheet_of(unit: Unit) -> str:
+    """What the name of a sheet that compares pictures of `unit` begins with."""
+    at = f"_{unit.position}" if isinstance(unit.position, str) else "".join(f"_{p}" for p in unit.position or ())
+    return f"compare_{unit.layer}_{unit.index}{at}"
+
+
+def compare(study: Study, unit: Unit, named: Callable[[str], str] = str) -> Rows:
+    """One unit by every method: pictures, what they rest on, scores and settings; `named` gives the file's name.
+
+    Returns
+    -------
+    Rows
+        One for each picture.
+    """
+    name = named(sheet_of(unit))
+    study.check(name)
+    x = Compared.of(study, unit)
     figure = plot.sheet(
-        panels,
-        heading=f"{study.heading}: unit {unit} by {len(methods)} methods{''.join(map(diagnosis.warning, chains))}",
+        list(x.panels.values()),
+        heading=f"{study.heading}: unit {unit} by {len(x.shown)} methods{''.join(map(diagnosis.warning, x.chains))}",
         caption=ONE_UNIT,
-        key=f"{' '.join(key)}{worth} {study.legend}{missing}",
-        tile=0.6,
-        pack=7.5,
+        key=f"{legend_of(x.shown)}{x.worth} {study.legend}{x.missing}",
+        tile=TILE,
+        pack=PACK,
     )
-    study.save(name, figure, shown, unit=str(unit))
+    rows = study.rows(x.shown)
+    study.save(name, figure, x.shown, rows, unit=str(unit))
+    return rows

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .. import checkpoint, datasets, plot, results
-from ..backend import Array, make_rng, to_numpy
+from ..backend import Array, make_rng
 from ..datasets import Dataset
 from ..datasets.whitening import unwhiten
+from ..display import Rows
 from ..evaluate.scores import Responses, input_norm
 from ..models.protocol import Model, fully_connected
 from ..plot import Panel
@@ -19,8 +20,9 @@ from ..results import Writer
 from ..runs.snapshots import Snapshots
 from ..train import EpochStats
 from ..train.backprop import BackpropStats
-from ..visualize import FilterCombination, NotApplicable, StrongestConnections, TopImages, Unit, UnitImages, as_units
+from ..visualize import FilterCombination, NotApplicable, StrongestConnections, TopImages, Unit, UnitImages
 from ..visualize.filter_combination import combined_inputs
+from ..visualize.tidy import percentiles, picture_rows, together
 from .naming import rounded_down, sheet_name
 
 CHUNK = 96  # units between two steps of the progress bar
@@ -172,13 +174,15 @@ class Study:
 
     def captions(self, pictures: UnitImages) -> list[list[str]]:
         """Under every picture (U, S): its score and percentile, such as "12.3 87%"; 100% is above every image."""
-        xp = self.model.xp
-        layer, numbers = as_units(self.model, pictures.units)
-        percentiles = to_numpy(self.responses.percentile(layer, numbers, xp.asarray(pictures.scores)))
         return [
             [_caption(score, percent) for score, percent in zip(*row, strict=True)]
-            for row in zip(pictures.scores, percentiles, strict=True)
+            for row in zip(pictures.scores, percentiles(pictures, self.responses, self.model), strict=True)
         ]
+
+    def rows(self, shown: Mapping[str, UnitImages | Array]) -> Rows:
+        """Rows of a table, one for each picture of units in what a figure shows, with the numbers below it."""
+        pictures = [value for value in shown.values() if isinstance(value, UnitImages)]
+        return together(picture_rows(each, percentiles(each, self.responses, self.model)) for each in pictures)
 
     @property
     def whitened(self) -> bool:
@@ -221,8 +225,13 @@ class Study:
 
     def sheet_name(self, what: str, settings: Any = None) -> str:
         """Of a sheet of `what`, a file name that another model, seed or settings (None: the default) do not share."""
+        return sheet_name(what, self.source, self.seed, settings)
+
+    @property
+    def source(self) -> str:
+        """The model's `label`, and other data where images are of some, as a part of a file name."""
         on = f"on-{self.data.name}-{self.data.sha256[:6]}" if self.other and self.data else ""
-        return sheet_name(what, "_".join(filter(None, (self.label, on))), self.seed, settings)
+        return "_".join(filter(None, (self.label, on)))
 
     @property
     def legend(self) -> str:
@@ -244,10 +253,18 @@ class Study:
             )
         return " Pictures: whitened, as the network sees them." if self.whitened else ""
 
-    def save(self, name: str, figure: Any, shown: dict[str, UnitImages] | dict[str, Array], **settings: Any) -> None:
+    def save(
+        self,
+        name: str,
+        figure: Any,
+        shown: Mapping[str, UnitImages | Array],
+        table: Rows | None = None,
+        **settings: Any,
+    ) -> None:
         """Write `figure` as `<name>.png`, an unwhitened one as `<name>_unwhitened.png`, with manifest and arrays.
 
-        `shown` is what the figure shows: pictures of units, whose settings go into the manifest, or arrays.
+        `shown` is what the figure shows: pictures of units, whose settings go into the manifest, or arrays. If the
+        writer is `tabled`, `table` is written, too, or if absent the rows of the pictures.
         """
         if self.unwhiten:
             name, settings = f"{name}_unwhitened", {"unwhiten": True, **settings}
@@ -255,11 +272,12 @@ class Study:
         for key, value in shown.items():
             if isinstance(value, UnitImages):
                 settings[key] = value.settings
-                arrays[f"{key}.images"], arrays[f"{key}.scores"] = value.images, value.scores
-                arrays |= {f"{key}.{extra}": x for extra, x in value.extras.items()}
+                arrays |= value.arrays(key)
             else:
                 arrays[key] = value
-        self.writer.figure(name, figure, arrays, **self.facts, settings=settings)
+        if table is None and self.writer.tabled:
+            table = self.rows(shown)
+        self.writer.figure(name, figure, arrays, table or (), **self.facts, settings=settings)
 
     def save_table(self, name: str, rows: Sequence[dict[str, Any]], **settings: Any) -> None:
         """Write `rows`, of equal keys, as `<name>.csv` with its manifest."""

@@ -12,7 +12,7 @@ from PIL import Image
 from .. import plot
 from ..backend import Array
 from ..figures.study import Study
-from ..results import Writer
+from ..results import Arrays, Table, Writer
 
 GREY = 128  # of zero, in pictures of both signs
 LEAST, MOST = 28, 96  # pixels of a tile's longer side
@@ -24,7 +24,7 @@ class Kept(Writer):
 
     pictures: dict[str, bytes] = field(default_factory=dict)
 
-    def figure(self, name: str, figure: Any, arrays: dict[str, Array] | None = None, **facts: Any) -> None:
+    def figure(self, name: str, figure: Any, arrays: Arrays = None, rows: Table = (), **facts: Any) -> None:
         file = io.BytesIO()
         plot.save(figure, file)
         self.pictures[name] = file.getvalue()

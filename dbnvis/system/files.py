@@ -19,6 +19,14 @@ TEMPORARY = ".dbnvis-"
 DAY = 24 * 60 * 60  # seconds after which a temporary file of another machine counts as left behind
 
 
+def check_folder(folder: Path, what: str) -> None:
+    """ValueError unless files can be written into `folder`, or it can be made; `what` is to be written, in words."""
+    there = next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        fault = "cannot be written" if there.is_dir() else "is not a folder"
+        raise ValueError(f"cannot write to {what}: {there} {fault}; give another folder")
+
+
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Give a temporary file beside `path` that takes its place when the block ends well, and goes otherwise.

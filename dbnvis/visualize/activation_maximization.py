@@ -42,6 +42,7 @@ class ActivationMaximization:
 
     title: ClassVar[str] = "activation maximization"
     symmetric: ClassVar[bool] = True
+    roles: ClassVar[tuple[str, str]] = ("best", "start")
 
     starts: int = 9
     """Random starts per unit (Erhan et al. 2009 show 9)."""

@@ -63,6 +63,7 @@ class ClampedGibbs:
 
     title: ClassVar[str] = "clamped Gibbs sampling"
     symmetric: ClassVar[bool] = False
+    roles: ClassVar[tuple[str, str]] = ("mean", "chain")
 
     chains: int = 30
     """Parallel chains per unit."""
@@ -96,6 +97,7 @@ class ClampedGibbs:
         )
         if self.others == "zero":
             object.__setattr__(self, "title", "ancestral sampling from one unit, the others off")
+            object.__setattr__(self, "roles", ("mean", "draw"))
 
     def why_not(self, model: Model, images: Array | None) -> str | None:
         if not isinstance(model, Generative):

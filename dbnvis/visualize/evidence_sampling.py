@@ -65,6 +65,7 @@ class EvidenceSampling:
 
     title: ClassVar[str] = "model samples weighted by the unit's response"
     symmetric: ClassVar[bool] = False
+    roles: ClassVar[tuple[str, str]] = ("mean", "chain")
 
     prior: object = field(default=None, repr=False, compare=False)  # an object, so that it is no option of commands
     """The DBN whose images are p(x), see `protocol.fully_connected`; a DBN is its own prior if absent."""

@@ -37,6 +37,7 @@ class FilterCombination:
 
     title: ClassVar[str] = "linear combination of filters"
     symmetric: ClassVar[bool] = True
+    roles: ClassVar[tuple[str, str]] = ("sum", "sum")
 
     k: int | None = 100
     """Lower units kept per unit (Erhan et al. 2009 keep 100); all of them if absent."""

@@ -58,6 +58,7 @@ class InvarianceManifold:
 
     title: ClassVar[str] = "invariance manifold"
     symmetric: ClassVar[bool] = True
+    roles: ClassVar[tuple[str, str]] = ("optimum", "path")
 
     direction: Direction = "flattest"
     """Where the trace leaves the optimum."""

@@ -45,6 +45,7 @@ class RegularizedOptimization:
 
     title: ClassVar[str] = "regularized optimization"
     symmetric: ClassVar[bool] = True
+    roles: ClassVar[tuple[str, str]] = ("best", "start")
 
     starts: int = 9
     """Random starts per unit."""

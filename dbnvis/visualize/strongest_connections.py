@@ -30,6 +30,7 @@ class StrongestConnections:
 
     title: ClassVar[str] = "strongest first-layer filters"
     symmetric: ClassVar[bool] = True
+    roles: ClassVar[tuple[str, str]] = ("filter", "filter")
 
     k: int = 9
     """Filters per unit."""

@@ -25,6 +25,7 @@ class TopImages:
 
     title: ClassVar[str] = "mean of the top images"
     symmetric: ClassVar[bool] = False
+    roles: ClassVar[tuple[str, str]] = ("mean", "image")
 
     k: int = 9
     """Images per unit."""

@@ -8,16 +8,18 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, ClassVar, Protocol
 
 from ..backend import Array, array_module, make_rng, to_numpy
-from ..display import Brief
-from ..evaluate.scores import unit_scores
+from ..display import Brief, Rows
+from ..evaluate.scores import Responses, unit_scores
 from ..models.protocol import Model
 from ..models.units import Unit, unit_at
 from ..settings import check_value
 from ..system.memory import check_memory
+from .tidy import frame, percentiles, picture_rows
 
 COLUMNS = 12  # pictures in a row
 SHOWN = 36  # pictures at the most that a notebook shows unasked
 KEY = "Above a picture: the unit. Below: its pre-activation there, at the mean norm of the data."
+ROLES = ("picture", "other")  # of the first picture and of the others, where a method does not say
 MEMORY = 256 * 2**20  # bytes that the arrays of a chunk of units may take
 
 
@@ -39,6 +41,8 @@ class UnitImages(Brief):
         A word where a unit needs one ("dead: ..."), else "".
     extras : dict of NumPy array
         What else the method measured, by name, first axis U.
+    roles : (str, str)
+        What `images[:, 0]` are, and what the others, for tables: "mean", "chain".
     """
 
     images: Array
@@ -47,6 +51,7 @@ class UnitImages(Brief):
     units: tuple[Unit, ...] = ()
     notes: tuple[str, ...] = ()
     extras: dict[str, Array] = field(default_factory=dict)
+    roles: tuple[str, str] = ROLES
 
     @classmethod
     def join(cls, parts: Sequence[UnitImages]) -> UnitImages:
@@ -59,6 +64,7 @@ class UnitImages(Brief):
             settings=parts[0].settings,
             notes=tuple(note for part in parts for note in part.notes),
             extras={name: xp.concatenate([part.extras[name] for part in parts]) for name in parts[0].extras},
+            roles=parts[0].roles,
         )
 
     def part(self, units: slice) -> UnitImages:
@@ -71,6 +77,14 @@ class UnitImages(Brief):
             notes=self.notes[units],
             extras={name: x[units] for name, x in self.extras.items()},
         )
+
+    def arrays(self, key: str) -> dict[str, Array]:
+        """Images, scores and extras, under names that begin with `key`."""
+        return {
+            f"{key}.images": self.images,
+            f"{key}.scores": self.scores,
+            **{f"{key}.{name}": x for name, x in self.extras.items()},
+        }
 
     @property
     def layer(self) -> str:
@@ -126,6 +140,37 @@ class UnitImages(Brief):
         drawn, layer = len(shown.images), f", layer {self.layer}" if self.units else ""
         units = f"{drawn} of {len(self.images)} units" if drawn < len(self.images) else f"{drawn} units"
         return sheet([panel], heading=f"{self._method}{layer}, {units}", key=f"{KEY} {shown.noted}")
+
+    def rows(self, responses: Responses | None = None) -> Rows:
+        """A row for each picture of each unit, as dicts; the columns are those of `tidy.COLUMNS`.
+
+        Parameters
+        ----------
+        responses : Responses, optional
+            What images do to the model's units, `Responses.of(model, images)`, for the column percentile; without
+            them it is None, as is every number that is not known.
+
+        Returns
+        -------
+        Rows
+            A list of dict of equal keys.
+
+        Raises
+        ------
+        ValueError, KeyError
+            If it is not said of which units the pictures are, or the responses' model has no such units.
+        """
+        return picture_rows(self, None if responses is None else percentiles(self, responses))
+
+    def to_frame(self, responses: Responses | None = None) -> Any:
+        """The same `rows` as a pandas DataFrame, NaN where a number is not known.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        """
+        return frame(self.rows(responses))
 
     def _repr_png_(self) -> bytes | None:
         """For notebooks: the first pictures; None where there are none that can be drawn."""
@@ -195,6 +240,7 @@ def unit_images(
         settings=settings,
         notes=tuple(notes) if notes is not None else ("",) * len(indices),
         extras={name: to_numpy(value) for name, value in (extras or {}).items()},
+        roles=getattr(method, "roles", ROLES),
     )
 
 

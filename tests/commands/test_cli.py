@@ -122,15 +122,15 @@ def test_visualize_writes_one_sheet(capsys, trained, tmp_path, name):
     args = ["visualize", "--method", name, "--layer", "h2", "--units", "0-2,7", "--model", str(trained), *settings]
     assert main([*args, "--out", str(tmp_path / "out"), "--seed", "4", "--device", "cpu"]) == 0
     files = written(tmp_path / "out")
-    assert [Path(f).suffix for f in files] == [".json", ".npz", ".png"]
+    assert [Path(f).suffix for f in files] == [".csv", ".json", ".npz", ".png"]
     assert {str(tmp_path / "out" / f) for f in files} == set(capsys.readouterr().out.split())
-    manifest = json.loads((tmp_path / "out" / files[0]).read_text())
+    manifest = json.loads((tmp_path / "out" / files[1]).read_text())
     pictures = "h2" if name == "evidence" else "pictures"
     assert manifest["settings"][pictures]["method"] == VISUALIZERS[name].__name__
     assert (manifest["seed"], manifest["dataset"]) == (4, "digits")
     if settings:
         assert manifest["settings"][pictures][settings[0][2:]] == int(settings[1])
-    with np.load(tmp_path / "out" / files[1]) as arrays:
+    with np.load(tmp_path / "out" / files[2]) as arrays:
         assert arrays[f"{pictures}.images"].shape[0] == 4
         direct = VISUALIZERS[name](**{settings[0][2:]: int(settings[1])} if settings else {})
         data = datasets.load("digits")
@@ -187,7 +187,7 @@ def test_compare_writes_one_sheet_of_the_unit(capsys, trained, tmp_path):
     """Also of a layer with fewer units than the 100 filters that a combination keeps by default."""
     assert main(["compare", "h3:5", "--model", str(trained), "--out", str(tmp_path / "out"), "--device", "cpu"]) == 0
     name = f"compare_h3_5_digits-{model_hash(checkpoint.load(trained, xp=np).model)[:8]}"
-    assert [Path(f).name for f in written(tmp_path / "out")] == [f"{name}.{s}" for s in ("json", "npz", "png")]
+    assert [Path(f).name for f in written(tmp_path / "out")] == [f"{name}.{s}" for s in ("csv", "json", "npz", "png")]
 
 
 @pytest.mark.parametrize("command", [("visualize", "--units", "0-3"), ("compare", "h1:0")])

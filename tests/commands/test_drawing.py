@@ -76,6 +76,7 @@ def test_what_reproduce_draws_is_in_the_catalogue(quick):
     "args",
     [
         ["compare", "h3:17"],
+        ["compare", "h3:17", "conv2:5@mean", "--models", "a b.npz", "convnet"],
         ["compare", "h2:1", "--seed", "3", "--model", "a b.npz", "--other-data"],
         ["visualize", "--method", "gibbs", "--units", "0-3", "--chains", "5", "--others", "zero"],
         ["visualize", "--method", "yosinski-1", "--layer", "output", "--starts", "2"],

@@ -20,6 +20,7 @@ from dbnvis.figures.study import Study
 from dbnvis.models.convnet import ConvNet
 from dbnvis.results import Writer, model_hash
 from dbnvis.views import MEASURES
+from dbnvis.visualize.tidy import EXPLAINED
 
 SIDE = 16
 
@@ -156,15 +157,47 @@ def test_explain_shows_what_was_asked_for_and_what_it_rests_on(study):
     np.testing.assert_allclose(found["dense1.standard"], standard, rtol=1e-3, atol=1e-3)
     active = [j for j in np.argsort(-standard) if own[j] > 0 and standard[j] > 0]
     assert len(active) < len(own) and found["dense1.nearest"].tolist() == active[:3]
+    assert not (study.writer.root / "x.csv").exists()  # the command alone asks for tables
+
+
+def test_the_table_of_an_explanation_has_the_numbers_of_the_sheet(study):
+    study.writer.tabled = True
+    image, steps = explain.read_test_image(study, 7)
+    explain.explain(study, image, steps, "x", [explain.Unit("dense1", 5), explain.Unit("conv1", 2, (0, 3))])
+    with (study.writer.root / "x.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    found = arrays(study, "x")
+    assert list(rows[0]) == list(EXPLAINED)
+    classes, *others = ([row for row in rows if row["role"] == role] for role in ("class", "unit", "total", "nearest"))
+    assert [float(row["probability"]) for row in classes] == found["probabilities"].tolist()
+    assert [row["unit"] for row in classes] == ["output:0", "output:1", "output:2"]
+    likeliest = set(np.argsort(-found["probabilities"])[:2].tolist())
+    assert {int(row["index"]) for row in classes if row["response"]} == likeliest
+    asked, totals, nearest = others
+    assert [(row["unit"], row["position"]) for row in asked] == [("dense1:5", ""), ("conv1:2@0,3", "0,3")]
+    own = study.model.network.upto("dense1.pre").forward(image[None])[0][0]
+    assert float(asked[0]["response"]) == pytest.approx(own[5], rel=1e-5)
+    for row in totals:
+        whole = np.maximum(study.model.encode(image[None], row["layer"])[0].sum(axis=(-2, -1)), 0)
+        assert int(row["index"]) == whole.argmax() and float(row["response"]) == pytest.approx(whole.max(), rel=1e-5)
+    pre = study.model.network.upto("dense1.pre").forward(study.data.test_images)[0]
+    dense = [row for row in nearest if row["layer"] == "dense1"]
+    assert [int(row["index"]) for row in dense] == found["dense1.nearest"].tolist() != []
+    for row in dense:
+        i = int(row["index"])
+        assert float(row["standard"]) == found["dense1.standard"][i]
+        assert float(row["percentile"]) == pytest.approx(100 * (pre[:, i] < own[i]).mean())
+    assert not any(row["probability"] for part in others for row in part)
 
 
 def test_units_less_active_than_usual_are_not_nearest(study):
     layers, fewer = ["conv1", "conv2", "dense1"], 0
     for image in study.data.test_images[:10]:
-        _, found = explain._nearest(study, image, layers)
+        _, found, rows = explain._nearest(study, image, layers)
         for layer in layers:
             assert (found[f"{layer}.standard"][found[f"{layer}.nearest"]] > 0).all()
             fewer += len(found[f"{layer}.nearest"]) < explain.NEAREST
+            assert [row["index"] for row in rows if row["layer"] == layer] == found[f"{layer}.nearest"].tolist()
     assert fewer > 0
 
 
@@ -178,18 +211,20 @@ def test_the_largest_change_may_be_a_rise(drop, said):
 
 def test_captions_of_occlusion_are_what_covering_changes_the_most(study):
     image, units = study.data.test_images[3], [explain.Unit("output", c) for c in range(3)]
-    panel = explain._occlusions(explain.OCCLUSION, study.model, image, units, ["conv1"])
+    panel, rows = explain._occlusions(explain.OCCLUSION, study.model, image, units, ["conv1"])
     rises = 0
-    for unit, caption in zip(units, panel.captions, strict=False):
+    for unit, caption, row in zip(units, panel.captions, rows, strict=False):
         values = []
-        for row in range(SIDE):
-            for column in range(SIDE):
+        for i in range(SIDE):
+            for j in range(SIDE):
                 copy = image.copy()
-                copy[max(row - 2, 0) : row + 3, max(column - 2, 0) : column + 3] = 0
+                copy[max(i - 2, 0) : i + 3, max(j - 2, 0) : j + 3] = 0
                 values.append(copy)
         scores = study.model.network.upto("output.pre").forward(np.stack([image, *values]))[0][:, unit.index]
         change = max(scores[1:] - scores[0], key=abs)
         assert caption == f"{scores[0]:.1f} {change:+.1f}"
+        assert (row["unit"], row["response"]) == (str(unit), pytest.approx(scores[0], rel=1e-5))
+        assert row["change"] == pytest.approx(change, rel=1e-4)
         rises += change > 0
     assert 0 < rises < 3
 

@@ -163,13 +163,13 @@ def test_a_room_has_at_most_seventeen_files():
         assert len([path for path in FILES if path.parent == folder]) <= 17, folder
 
 
-def test_every_committed_artefact_names_a_figure_or_a_benchmark():
+def test_every_committed_artefact_names_a_figure_or_a_script():
     results = ROOT.parent / "results"
     if not results.is_dir():
         pytest.skip("the package is installed, not a checkout")
     for path in sorted(results.rglob("[!.]*.json")):
         manifest = json.loads(path.read_text())
-        if path.parent.name == "bench":
+        if path.parent.name in ("bench", "lessons"):
             script = next(word for word in manifest["command"].split() if word.endswith(".py"))
             assert (ROOT.parent / script).is_file(), path
         else:

@@ -18,6 +18,7 @@ import pytest
 
 import dbnvis.cli
 import dbnvis.system.blas
+from dbnvis.visualize import tidy
 
 ROOT = Path(dbnvis.__file__).parent.parent
 NAMES = ("README.md", "CONTRIBUTING.md", "REFERENCES.md", "data/README.md", "scripts/README.md")
@@ -187,3 +188,13 @@ def test_python_compiles_and_imports_resolve(page, text):
             module = importlib.import_module(node.module)
             for alias in node.names:
                 assert hasattr(module, alias.name) or importlib.import_module(f"{node.module}.{alias.name}")
+
+
+def test_every_column_of_tables_is_explained():
+    lines = (ROOT / "results" / "README.md").read_text().splitlines()
+    own = [name for name in tidy.EXPLAINED if name not in tidy.UNIT]
+    for columns in (tidy.COLUMNS, {name: tidy.EXPLAINED[name] for name in own}):
+        start = lines.index("| column | what it says |") + 2
+        rows = [f"| `{name}` | {text} |" for name, text in columns.items()]
+        assert lines[start : start + len(rows) + 1] == [*rows, ""]
+        lines = lines[start:]

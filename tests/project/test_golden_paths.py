@@ -35,6 +35,7 @@ class TriggeredAverage:
 
     title: ClassVar[str] = "response-triggered average"
     symmetric: ClassVar[bool] = True
+    roles: ClassVar[tuple[str, str]] = ("average", "average")
 
     most: int = 5000
     """Images at the most."""

@@ -38,7 +38,7 @@ def imported():
 
 def test_every_library_that_is_imported_is_declared():
     libraries = {NAMES.get(name, name) for name in imported()} - sys.stdlib_module_names - {"dbnvis"}
-    optional = {"cupy", "numba"}  # extras gpu-cuda12, gpu-cuda13, fast
+    optional = {"cupy", "numba", "pandas"}  # extras gpu-cuda12, gpu-cuda13, fast; `UnitImages.to_frame` asks for pandas
     assert {"numpy", "pillow", "scikit-learn"} <= libraries
     assert libraries - optional - {"mpl_toolkits"} <= set(bounds())
 

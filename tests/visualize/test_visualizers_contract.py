@@ -12,6 +12,7 @@ from dbnvis.backend import make_rng, move, to_numpy
 from dbnvis.evaluate.scores import unit_scores
 from dbnvis.visualize import visualizer as base
 from dbnvis.visualize.activation_maximization import BLOCK
+from dbnvis.visualize.tidy import MEASURED
 
 #: Settings that suit the small network, for the methods whose defaults do not.
 SETTINGS = {
@@ -98,6 +99,21 @@ def test_settings_hold_the_method_and_every_field_resolved(name):
     json.dumps(out.settings, allow_nan=False)
     assert run(planted(), "am", "h2").settings["norm"] == pytest.approx(planted().model.input_norm)
     assert run(planted(), "gibbs", "h2").settings["start"] == "data"
+
+
+@every_method
+def test_every_number_of_a_unit_or_a_picture_is_in_the_table(name):
+    out = run(planted(), name, "h2")
+    rows, n = out.rows(), out.scores.shape[1]
+    assert [row["score"] for row in rows] == out.scores.reshape(-1).tolist()
+    assert {(row["method"], row["role"]) for row in rows[::n]} == {(type(method(name)).__name__, out.roles[0])}
+    assert [row["role"] for row in rows[1:n]] == [out.roles[1]] * (n - 1)
+    assert not {*out.roles} & {*base.ROLES}
+    for key, x in out.extras.items():
+        if x.ndim == 1:
+            assert [row[key] for row in rows[::n]] == x.tolist() and key in MEASURED
+        elif x.shape == out.scores.shape and key not in ("steepest", "flattest"):
+            assert [row[key] for row in rows] == x.reshape(-1).tolist(), key
 
 
 @every_method

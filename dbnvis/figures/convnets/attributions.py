@@ -131,7 +131,12 @@ def response_and_change(whole: float, drop: Array) -> str:
 
     drop (rows, columns) is how much the response falls at each place.
     """
-    return f"{whole:.1f} {0 - drop.flat[np.abs(drop).argmax()]:+.1f}"
+    return f"{whole:.1f} {largest_change(drop):+.1f}"
+
+
+def largest_change(drop: Array) -> float:
+    """What hiding a place changes the most, with its sign, of drop (rows, columns) as of `response_and_change`."""
+    return 0 - float(drop.flat[np.abs(drop).argmax()])
 
 
 def randomized_figure(study: Study, n: int = RANDOMIZED) -> None:

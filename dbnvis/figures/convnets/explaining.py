@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 
 from ... import plot, views
 from ...backend import Array, move, to_numpy
+from ...display import Rows
 from ...models.protocol import Model, Spatial, spatial
 from ...plot import Panel
 from ...visualize import Unit
+from ...visualize.tidy import EXPLAINED, address
 from ..naming import rounded_down
 from ..study import Study
-from .attributions import response_and_change
+from .attributions import largest_change, response_and_change
 from .inputs import held_out, patch_tiles, shown
 from .maps import layer_panels
 
@@ -89,7 +92,7 @@ def explain(
     names = [str(c) for c in range(len(shares))]
     chart = plot.Shares(names, to_numpy(shares), "class probabilities", length=BAR)
     side = max(1.8, chart.height(TILE))
-    hidden_patches = _occlusions(occlusion, model, x, chosen, map_layers)
+    hidden_patches, hiding = _occlusions(occlusion, model, x, chosen, map_layers)
     rows: list[list[plot.Part]] = [
         [study.panel(shown(image[None]), False, 1, "input", side=side), chart, hidden_patches]
     ]
@@ -98,8 +101,9 @@ def explain(
     panels, maps = layer_panels(study, x, hidden, TILE)
     rows.append([*panels])
     nearest: dict[str, Array] = {}
+    active: list[dict[str, Any]] = []
     if study.data is not None:
-        beside, nearest = _nearest(study, x, hidden)
+        beside, nearest, active = _nearest(study, x, hidden)
         rows += map(list[plot.Part], beside)
     figure = plot.grid(
         rows,
@@ -115,8 +119,19 @@ def explain(
         tile=TILE,
     )
     arrays = {"image": image, "probabilities": shares, **maps, **nearest}
-    settings = {"image": list(steps), "units": [str(unit) for unit in chosen], "occlusion": asdict(occlusion)}
-    study.save(name, figure, arrays, **settings)
+    settings: dict[str, Any] = {"image": list(steps), "units": [*map(str, chosen)], "occlusion": asdict(occlusion)}
+    study.save(name, figure, arrays, _table(to_numpy(shares).tolist(), hiding, active), **settings)
+
+
+def _table(shares: Sequence[float], hiding: Sequence[dict[str, Any]], active: Sequence[dict[str, Any]]) -> Rows:
+    """The numbers of the sheet, of the columns `EXPLAINED`: every class, what hiding does, the most active units."""
+    rows = [{**address(Unit("output", c)), "probability": p, "role": "class"} for c, p in enumerate(shares)]
+    for row in hiding:
+        if row["layer"] == "output":
+            rows[row["index"]] |= {"response": row["response"], "change": row["change"]}
+        else:
+            rows.append(row)
+    return Rows({name: row.get(name) for name in EXPLAINED} for row in [*rows, *active])
 
 
 def _advice(study: Study, image: Array) -> str:
@@ -141,16 +156,22 @@ def _strongest(model: Model, image: Array, layer: str) -> Unit:
 
 def _occlusions(
     occlusion: views.Occlusion, model: Model, image: Array, units: Sequence[Unit], map_layers: Sequence[str]
-) -> Panel:
+) -> tuple[Panel, list[dict[str, Any]]]:
+    """A map for each of the units, and for each layer's most active channel; and their numbers, a row each."""
     maps = [occlusion(model, image, units), *(occlusion.top_channel(model, image, layer) for layer in map_layers)]
     drops = np.concatenate([to_numpy(each.drops) for each in maps])
     whole = np.concatenate([to_numpy(each.whole) for each in maps])
     names = [*map(str, units), *(f"total {each.units[0]}" for each in maps[1:])]
     captions = [response_and_change(a, d) for a, d in zip(whole, drops, strict=True)]
+    of = [(unit, "unit") for unit in units] + [(each.units[0], "total") for each in maps[1:]]
+    rows = [
+        {**address(unit), "role": role, "response": float(a), "change": largest_change(d)}
+        for (unit, role), a, d in zip(of, whole, drops, strict=True)
+    ]
     step = "" if occlusion.stride == 1 else f" at every {occlusion.stride} pixels"
     how = f"{occlusion.patch} x {occlusion.patch} pixels (set to {occlusion.fill:g}){step}"
     title = f"effect of hiding {how}: the response, its largest change"
-    return Panel(drops, True, ACROSS, title, names, captions, side=HIDDEN)
+    return Panel(drops, True, ACROSS, title, names, captions, side=HIDDEN), rows
 
 
 def _gradients(model: Model, image: Array, unit: Unit) -> Panel:
@@ -158,15 +179,19 @@ def _gradients(model: Model, image: Array, unit: Unit) -> Panel:
     return Panel(tiles, True, len(tiles), f"pixels that {unit} is sensitive to", captions=tuple(SIGNED.values()))
 
 
-def _nearest(study: Study, image: Array, layers: Sequence[str]) -> tuple[list[list[Panel]], dict[str, Array]]:
+def _nearest(
+    study: Study, image: Array, layers: Sequence[str]
+) -> tuple[list[list[Panel]], dict[str, Array], list[dict[str, Any]]]:
     """A row for each layer: the units most active relative to their own distribution, each one's patch and top patches.
 
-    Also, by layer, how many standard deviations above its mean each unit is, and which are shown.
+    Also, by layer, how many standard deviations above its mean each unit is, and which are shown; and a row for each
+    that is, with its numbers.
     """
     model, (images, _) = study.model, held_out(study, REFERENCE)
     peaks, here = views.peaks_of(model, images, layers), views.peaks_of(model, image[None], layers)
     rows: list[list[Panel]] = []
     arrays: dict[str, Array] = {}
+    numbers: list[dict[str, Any]] = []
     for layer in layers:
         values, response = to_numpy(peaks[layer][0]), to_numpy(here[layer][0])[0]
         spread = values.std(axis=0)
@@ -188,11 +213,13 @@ def _nearest(study: Study, image: Array, layers: Sequence[str]) -> tuple[list[li
                 f"{unit}: {response[unit.index]:.1f} ({standard[unit.index]:+.1f} s.d.), "
                 f"above {rounded_down(share)} % of images"
             )
+            measured = {"response": float(response[unit.index]), "standard": float(standard[unit.index])}
+            numbers.append({**address(unit), "role": "nearest", **measured, "percentile": float(share)})
             frames = [plot.BLUE, *[""] * (len(tiles) - 1)]
             how = {"frames": frames, "absent": absent, "outlined": True, "side": PATCH}
             panels.append(study.panel(tiles, False, len(tiles), title, **how))
         rows.append(panels)
-    return rows, arrays
+    return rows, arrays, numbers
 
 
 def _key(study: Study) -> str:

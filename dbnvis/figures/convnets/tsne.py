@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ... import plot, views
@@ -25,7 +27,7 @@ def tsne_figures(study: Study, n: int = POINTS, perplexity: float | None = None)
         code = views.codes(model, images, address)
         arrays[address] = views.tsne(code, perplexity=perplexity, seed=study.seed)
         panels.append(Places(f"{address}: {code.shape[1]} numbers", arrays[address], tiles, labels))
-    settings = {"images": len(images), "perplexity": perplexity}
+    settings: dict[str, Any] = {"images": len(images), "perplexity": perplexity}
     figure = plot.places(
         panels,
         [str(c) for c in range(int(labels.max()) + 1)],

@@ -85,7 +85,7 @@ def figure(model: ConvDBN, data: Dataset, recipe: Recipe, writer: Writer, *, see
         tile=TILE,
     )
     arrays = {"h1": h1, "h2.combination": h2, "h2.samples": samples.images, "h2.mixing": samples.extras["mixing"]}
-    facts = {
+    facts: dict[str, Any] = {
         "dataset": data.name,
         "data_sha256": data.sha256,
         "seed": seed,
