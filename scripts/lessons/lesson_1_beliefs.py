@@ -1,12 +1,16 @@
 # %% [markdown]
 # # 1. What does an RBM believe?
 #
-# A *restricted Boltzmann machine* (RBM) has two layers of units, each of which is 0 or 1. The *visible units* v are
-# the picture; the *hidden units* h describe it. Every state (v, h) has an *energy* $E(v, h) = -b \cdot v - c \cdot h
-# - v^T W h$, and a probability: $p(v, h) = e^{-E(v, h)} / Z$. Z is the sum over all states, so that the probabilities
-# add up to 1.
+# A *restricted Boltzmann machine* (RBM) is a model with two layers of units. Each unit is on (1) or off (0). The
+# *visible units* v are the picture; the *hidden units* h describe it. A *state* is one value for every unit, v and h
+# together. W are the *weights*, b and c the *biases* of visible and hidden units. A state has an *energy*
 #
-# **Predict**: a machine of 3 + 2 units has 32 states. Is the most probable state the one of lowest or of highest
+# $$E(v, h) = -b \cdot v - c \cdot h - v^T W h$$
+#
+# and a probability $p(v, h) = e^{-E(v, h)} / Z$. Z is the sum of $e^{-E}$ over all states, so that the probabilities
+# add up to 1. The model *believes* in a state if its probability is high.
+#
+# **Predict**: a model of 3 + 2 units has 32 states. Is the most probable state the one of lowest or of highest
 # energy?
 
 # %% tags=["parameters"]
@@ -25,7 +29,7 @@ rbm = RBM.random(3, 2, rng=np.random.default_rng(seed), scale=2, dtype="float64"
 rbm
 
 # %% [markdown]
-# All 32 states, and the probability of each, written out.
+# Here is the list of all 32 states, with the probability of each.
 
 # %%
 states = np.array(list(product((0.0, 1.0), repeat=5)))
@@ -42,7 +46,8 @@ fig.tight_layout()
 
 # %% [markdown]
 # A picture v alone has the probability $p(v) = \sum_h p(v, h) = e^{-F(v)} / Z$. The *free energy* F has a formula
-# without the sum over h: $F(v) = -b \cdot v - \sum_j \log(1 + e^{c_j + v \cdot W_j})$. `dbnvis` computes it so.
+# without the sum over h: $F(v) = -b \cdot v - \sum_j \log(1 + e^{c_j + v \cdot W_j})$. `dbnvis` uses this formula.
+# $W_j$ are the weights of hidden unit j.
 
 # %%
 exact = visible_distribution(rbm)
@@ -50,7 +55,7 @@ exact = visible_distribution(rbm)
 
 # %% [markdown]
 # ## The fact
-# The probabilities add up to 1. The formula of F and the sum over h are the same.
+# The probabilities add up to 1. The formula of F and the sum over h give the same numbers.
 
 # %%
 listed = -np.log(np.exp(-energy).reshape(8, 4).sum(axis=1))

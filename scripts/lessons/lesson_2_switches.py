@@ -2,10 +2,9 @@
 # # 2. What switches a hidden unit on?
 #
 # The *input* of a hidden unit is its bias plus the weights of all pixels that are on. The *sigmoid* function
-# $\sigma(x) = 1 / (1 + e^{-x})$ makes a probability of it: $p(h_j = 1 \mid v) = \sigma(c_j + v \cdot W_j)$.
+# $\sigma(x) = 1 / (1 + e^{-x})$ turns it into a probability: $p(h_j = 1 \mid v) = \sigma(c_j + v \cdot W_j)$.
 #
-# **Predict**: somebody fixes another hidden unit to 1, and the picture stays as it is. What happens to this
-# probability?
+# **Predict**: another hidden unit is fixed to 1, and the picture stays as it is. What happens to this probability?
 
 # %% tags=["parameters"]
 seed = 1
@@ -33,8 +32,8 @@ for axis in axes:
     axis.axis("off")
 
 # %% [markdown]
-# Red weights switch a unit on, blue ones switch it off. Now without the formula: list all 64 states of the hidden
-# units, and count in how much of the probability each unit is 1.
+# Red weights are positive, blue ones negative. Now without the formula: list all 64 states of the hidden units, and
+# add up the probabilities of those in which a unit is 1.
 
 # %%
 h = np.array(list(product((0.0, 1.0), repeat=6)))
@@ -49,8 +48,8 @@ print("h2 fixed to 1", with_h2.round(4))
 
 # %% [markdown]
 # ## The fact
-# The formula and the list agree. With h2 fixed to 1 all others stay as they were: no two hidden units are joined, so
-# given the picture each decides alone.
+# The formula and the list agree. With h2 fixed to 1, the probabilities of all other units stay the same: no two hidden
+# units are connected, so given v they are *independent*.
 
 # %%
 fact = {

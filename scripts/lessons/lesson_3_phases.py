@@ -2,11 +2,16 @@
 # # 3. Why data minus model?
 #
 # To learn is to make the data more probable: to change the weights so that the mean of log p(v) over the data rises.
-# How fast it rises with a weight is the *gradient*, a difference of two averages:
+# The logarithm is natural; its unit is the *nat*. The data are *bars and stripes*: pictures of 3x3 pixels. In a picture
+# each row is all on or all off, or each column is. How fast log p rises with each weight is the *gradient*, a
+# difference of two averages:
 #
 # $$\partial \log p / \partial W_{ij} = \langle v_i h_j \rangle_{data} - \langle v_i h_j \rangle_{model}$$
 #
-# **Predict**: the machine's own pictures have the same averages as the data. What does an update do then?
+# In the first average v is from the data, and h is sampled given v. The second is over all states of the model, each
+# with its probability.
+#
+# **Predict**: the two averages are equal, for every weight. What does an update do then?
 
 # %% tags=["parameters"]
 seed = 1
@@ -32,12 +37,13 @@ def mean_log_p(rbm):
 
 # %% [markdown]
 # *Contrastive divergence* (CD-1, Hinton 2002) does not list all states for the second average. It takes the pictures
-# after one step of Gibbs sampling from the data: v to h and back. Here are 200 updates of CD-1.
+# after one step of *Gibbs sampling* from the data: sample h given v, then v given h (the *reconstruction*). Here are
+# 200 updates of CD-1. Each adds data minus model, times the *learning rate* (0.3), to the parameters.
 
 # %%
 curve = [mean_log_p(rbm)]
 for _ in range(200):
-    own = gibbs(rbm, data, 1, rng=rng)  # the machine's pictures, one step from the data
+    own = gibbs(rbm, data, 1, rng=rng)  # the model's pictures, one step from the data
     positive, negative = positive_phase(rbm, data), positive_phase(rbm, own)
     for name, x in rbm.params().items():
         x += 0.3 * (positive[name] - negative[name])
@@ -50,9 +56,9 @@ plt.ylabel("mean log p of the data (nats)")
 plt.tight_layout()
 
 # %% [markdown]
-# The last update, drawn for each hidden unit where its pixels are: red weights grow, blue ones shrink. Below it what
-# the exact averages say, which list all states of the machine. A single update of CD-1 is noisy and may point
-# elsewhere; over many of them log p rises all the same.
+# Top: data minus model in the last update of CD-1, one tile for each hidden unit, each weight at the place of its
+# pixel. Red weights rise, blue ones fall. Bottom: the same with the exact second average, from the list of all states.
+# A single update of CD-1 is noisy and can point in a wrong direction, but over many updates log p of the data rises.
 
 # %%
 exact = positive["W"] - negative_phase(rbm)["W"]
@@ -65,8 +71,8 @@ for row, name, change in zip(axes, ("CD-1", "exact"), (positive["W"] - negative[
 
 # %% [markdown]
 # ## The fact
-# Is the difference of the two averages really the gradient? Move each parameter a little up and down, and look how
-# much log p changes.
+# Is the difference of the two averages really the gradient? Change each parameter a little, up and down, and compare
+# with the change of log p (*finite differences*).
 
 # %%
 gradient, apart, e = likelihood_gradient(rbm, data), 0.0, 1e-4

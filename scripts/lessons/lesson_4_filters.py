@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 4. How do filters appear?
 #
-# A machine of 64 pixels and 32 hidden units learns 1,500 handwritten digits by CD-1; 297 others are held out for
-# testing. One *epoch* shows it every training digit once. The weights of a hidden unit, drawn where its pixels are,
-# are its *filter*. All filters start as small noise.
+# An RBM of 64 pixels and 32 hidden units learns 1,500 handwritten digits by CD-1; 297 others are *held out* for
+# testing. In one *epoch* it sees every training digit once. The weights of one hidden unit, each at the place of its
+# pixel, are its *filter*. All filters start as small random numbers (noise).
 #
 # **Predict**: what does a typical filter look like after 40 epochs? A whole digit, a part of one, or still noise?
 
@@ -60,8 +60,9 @@ fig.tight_layout()
 
 # %% [markdown]
 # ## The fact
-# The held-out digits are reconstructed better than before. In the last ten epochs an update changes the weights by
-# about a thousandth, which says that the learning rate is right (Hinton 2010, section 7).
+# The error of the held-out digits (the mean squared difference between a picture and its reconstruction) is lower than
+# before learning. In the last ten epochs an update changes the weights by about a thousandth, which shows that the
+# learning rate is right (Hinton 2010, section 7).
 
 # %%
 fact = {

@@ -1,13 +1,12 @@
 # %% [markdown]
 # # 5. Why distrust the reconstruction error?
 #
-# Many programs print the *reconstruction error* while an RBM learns: send a picture up to h and down again, and take
-# the mean squared difference. It is cheap, and it falls. What we want is another thing: that the data become
-# probable.
+# Many programs print the *reconstruction error* while an RBM learns: compute h from a picture and the picture from h
+# again (the reconstruction), and take the mean squared difference, here per pixel. It is quick to compute, and it
+# falls. But the aim of learning is another one: the data should become probable.
 #
-# Here are 16 pixels and 8 hidden units, so that Z can be computed and log p is exact. The data are *bars and
-# stripes*: pictures whose rows, or whose columns, are all on or all off. CD-1 learns with a rate of 0.5, which is
-# large.
+# This RBM has 16 pixels and 8 hidden units, so Z can be computed and log p is exact. The data are the bars and stripes
+# of lesson 3, here of 4x4 pixels. CD-1 learns with a learning rate of 0.5, which is large.
 #
 # **Predict**: the error falls nearly to 0. What does log p of the data do meanwhile?
 
@@ -26,7 +25,7 @@ from dbnvis.evaluate.partition import log_partition
 data = bars_and_stripes(4).reshape(32, 16).astype("float64")
 rng = np.random.default_rng(seed)
 rbm = RBM.random(16, 8, rng=rng, scale=0.1, dtype="float64")
-config = CDConfig(  # plain CD-1: all data at once, nothing that helps
+config = CDConfig(  # plain CD-1: all data in every update, no momentum, no weight decay
     epochs=3000,
     learning_rate=0.5,
     schedule="constant",
@@ -51,15 +50,15 @@ left.plot(updates, errors)
 left.set(xlabel="updates", ylabel="reconstruction error: lower looks better", ylim=(0, None))
 right.plot(updates, log_p)
 right.axhline(-3.38, color="gray", linestyle=":")
-right.set(xlabel="updates", ylabel="mean log p of the data: higher is better")
+right.set(xlabel="updates", ylabel="mean log p of the data (nats): higher is better")
 fig.tight_layout()
 
 # %% [markdown]
-# The dotted line is the best that any machine can reach. CD-1 never goes far from the data, so it does not see the
-# wrong pictures that it makes probable.
+# The dotted line is the highest log p that any model can have, -3.38 nats. CD-1 never samples far from the data, so it
+# does not correct wrong pictures that have become probable.
 #
 # ## The fact
-# From its highest value log p falls again, while the error goes on falling.
+# log p reaches its highest value and then falls, while the error goes on falling.
 
 # %%
 best = int(np.argmax(log_p))

@@ -1,16 +1,18 @@
 # %% [markdown]
 # # 6. CD, PCD or exact?
 #
-# Learning needs the averages of what the machine believes. Three ways to get them:
+# Learning needs averages over the model (lesson 3). Here are three ways to get them:
 #
 # - *exact*: list all states;
-# - *CD-1*: Gibbs chains that start at the data, one step for each update;
-# - *PCD* (Tieleman 2008): the same, but the chains go on from where the last update left them.
+# - *CD-1*: in every update, start *chains* (runs of Gibbs sampling) at the data and make one step;
+# - *PCD* (persistent CD, Tieleman 2008): also one step for each update, but the chains continue where the last update
+#   left them.
 #
-# The *Kullback-Leibler divergence* (KL) is the distance from the data's distribution to the machine's, in nats. It is
-# 0 if the machine believes exactly what the data say.
+# The *Kullback-Leibler divergence* (KL) says how far the model's distribution p(v) is from the distribution of the
+# data, in nats. It is 0 if they are the same. The data are bars and stripes of 3x3 pixels. All three start at the same
+# weights, and the learning rate falls from 0.5 to 0.
 #
-# **Predict**: CD-1 and PCD cost the same. Which of them ends closer to the data?
+# **Predict**: CD-1 and PCD cost the same. Which one will end with the lower KL, closer to the data?
 
 # %% tags=["parameters"]
 seed = 1
@@ -68,11 +70,12 @@ plt.legend()
 plt.tight_layout()
 
 # %% [markdown]
-# While the rate is large, PCD's chains cannot follow the machine; as it falls to 0 they catch up. CD-1's chains
-# restart at the data, so it stops where one step does not leave the data. That is not where the KL is lowest.
+# While the learning rate is large, PCD's chains cannot follow the model; when it falls to 0 they catch up. CD-1's
+# chains restart at the data in every update, so learning stops where one step from the data does not change the
+# averages. The KL is not lowest there.
 #
 # ## The fact
-# At the end, CD-1 is the farthest of the three.
+# At the end, CD-1 is the farthest of the three from the data.
 
 # %%
 fact = {"kl_of_cd_minus_pcd": kl["CD-1"][-1] - kl["PCD"][-1], "kl_of_cd_minus_exact": kl["CD-1"][-1] - kl["exact"][-1]}

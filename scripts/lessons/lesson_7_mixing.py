@@ -1,11 +1,13 @@
 # %% [markdown]
 # # 7. Does the chain mix?
 #
-# Gibbs sampling walks from picture to picture, and should visit each as often as it is probable. A chain has *mixed*
-# when it has been everywhere that matters. This machine has 8 pixels, and was built to believe in two pictures,
-# 11110000 and 00001111: its two *modes*. A plain chain starts in one of them.
+# A chain of Gibbs sampling goes from picture to picture. In one *sweep* it samples all units once. The share of its
+# visits to a picture should approach the probability of that picture. When it has, the chain has *mixed*.
 #
-# **Predict**: which share of 5,000 sweeps will it spend near the other one?
+# This model has 8 pixels. Its weights were set by hand so that two pictures are by far the most probable, 11110000 and
+# 00001111: its two *modes*. A plain chain (one chain alone) starts in one mode.
+#
+# **Predict**: in which share of 5,000 sweeps will it be near the other?
 
 # %% tags=["parameters"]
 seed = 1
@@ -31,9 +33,9 @@ for _ in range(5000):
     plain.append(v[0])
 
 # %% [markdown]
-# *Parallel tempering* (Desjardins et al. 2010) runs more chains beside it, at smaller *inverse temperatures*, where
-# the energy differences count less. Neighbours exchange their states by a rule that keeps the distribution of each
-# chain. So the first chain, which is the machine's own, can go from one mode to the other.
+# *Parallel tempering* (Desjardins et al. 2010) runs more chains, at smaller *inverse temperatures* $\beta$, where
+# differences of energy count less. Neighbours in temperature swap their states by a rule that keeps the distribution
+# of each chain. So the first chain ($\beta = 1$, the model itself) can go from one mode to the other.
 
 # %%
 rng = np.random.default_rng(seed)
@@ -46,15 +48,15 @@ for _ in range(5000):
 
 # %%
 fig, (left, right) = plt.subplots(1, 2, figsize=(10, 2.5), sharey=True)
-for axis, chain, name in ((left, plain, "one plain chain"), (right, mixed, "with seven helpers")):
+for axis, chain, name in ((left, plain, "plain chain"), (right, mixed, "parallel tempering: 8 chains")):
     axis.plot(np.stack(chain)[:1000] @ mode, linewidth=0.6)
     axis.set(title=name, xlabel="sweep", ylabel="4: first mode, -4: second")
 
 # %% [markdown]
 # ## The fact
 # The *total variation* is half the sum of |share of visits - p| over all 256 pictures: 0 if the chain agrees with the
-# exact distribution, about 0.5 if it has missed one of two modes. Nothing in the plain chain's own numbers says that
-# it has.
+# exact distribution, about 0.5 if it has missed one of two equal modes. The plain chain's own samples do not show that
+# there is another mode.
 
 # %%
 fact = {

@@ -1,9 +1,11 @@
 # %% [markdown]
 # # 8. What is a unit for?
 #
-# A trained RBM has found its own hidden units; nobody told it what they should mean. To ask a unit, *clamp* it: fix
-# it to 1, and let Gibbs sampling draw everything else. The mean picture is what the machine believes while the unit
-# is on, $E[v \mid h_j = 1]$.
+# Nobody says before training what a hidden unit should stand for. This RBM, with 9 pixels and 6 hidden units, learns
+# bars and stripes of 3x3 pixels by the exact gradient (lesson 3).
+#
+# To find out, *clamp* a unit: fix it to 1, and sample all other units by Gibbs sampling. The mean picture is the mean
+# of v in the model when the unit is on, $E[v \mid h_j = 1]$.
 #
 # **Predict**: will the mean picture be the same as the unit's weights?
 
@@ -27,13 +29,13 @@ for _ in range(400):  # the exact gradient; lesson 3
         x += 0.5 * gradient[name]
 
 # %% [markdown]
-# Fifty chains of 1,000 sweeps for each unit, beside the exact mean, which lists all 512 pictures.
+# For each unit: fifty chains of 1,000 sweeps, and the exact mean, computed from the list of all 512 pictures.
 
 
 # %%
 def clamped(unit):
     """Mean of the chains, (9,), its standard error, (9,), and the exact mean, (9,)."""
-    held = clamp(rbm, unit)  # the machine of the other units, given that this one is 1
+    held = clamp(rbm, unit)  # the model of all other units, with this one fixed to 1
     v = gibbs(held, held.random_v((50, 9), rng=rng), 20, rng=rng)
     total = np.zeros_like(v)
     for _ in range(1000):
@@ -54,8 +56,8 @@ for name, row, tiles in zip(("weights", "chains", "exact"), axes, (rbm.W.T, mean
         axis.axis("off")
 
 # %% [markdown]
-# In a deep network nobody can list the states, so only the chain is left. Six units of the third layer of the network
-# that ships with dbnvis; `dbnvis live` runs the chain of any unit in your browser.
+# In a deep network there are too many states to list, so only sampling is left. Here are six units of the third layer
+# of the network that comes with dbnvis; `dbnvis live` runs the chain for any unit in your browser.
 
 # %%
 dbn = checkpoint.load("pretrained", xp=np).model
@@ -64,8 +66,8 @@ samples.plot()
 
 # %% [markdown]
 # ## The fact
-# The *standard error* says how far a mean of samples is likely to be off. The chains' mean of the first unit differs
-# from the exact one by less than three of them (root mean square over the pixels).
+# The *standard error* says how far a mean of samples is likely to be from the true mean. For the first unit, the
+# chains' mean differs from the exact mean by less than three standard errors (root mean square over the pixels).
 
 # %%
 fact = {"standard_errors_from_exact": float(np.sqrt((((means[0] - exact[0]) / errors[0]) ** 2).mean()))}

@@ -54,7 +54,7 @@ export class Beliefs {
     const apart = Math.max(...formula.map((F, k) => Math.abs(F - listed[k])));
     return [
       fact("sum_of_p_minus_1", Math.abs(total - 1), {most: 1e-12}, `The 32 probabilities add up to ${total.toFixed(12)}.`),
-      fact("free_energy_formula_minus_list", apart, {most: 1e-12}, `F(v) by its formula and by adding up h differ by at most ${tiny(apart)}.`),
+      fact("free_energy_formula_minus_list", apart, {most: 1e-12}, `F(v) by its second formula and by the sum over h differ by at most ${tiny(apart)}.`),
     ];
   }
 }
@@ -63,24 +63,24 @@ export class Beliefs {
 export const believes = {
   question: "What does an RBM believe?",
   intro: [
-    "A *restricted Boltzmann machine* (RBM) has two rows of units, each of which is on (1) or off (0). The *visible units* v are the picture, here of three pixels; the *hidden units* h describe it. Every visible unit is joined to every hidden one, and no two units of a row are joined.",
-    "A number on a line is a *weight*: a positive one (orange) likes both its ends to be on, a negative one (blue, dashed) dislikes it. A number in a circle's foot is a *bias*: how much the unit likes to be on by itself. The *energy* of a state is minus the sum of all biases and weights that are on in it.",
+    "A *restricted Boltzmann machine* (RBM) is a model with two layers of units. Each unit is on (1) or off (0). The *visible units* v are the picture, here three pixels; the *hidden units* h describe it. Every visible unit is connected to every hidden unit; units of the same layer are not connected. A *state* is one value for every unit, v and h together.",
+    "The number on a line is a *weight* W. A positive weight (orange) makes states with both its units on more probable, a negative one (blue, dashed) less probable. The small number in a circle is a *bias* (b of visible units, c of hidden ones): it does the same for a single unit. The *energy* E of a state is minus a sum: the biases of all units that are on, plus the weights between units that are on. A state of low energy has a high probability: the model *believes* in it.",
   ],
   predict: ({p, energies, states}) => {
     const order = Array.from(p.keys()).sort((a, b) => p[b] - p[a]), best = order[0];
     const shown = [...new Set([best, 31, 0, order[1], order[31]])].slice(0, 3).sort((a, b) => a - b);
     const name = (/** @type {number} */ k) => `v = ${states[k].slice(0, 3).join("")}, h = ${states[k].slice(3).join("")}`;
     return {
-      ask: "The machine believes in states of low energy. Which of these states is the most probable? Add up weights and biases in the picture.",
+      ask: "Which of these states is the most probable? Add up weights and biases in the drawing of the network.",
       choices: shown.map(name), right: shown.indexOf(best),
-      why: `The energies are ${shown.map((k) => `${decimal(energies[k], 1)} of ${name(k)}`).join("; ")}. The lowest is the most probable.`,
+      why: `The energies are ${shown.map((k) => `${decimal(energies[k], 1)} for ${name(k)}`).join("; ")}. The state of lowest energy is the most probable.`,
     };
   },
-  formula: "p(v, h) = exp(−E(v, h)) / Z,   F(v) = −log Σ_{h} exp(−E(v, h))",
+  formula: "E(v, h) = −Σ_{i} b_{i} v_{i} − Σ_{j} c_{j} h_{j} − Σ_{ij} v_{i} W_{ij} h_{j},   p(v, h) = exp(−E(v, h)) / Z\nF(v) = −log Σ_{h} exp(−E(v, h)) = −Σ_{i} b_{i} v_{i} − Σ_{j} log(1 + exp(c_{j} + Σ_{i} v_{i} W_{ij}))",
   happened: [
-    "Each state got a probability from its energy alone: 1 less energy makes it e = 2.72 times as probable, and Z, the sum of exp(−E) over all 32 states, makes them add up to 1.",
-    "Adding up the four states of h for one picture v gives p(v), the pale bar: what the machine believes of pictures; its *free energy* F(v) is the energy that says the same, p(v) = exp(−F(v)) / Z.",
-    "Play lets the machine walk: it draws v given h, then h given v, again and again (*Gibbs sampling*), and the share of its visits (dots) comes to each state's probability.",
+    "The energy alone decides how probable a state is: if it is lower by 1, the state is e = 2.72 times as probable; Z, the sum of exp(−E) over all 32 states, makes the probabilities add up to 1.",
+    "The sum of p(v, h) over the four states of h is p(v), the probability of the picture v (pale bar); the *free energy* F(v) is defined by p(v) = exp(−F(v)) / Z, and its second formula needs no sum over h.",
+    "Play starts *Gibbs sampling*: sample v given h, then h given v, again and again; the share of the steps that end in a state (dots) approaches the probability of that state.",
   ],
   settings: {bits: {initial: "10010", valid: /^[01]{5}$/, say: "five bits, three visible and two hidden, such as 01101"}},
   last: 2000,
@@ -102,7 +102,7 @@ function showBeliefs(stage, experiment, change) {
     change({bits: bits()});
   };
   const place = (/** @type {number} */ i) => i < VISIBLE ? [90 + 150 * i, 190] : [165 + 150 * (i - VISIBLE), 50];
-  const net = svg("svg", {viewBox: "0 0 480 240", class: "chart net", role: "group", "aria-label": "The machine: press a unit to turn it on or off"});
+  const net = svg("svg", {viewBox: "0 0 480 240", class: "chart net", role: "group", "aria-label": "The model: press a unit to turn it on or off"});
   for (let i = 0; i < VISIBLE; i++) {
     for (let j = 0; j < HIDDEN; j++) {
       const w = machine.W[i * HIDDEN + j], [x1, y1] = place(i), [x2, y2] = place(VISIBLE + j), at = j === 0 ? 0.36 : 0.62;
@@ -149,7 +149,7 @@ function showBeliefs(stage, experiment, change) {
   });
   const said = element("p", {className: "readout"});
   stage.append(net, said, element("div", {className: "answer"}, chart,
-    element("p", {className: "small"}, ...prose("Pale: p(v) of each of the eight pictures, written below. Thin bars in it: p(v, h) for h = 00, 01, 10, 11; they add up to the pale one. Orange: the state above. Dots: share of the walk's visits. Press a bar to go to its state."))));
+    element("p", {className: "small"}, ...prose("Pale bars: p(v) of the eight pictures v, which are written below. Thin bars: p(v, h) for h = 00, 01, 10, 11; they add up to the pale bar. Orange: the state above. Dots: share of the sampling steps in each state. Press a bar to choose its state."))));
   return () => {
     const now = numberOf(experiment.state);
     units.forEach(({node, value, name}, i) => {

@@ -74,19 +74,19 @@ export class Filters {
 export const filters = {
   question: "How do filters appear?",
   intro: [
-    "Now a machine learns from real pictures: 1,500 handwritten digits of 8x8 pixels (UCI, Alpaydin & Kaynak 1998); 297 others are held out for testing. It has 64 visible and 32 hidden units, and learns by CD-1. One *epoch* shows it every training digit once.",
-    "The weights of one hidden unit, drawn where its pixels are, are its *filter*. All filters start as small noise.",
+    "Now an RBM learns from real pictures: 1,500 handwritten digits of 8x8 pixels (UCI, Alpaydin & Kaynak 1998); 297 others are *held out* for testing. A pixel is grey: a number from 0 to 1. The RBM has 64 visible and 32 hidden units, and learns by CD-1. In one *epoch* it sees every training digit once, 20 digits for each update.",
+    "The weights of one hidden unit, each at the place of its pixel, are its *filter*. All filters start as small random numbers (noise).",
   ],
   predict: () => ({
     ask: "What will a typical filter look like after 40 epochs?",
     choices: ["A whole digit", "A part: a stroke, a spot, an edge", "Still noise"], right: 1,
-    why: "Many units share the work: a digit is described by which parts are on, and each part serves many digits.",
+    why: "Many hidden units together describe one digit, each of them a part; and each part occurs in many digits.",
   }),
   formula: "W ← W + ε (⟨v h⟩_{data} − ⟨v h⟩_{model}),   ratio = mean |ΔW| / mean |W|",
   happened: [
-    "The update of lesson 3, repeated 3,000 times, turned noise into strokes and spots: parts that many digits have.",
-    "The error of the held-out digits, from picture to h and back, fell as well, so what was learned holds for digits that the machine has never seen (lesson 5 says why this is not enough).",
-    "The ratio tells whether the learning rate ε is right: a good update changes weights by about a thousandth (Hinton 2010); here ε falls from 0.1 to 0, and the ratio falls with it, through that value.",
+    "The update of lesson 3, made 3,000 times, turned noise into strokes and spots: parts that many digits have.",
+    "The error of the held-out digits (the mean squared difference between a picture and its reconstruction) fell as well, so the filters also describe digits that were not used for learning (lesson 5 says why this is not enough).",
+    "The ratio shows whether the learning rate ε is right: a good update changes the weights by about a thousandth (Hinton 2010); here ε falls from 0.1 to 0, and the ratio falls with it, past that value.",
   ],
   settings: {},
   last: EPOCHS,
@@ -102,12 +102,12 @@ export const filters = {
  */
 function showFilters(stage, experiment) {
   const {W} = experiment.learner.machine, tiles = Array.from({length: FILTERS}, (_, j) => tile(`Filter of hidden unit ${j + 1}`));
-  const weights = histogram({label: "Histogram of the weights", caption: "All 2,048 weights"}), updates = histogram({label: "Histogram of the last update", caption: "What the last update added to them"});
+  const weights = histogram({label: "Histogram of the weights", caption: "All 2,048 weights"}), updates = histogram({label: "Histogram of the last update", caption: "What the last update added to the weights"});
   const error = lineChart({label: "Reconstruction error of held-out digits", x: "epochs", y: "error of held-out digits", xMost: EPOCHS, range: [0, 0.08], width: 420, height: 170, lines: [{name: "error", kind: "choice"}]});
   const ratio = lineChart({label: "Ratio of update to weight, logarithmic", x: "epochs", y: "update / weight", xMost: EPOCHS, range: [-4, -1], width: 420, height: 170, lines: [{name: "ratio", kind: "accent"}],
     format: (y) => (Number.isInteger(y) ? `1e${y}`.replace("-", "−") : "")});
   stage.append(element("div", {className: "answer"}, element("div", {className: "filters"}, ...tiles.map(({node}) => node)),
-    paragraph("32 filters. Orange: pixels that switch the unit on; blue: pixels that switch it off; each has its own scale.", "small"),
+    paragraph("32 filters. Orange: pixels that make the unit more probably on; blue: less probably. Each filter has its own colour scale.", "small"),
     element("div", {className: "pair"}, weights.node, updates.node), element("div", {className: "pair"}, error.node, ratio.node)));
   return () => {
     tiles.forEach(({paint}, j) => paint(Array.from({length: 64}, (_, i) => W[i * FILTERS + j]), [8, 8]));

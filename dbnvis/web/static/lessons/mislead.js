@@ -34,7 +34,7 @@ export class Misleading {
 
   facts() {
     const {errors, logs} = this, now = errors.length - 1, best = logs.indexOf(Math.max(...logs));
-    if (now < SETTLED) return [onTheWay("Both curves are exact: log p lists all 256 states of h.")];
+    if (now < SETTLED) return [onTheWay("Both curves are exact: Z is a sum over all 256 states of h.")];
     const log = `log p was highest at update ${AT_A_TIME * best}, ${decimal(logs[best])}; it is ${decimal(logs[now])} now.`;
     const error = `Since then the error went from ${errors[best].toFixed(4)} to ${errors[now].toFixed(4)}.`;
     if (now < TRUST_LAST) return [onTheWay(log), onTheWay(error)];
@@ -49,19 +49,19 @@ export class Misleading {
 export const misleads = {
   question: "Why distrust the reconstruction error?",
   intro: [
-    "Many programs print the *reconstruction error* while an RBM learns: send a picture up to h and down again, and take the mean squared difference, here per pixel. It is cheap, and it falls.",
-    "What we want is that the data become probable: the mean of log p(v) should rise. Here are 16 pixels and 8 hidden units, so Z can be computed and log p is exact. The data are bars and stripes of 4x4 pixels; CD-1 learns with a rate of 0.5, which is large.",
+    "Many programs print the *reconstruction error* while an RBM learns: compute h from a picture and the picture from h again (the reconstruction), and take the mean squared difference, here per pixel. It is quick to compute, and it falls.",
+    "But the aim of learning is another one: the data should become probable, so the mean of log p(v) should rise. This RBM has 16 pixels and 8 hidden units, so Z can be computed and log p is exact. The data are bars and stripes of 4x4 pixels. CD-1 learns with a learning rate of 0.5, which is large.",
   ],
   predict: () => ({
     ask: "The error will fall nearly to 0 over 3,000 updates. What does log p of the data do meanwhile?",
     choices: ["It rises all the time", "It rises, then falls again", "It falls all the time"], right: 1,
-    why: "Press Play: after some hundred updates log p turns round, while the error goes on falling.",
+    why: "Press Play: log p reaches its highest value and then falls, while the error goes on falling.",
   }),
-  formula: "error = mean (v − E[v | h])^{2},   log p(v) = −F(v) − log Z",
+  formula: "error = mean (v − E[v | h])^{2} with h = E[h | v],   log p(v) = −F(v) − log Z",
   happened: [
-    "The error asks only whether one step from a picture comes back to it, and large weights make any step come back.",
-    "log p also counts what the machine believes elsewhere, through Z: CD-1 never goes far from the data, so it does not see the wrong pictures that it makes probable, and log p falls.",
-    "So look at log p where it can be computed or estimated, and use the error only to see that learning has begun; for comparison, knowing the data would give log p = −3.38.",
+    "The error measures only whether one step from a picture leads back to it, and with large weights nearly every step does.",
+    "log p also depends on all other pictures, through Z: CD-1 never samples far from the data, so it does not correct wrong pictures that have become probable, and log p falls.",
+    "So look at log p where it can be computed or estimated, and use the error only to see that learning has begun; for comparison, a model equal to the distribution of the data has log p = −3.38 nats.",
   ],
   settings: {},
   last: TRUST_LAST,
@@ -80,7 +80,7 @@ function showMisleading(stage, experiment) {
   const error = lineChart({label: "Reconstruction error", x: "updates", y: "reconstruction error: lower looks better", xMost, range: [0, 0.25], lines: [{name: "error", kind: "choice"}]});
   const log = lineChart({label: "Exact mean log p of the data", x: "updates", y: "exact mean log p of the data, in nats: higher is better", xMost, range: [-12, -3], height: 240, lines: [{name: "log p", kind: "accent"}]});
   stage.append(element("div", {className: "answer"}, error.node, log.node,
-    paragraph("Same machine, same updates. The best that any machine can reach is −3.38 nats: 28 pictures of probability 1/32 each, and two of 2/32.", "small")));
+    paragraph("Both curves: the same model, the same updates. The highest log p that any model can have is −3.38 nats: 28 pictures of probability 1/32 each, and two (all off, all on) of 2/32.", "small")));
   return () => {
     const xs = experiment.errors.map((_, k) => AT_A_TIME * k);
     error.draw(xs, [experiment.errors]);

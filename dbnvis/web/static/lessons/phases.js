@@ -3,17 +3,17 @@
 import {cosine} from "../maths.js";
 import {Sfc32} from "../random.js";
 import {element} from "../dom.js";
-import {decimal, lineChart, tile, tiny} from "./draw.js";
+import {decimal, lineChart, prose, tile, tiny} from "./draw.js";
 import {barsAndStripes, copyOf, learn, meanLogProbability, minus, modelStatistics, randomMachine, statistics, sweeps} from "./exact.js";
 import {fact} from "./fact.js";
 
 const PHASE_SIDE = 3, PHASE_UNITS = 4, PHASE_RATE = 0.3, COPIES = 8;
 const PHASES = [
-  "Before the first phase: the weights are small noise.",
-  "Phase 1. The data are put on v, and h is drawn for each picture. Which pixel and which hidden unit were on together? The first row counts it.",
-  "Phase 2. From the drawn h, v is drawn anew: the reconstruction, the machine's own version of the data.",
-  "Phase 3. h is computed for the reconstruction, and the second row counts again.",
-  "Phase 4. Data minus model, times the learning rate (0.3), is added to the weights. The last row shows what it estimates: the exact gradient of log p.",
+  "Before the first phase: the weights are small random numbers.",
+  "Phase 1. Each picture of the data is put on v, and h is sampled given v. The first row is the average of v_{i} p(h_{j} = 1 | v): how often pixel and hidden unit are on together.",
+  "Phase 2. v is sampled given this h: the *reconstruction*, the model's own version of the picture.",
+  "Phase 3. The second row is the same average, over the reconstructions instead of the data.",
+  "Phase 4. Data minus model, times the *learning rate* (0.3), is added to the weights. The last row is the exact gradient of log p, which data minus model estimates.",
 ];
 
 /** A machine of 9 and 4 units that learns bars and stripes, phase by phase. */
@@ -77,7 +77,7 @@ export class Phases {
 
   facts() {
     const apart = this.differenceError();
-    return [fact("gradient_minus_finite_difference", apart, {most: 1e-6}, `Exact gradient and finite differences of log p differ by at most ${tiny(apart)}.`)];
+    return [fact("gradient_minus_finite_difference", apart, {most: 1e-6}, `The exact gradient and *finite differences* (change each parameter a little, and compare log p) differ by at most ${tiny(apart)}.`)];
   }
 }
 
@@ -85,19 +85,19 @@ export class Phases {
 export const phases = {
   question: "Why data minus model?",
   intro: [
-    "To learn is to make the data more probable: to change the weights so that the mean of log p(v) over the data rises; natural logarithms are counted in *nats*. The data here are *bars and stripes*: pictures of 3x3 pixels whose rows, or whose columns, are all on or all off.",
-    "The *gradient* of log p says how fast it rises with each weight. For the weight between v_{i} and h_{j} it is a difference of two averages: how often both are on in the data, minus how often both are on in what the machine believes. *Contrastive divergence* (CD-1, Hinton 2002) estimates the second one from a single step away from the data.",
+    "To learn is to make the data more probable: to change the weights so that the mean of log p(v) over the data rises. The logarithm is natural; its unit is the *nat*. The data here are *bars and stripes*: pictures of 3x3 pixels. In a picture each row is all on or all off, or each column is.",
+    "The *gradient* of log p says how fast log p rises with each weight. For the weight between v_{i} and h_{j} it is a difference of two averages ⟨v_{i} h_{j}⟩. The first is how often both are on if v is from the data and h is sampled given v. The second is how often both are on in the model: over all states, each with its probability. *Contrastive divergence* (CD-1, Hinton 2002) estimates the second average after a single step of Gibbs sampling that starts at the data.",
   ],
   predict: () => ({
-    ask: "Suppose the machine's own pictures have the same averages as the data. What does the update do then?",
-    choices: ["It makes the weights grow", "It makes the weights shrink", "Nothing"], right: 2,
-    why: "Both averages are the same, so their difference is 0: learning stops when the machine believes what the data say.",
+    ask: "Suppose the average over the model is equal to the average over the data, for every weight. What does an update do then?",
+    choices: ["It raises the weights", "It lowers the weights", "Nothing"], right: 2,
+    why: "The difference of the two averages is the gradient. Here it is 0, so learning stops.",
   }),
   formula: "∂ log p / ∂W_{ij} = ⟨v_{i} h_{j}⟩_{data} − ⟨v_{i} h_{j}⟩_{model}",
   happened: [
-    "The data pull weights up where a pixel and a hidden unit are on together; the machine's own pictures push them down where it believes so already.",
-    "The second average needs all states of the machine, which only a small one can list; CD-1 takes the pictures after one step of Gibbs sampling from the data instead, so its tiles look like the exact ones, but are not the same.",
-    "The *cosine* above the tiles says how well the two directions agree (1: the same, 0: nothing in common); single updates go astray, and still log p of the data rises over many of them.",
+    "The first average raises the weights between pixels and hidden units that are on together in the data; the second lowers the weights between those that are on together in the model.",
+    "The second average is over all states, which can be listed for a small model only; CD-1 instead takes the pictures after one step of Gibbs sampling from the data, so its tiles differ from the exact ones.",
+    "The *cosine* above the tiles says how well the two directions agree (1: the same, 0: at right angles, below 0: opposed); a single update can point in a wrong direction, but over many updates log p of the data rises.",
   ],
   settings: {},
   last: 800,
@@ -122,12 +122,12 @@ function showPhases(stage, experiment) {
   const rows = ["Data ⟨v h⟩", "Model ⟨v h⟩ by CD-1", "Data − model", "Exact data − model"].map(makeRow);
   const chart = lineChart({label: "Mean log p of the data after each update", x: "updates", y: "mean log p of the data, in nats", xMost: 200,
     lines: [{name: "log p", kind: "accent"}], range: null, height: 170});
-  const note = element("p", {className: "small"}, "One tile for each hidden unit, 3x3 pixels: orange above 0, blue below, white 0. Full colour: 1 in the first two rows, 0.3 in the last two. On v: orange is on.");
+  const note = element("p", {className: "small"}, "One tile for each hidden unit, 3x3 pixels: orange above 0, blue below 0, white 0. The colour is strongest at 1 in the first two rows, at 0.3 in the last two. On v: orange is on, white is off.");
   stage.append(said, element("div", {className: "answer"}, strip, ...rows.map(({node}) => node), note, chart.node));
   return () => {
     const {phase, positive, negative, change, exact, updates, angles, logs} = experiment;
-    const angle = angles.length ? ` Update ${updates}: cosine to the exact direction ${decimal(angles[angles.length - 1])}.` : "";
-    said.textContent = PHASES[phase] + (phase === 4 ? angle : "");
+    const angle = angles.length ? ` Update ${updates}: cosine with the exact gradient ${decimal(angles[angles.length - 1])}.` : "";
+    said.replaceChildren(...prose(PHASES[phase] + (phase === 4 ? angle : "")));
     onV.forEach(({paint}, k) => paint(experiment.rows[2 * k], [PHASE_SIDE, PHASE_SIDE], 1));
     const known = [phase >= 1 || updates > 0, phase >= 3 || updates > 0, updates > 0, updates > 0];
     [positive, negative, change, exact].forEach(({W}, row) => {

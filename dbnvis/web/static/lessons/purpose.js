@@ -88,19 +88,19 @@ export class Clamped {
 export const purpose = {
   question: "What is a unit for?",
   intro: [
-    "A trained RBM has found its own hidden units; nobody told it what they should mean. This one, with 9 pixels and 6 hidden units, has learned bars and stripes of 3x3 pixels by the exact gradient.",
-    "To ask a unit, *clamp* it: fix it to 1, and let Gibbs sampling draw everything else. The mean picture is what the machine believes when the unit is on, E[v | h_{j} = 1]. For deep networks this is one of the pictures that dbnvis draws of every unit.",
+    "Nobody says before training what a hidden unit should stand for. This RBM, with 9 pixels and 6 hidden units, has learned bars and stripes of 3x3 pixels by the exact gradient (lesson 3).",
+    "To find out, *clamp* a unit: fix it to 1, and sample all other units by Gibbs sampling. The mean picture is the mean of v in the model when the unit is on, E[v | h_{j} = 1]. In deep networks, too, dbnvis can draw this picture for every unit.",
   ],
   predict: () => ({
     ask: "Will the mean picture be the same as the unit's weights?",
     choices: ["Yes: only the weights of this unit matter", "No: other units come on with it"], right: 1,
-    why: "The chain draws the other hidden units as well, and they have weights too. So look at both.",
+    why: "The other hidden units are sampled as well, and their weights also act on the picture. So look at both, the weights and the mean picture.",
   }),
   formula: "E[v | h_{j} = 1] = Σ_{h} p(h) E[v | h] / Σ_{h} p(h),   both over all h with h_{j} = 1",
   happened: [
-    "Fifty chains ran with the unit fixed to 1, and the mean of their pictures came to the exact mean, which lists the 32 states of h in which the unit is on.",
-    "The *standard error* says how far a mean of samples is likely to be off; it shrinks like one over the root of the number of sweeps, and the difference stays within three of them.",
-    "In a deep network nobody can list the states, so only the chain is left; `dbnvis live` shows it running for every unit of a trained network, up to the third layer.",
+    "Fifty chains ran with the unit fixed to 1, and the mean of their pictures approached the exact mean, computed from the list of the 32 states of h in which the unit is on.",
+    "The *standard error* says how far a mean of samples is likely to be from the true mean; it falls as one over the square root of the number of sweeps, and the difference, over all pixels together, stays below three standard errors.",
+    "In a deep network there are too many states to list, so only sampling is left; `dbnvis live` runs the chain for any unit of a trained network, up to the third layer.",
   ],
   settings: {unit: {initial: "1", valid: /^[1-6]$/, say: "a unit from 1 to 6"}},
   last: CLAMPED_LAST,
@@ -122,18 +122,18 @@ function showClamped(stage, experiment, change) {
   const tiles = Array.from({length: CLAMPED_UNITS}, (_, j) => {
     const made = tile(`Weights of h${j + 1}`, `h${j + 1}`);
     made.paint(weights(j), size, most);
-    const button = element("button", {type: "button", className: "unittile", title: `Hold h${j + 1} on`, onclick: () => change({unit: String(j + 1)}, true)}, made.node);
+    const button = element("button", {type: "button", className: "unittile", title: `Fix h${j + 1} to 1`, onclick: () => change({unit: String(j + 1)}, true)}, made.node);
     button.setAttribute("aria-pressed", String(j === unit));
     return button;
   });
   const own = tile("Weights of the unit", `Weights of h${unit + 1}`), now = tile("One chain now", "One chain now"), mean = tile("Mean of the chains");
-  const wanted = tile("Exact mean", "Exact mean"), off = tile("Difference in standard errors", "Difference, full colour at 3 standard errors");
+  const wanted = tile("Exact mean", "Exact mean"), off = tile("Difference in standard errors", "Difference; strongest colour at 3 standard errors");
   own.paint(weights(unit), size, most);
   const signed = (/** @type {ArrayLike<number>} */ x) => Array.from(x, (value) => 2 * value - 1);
   wanted.paint(signed(exact), size, 1);
   stage.append(element("div", {className: "sixtiles"}, ...tiles),
     element("div", {className: "answer"}, element("div", {className: "fivetiles"}, own.node, now.node, mean.node, wanted.node, off.node),
-      paragraph("Choose the unit to hold on above. Weights: orange positive, blue negative. Means: orange is on, blue is off, white one half.", "small")));
+      paragraph("Choose above which unit is fixed to 1. Weights: orange positive, blue negative. Means: orange is on, blue is off, white 0.5.", "small")));
   return () => {
     now.paint(signed(experiment.v[0]), size, 1);
     const {mean: found, error} = experiment.estimate(), any = experiment.sweeps > 1;

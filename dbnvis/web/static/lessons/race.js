@@ -39,11 +39,11 @@ export class Race {
   }
 
   facts() {
-    const [exact, pcd, cd] = this.distances, said = `Distance now: exact ${exact.toFixed(3)}, PCD ${pcd.toFixed(3)}, CD-1 ${cd.toFixed(3)} nats.`;
+    const [exact, pcd, cd] = this.distances, said = `KL now: exact ${exact.toFixed(3)}, PCD ${pcd.toFixed(3)}, CD-1 ${cd.toFixed(3)} nats.`;
     if (this.curves[0].length <= RACE_UPDATES / PER_STEP) return [onTheWay(said)];
     return [
-      fact("kl_of_cd_minus_pcd", cd - pcd, {least: 0}, `${said} CD-1 is farther than PCD.`),
-      fact("kl_of_cd_minus_exact", cd - exact, {least: 0}, "CD-1 is farther than the exact gradient."),
+      fact("kl_of_cd_minus_pcd", cd - pcd, {least: 0}, `${said} CD-1 is farther from the data than PCD.`),
+      fact("kl_of_cd_minus_exact", cd - exact, {least: 0}, "CD-1 is farther from the data than the exact gradient."),
     ];
   }
 }
@@ -52,19 +52,19 @@ export class Race {
 export const race = {
   question: "CD, PCD or exact?",
   intro: [
-    "Lesson 3 showed that learning needs the averages of what the machine believes. Here are three ways to get them. *Exact*: list all states. *CD-1*: start *chains* (runs of Gibbs sampling) at the data, one step for each update. *PCD* (persistent CD, Tieleman 2008): the chains go on from where the last update left them.",
-    "The *Kullback-Leibler divergence* (KL) is the distance from the data's distribution to the machine's; 0 means that the machine believes exactly what the data say. All three start at the same weights, and the learning rate falls from 0.5 to 0.",
+    "Lesson 3 showed that learning needs averages over the model. Here are three ways to get them. *Exact*: list all states. *CD-1*: in every update, start *chains* (runs of Gibbs sampling) at the data and make one step. *PCD* (persistent CD, Tieleman 2008): also one step for each update, but the chains continue where the last update left them.",
+    "The *Kullback-Leibler divergence* (KL) says how far the model's distribution p(v) is from the distribution of the data; 0 means that they are the same. The data are bars and stripes of 3x3 pixels. All three start at the same weights, and the learning rate falls from 0.5 to 0.",
   ],
   predict: () => ({
-    ask: "CD-1 and PCD cost the same: one Gibbs step for each update. Which one will end closer to the exact one?",
-    choices: ["CD-1", "PCD", "Both end at the same distance"], right: 1,
-    why: "Its chains leave the data and find what else the machine believes. Look at the middle, too: while the rate is large, PCD's chains cannot follow.",
+    ask: "CD-1 and PCD cost the same: one Gibbs step for each update. Which one will end with the lower KL, closer to the data?",
+    choices: ["CD-1", "PCD", "Both end with the same KL"], right: 1,
+    why: "Its chains leave the data and find other pictures that the model makes probable. Look at the middle of the curves, too: while the learning rate is large, PCD's chains cannot follow the model.",
   }),
   formula: "KL = Σ_{v} p_{data}(v) log (p_{data}(v) / p(v))",
   happened: [
-    "The exact gradient needs no luck, but its list doubles with every unit: 64 states for these 6 hidden units, and 2^{250} for 250.",
-    "CD-1's chains restart at the data, so it stops where one step does not leave the data, which is not where the KL is lowest.",
-    "PCD's chains wander as the machine believes; with a large rate the machine changes faster than they move, and only as the rate falls to 0 do they catch up, which is why dbnvis lets it fall.",
+    "The exact gradient has no sampling noise, but its list doubles with every hidden unit: 64 states for these 6 units, and 2^{250} for 250.",
+    "CD-1's chains restart at the data in every update, so learning stops where one step from the data does not change the averages, and the KL is not lowest there.",
+    "PCD's chains sample from the model; with a large learning rate the model changes faster than they can follow, but they catch up when the rate falls to 0, which is why it falls in dbnvis, too.",
   ],
   settings: {},
   last: RACE_UPDATES / PER_STEP,
@@ -79,8 +79,8 @@ export const race = {
  * @param {Race} experiment
  */
 function showRace(stage, experiment) {
-  const chart = lineChart({label: "KL of the data to the machine under three ways to learn", x: "updates", y: "KL of the data to the machine, in nats: lower is better", xMost: RACE_UPDATES,
+  const chart = lineChart({label: "KL between data and model for three ways to learn", x: "updates", y: "KL between data and model, in nats: lower is better", xMost: RACE_UPDATES,
     range: [0, 4], height: 330, lines: [{name: "exact", kind: "ink"}, {name: "PCD", kind: "accent"}, {name: "CD-1", kind: "choice"}]});
-  stage.append(element("div", {className: "answer"}, chart.node, paragraph("Dashed: exact gradient. Orange: PCD. Blue: CD-1. Bars and stripes of 3x3 pixels, 6 hidden units, 64 chains. Try other seeds: the order at the end stays, the bumps do not.", "small")));
+  stage.append(element("div", {className: "answer"}, chart.node, paragraph("Dashed: exact gradient. Orange: PCD. Blue: CD-1. Bars and stripes of 3x3 pixels, 6 hidden units, 64 chains. Try other seeds: CD-1 ends farthest from the data for each of the seeds 1 to 20; the bumps of the curves differ.", "small")));
   return () => chart.draw(experiment.curves[0].map((_, k) => PER_STEP * k), experiment.curves);
 }

@@ -93,19 +93,19 @@ export class Switches {
 export const switches = {
   question: "What switches a hidden unit on?",
   intro: [
-    "Here an RBM has 64 visible units, the pixels of the picture, and six hidden units. The six tiles show the weights of each hidden unit where its pixels are: orange is positive, blue negative, white 0. These were made by hand, with a little noise; in lesson 4 they are learned.",
-    "Draw in the picture, and choose a unit. Its *input* is its bias plus the weights of all pixels that are on; the *sigmoid* function σ turns this into a probability between 0 and 1.",
+    "Here an RBM has 64 visible units, the pixels of the picture, and six hidden units. Each of the six tiles shows the weights of one hidden unit, each weight at the place of its pixel: orange is positive, blue negative, white 0. These weights were made by hand, with a little noise; in lesson 4 they are learned.",
+    "Paint in the picture, and choose a unit. Its *input* is its bias plus the weights of all pixels that are on. The *sigmoid* function σ turns the input into a probability, between 0 and 1.",
   ],
   predict: ({chosen}) => ({
-    ask: `Someone fixes the neighbour, h${((chosen + 1) % PAD_UNITS) + 1}, to 1, and the picture stays as it is. What happens to the probability that h${chosen + 1} is on?`,
+    ask: `Another hidden unit, h${((chosen + 1) % PAD_UNITS) + 1}, is fixed to 1, and the picture stays as it is. What happens to the probability that h${chosen + 1} is on?`,
     choices: ["It rises", "It falls", "It stays the same"], right: 2,
-    why: "No two hidden units are joined, so given the picture each decides alone. The list of all states below says the same.",
+    why: "No two hidden units are connected, so given the picture none of them depends on another. The list of all states of h gives the same number; see below the picture.",
   }),
-  formula: "p(h_{j} = 1 | v) = σ(b_{j} + Σ_{i} v_{i} W_{ij}),   σ(x) = 1 / (1 + exp(−x))",
+  formula: "p(h_{j} = 1 | v) = σ(c_{j} + Σ_{i} v_{i} W_{ij}),   σ(x) = 1 / (1 + exp(−x))",
   happened: [
-    "A hidden unit adds its bias and the weights of the pixels that are on, and σ makes a probability of the sum: 0 gives one half, +2 gives 0.88, −2 gives 0.12.",
-    "The same number comes from the list of all 64 states of h with their energies, and it does not change when another hidden unit is fixed to 1: given v, hidden units are *independent*.",
-    "That is why the machine is called restricted, and why a whole layer can be computed, and drawn, at once.",
+    "The input of a hidden unit is its bias plus the weights of the pixels that are on, and σ turns it into a probability: 0 gives 0.5, +2 gives 0.88, −2 gives 0.12.",
+    "The list of all 64 states of h, with their energies, gives the same number, and it does not change when another hidden unit is fixed to 1: given v, the hidden units are *independent*.",
+    "The reason is the restriction in the name, no connections inside a layer; because of it a whole layer can be computed, and sampled, at once.",
   ],
   settings: {
     pixels: {initial: "digit", valid: /^(digit|[0-9a-f]{16})$/, say: "digit, or 64 pixels as 16 hexadecimal digits"},
@@ -113,7 +113,7 @@ export const switches = {
   },
   last: 1000,
   pace: 20,
-  unit: "Draw",
+  unit: "Sample",
   begin: (seed, {pixels, unit}, digits) => new Switches(seed, pixels, Number(unit) - 1, digits),
   show: showSwitches,
 };
@@ -163,7 +163,7 @@ function showSwitches(stage, experiment, change) {
     change({});
   }});
   const tiles = names.map((name, j) => {
-    const made = tile(`Weights of h${j + 1}, which likes ${name}`), button = element("button", {type: "button", className: "unittile", title: `h${j + 1} likes ${name}`,
+    const made = tile(`Weights of h${j + 1}: ${name}`), button = element("button", {type: "button", className: "unittile", title: `h${j + 1}: ${name}`,
       onclick: () => {
         experiment.chosen = j;
         change({unit: String(j + 1)});
@@ -184,7 +184,7 @@ function showSwitches(stage, experiment, change) {
   stage.append(
     element("div", {className: "sixtiles"}, ...tiles.map(({button}) => button)),
     element("div", {className: "switchrow"},
-      element("div", {}, element("div", {className: "padbox"}, pad, marker), clear, element("p", {className: "small"}, "The picture: press pixels, or move with arrows and press space.")),
+      element("div", {}, element("div", {className: "padbox"}, pad, marker), clear, element("p", {className: "small"}, "The picture: press pixels, or move with the arrow keys and press space.")),
       element("div", {}, product.node),
       element("div", {className: "grow"}, curve, sum, element("label", {className: "field"}, force, forced))),
     table);
@@ -194,7 +194,7 @@ function showSwitches(stage, experiment, change) {
     pad.setAttribute("aria-label", `The picture, ${v.reduce((a, b) => a + b, 0)} of 64 pixels on`);
     tiles.forEach(({button, say}, j) => {
       button.setAttribute("aria-pressed", String(j === chosen));
-      say(`h${j + 1}  p = ${p[j].toFixed(2)}${experiment.steps ? `; on in ${(experiment.counts[j] / experiment.steps).toFixed(2)}` : ""}`);
+      say(`h${j + 1}  p = ${p[j].toFixed(2)}${experiment.steps ? `; sampled ${(experiment.counts[j] / experiment.steps).toFixed(2)}` : ""}`);
     });
     const on = Array.from(v, (x, i) => x * machine.W[i * PAD_UNITS + chosen]), input = machine.inputToH(v)[chosen];
     product.paint(on, [PAD_SIDE, PAD_SIDE], 1.3);
@@ -206,6 +206,6 @@ function showSwitches(stage, experiment, change) {
     forced.textContent = ` Fix h${other + 1} to 1 in the list of states`;
     force.checked = experiment.forced;
     const listed = experiment.listed(experiment.forced ? other : null)[chosen];
-    table.replaceChildren(...prose(`p(h${chosen + 1} = 1 | v) by the formula: ${p[chosen].toFixed(9)}. From the list of ${experiment.forced ? `the 32 states with h${other + 1} on` : "all 64 states"}: ${listed.toFixed(9)}.`));
+    table.replaceChildren(...prose(`p(h${chosen + 1} = 1 | v) by the formula: ${p[chosen].toFixed(9)}. From the list of ${experiment.forced ? `the 32 states with h${other + 1} = 1` : "all 64 states"}: ${listed.toFixed(9)}.`));
   };
 }

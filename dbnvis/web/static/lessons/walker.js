@@ -77,19 +77,19 @@ export class Walk {
 export const walks = {
   question: "Does the chain mix?",
   intro: [
-    "Gibbs sampling walks from picture to picture and should visit each as often as it is probable. A chain has *mixed* when it has been everywhere that matters.",
-    "This machine has 8 pixels and was built to believe in two pictures, 11110000 and 00001111: its two *modes*. The map shows all 256 pictures: rows are the first four pixels, columns the last four, ordered so that neighbours differ in one pixel.",
+    "A chain of Gibbs sampling goes from picture to picture. In one *sweep* it samples all units once. The share of its visits to a picture should approach the probability of that picture. When it has, the chain has *mixed*.",
+    "This model has 8 pixels. Its weights were set by hand so that two pictures are by far the most probable, 11110000 and 00001111: its two *modes*. The map shows all 256 pictures: rows are the first four pixels, columns the last four, ordered so that neighbours differ in one pixel.",
   ],
   predict: ({exact}) => ({
-    ask: `Both modes have the same probability, ${exact[numberOf(Float64Array.from(MODE))].toFixed(2)}. A plain chain starts in one. Which share of 5,000 sweeps will it spend near the other?`,
+    ask: `Both modes have the same probability, ${exact[numberOf(Float64Array.from(MODE))].toFixed(2)}. A plain chain (one chain alone) starts in one mode. In which share of 5,000 sweeps will it be near the other?`,
     choices: ["About a half", "Almost none"], right: 1,
-    why: "To leave a mode, pixels have to change one after another through pictures of high energy, and the hidden units push them back.",
+    why: "On the way to the other mode, all units have to change, through states of high energy, which are improbable: pixels that changed are set back by the hidden units, and hidden units by the pixels.",
   }),
-  formula: "p_{β}(v, h) = exp(−β E(v, h)) / Z_{β},   swap if u < exp((β_{1} − β_{2}) (E_{1} − E_{2}))",
+  formula: "p_{β}(v, h) = exp(−β E(v, h)) / Z_{β},   swap if u < exp((β_{1} − β_{2}) (E_{1} − E_{2})), u uniform from 0 to 1",
   happened: [
-    "The plain chain stays where it began, and nothing in its own numbers says so: within its mode all looks well.",
-    "*Parallel tempering* runs more chains, at smaller *inverse temperatures* β, where the hills are flatter; neighbours swap places by a rule that keeps each chain's distribution, so the first chain jumps between the modes.",
-    "The *total variation* is half the sum of |share of visits − p| over all pictures: 0 if the chain agrees with the exact distribution, and about 0.5 if it has missed one of two modes.",
+    "The plain chain stays near the mode where it started, and its own samples do not show that there is another mode.",
+    "*Parallel tempering* (Desjardins et al. 2010) runs more chains, at smaller *inverse temperatures* β, where differences of energy count less; neighbours in temperature swap their states by a rule that keeps the distribution of each chain, so the first chain (β = 1, the model itself) can go from one mode to the other.",
+    "The *total variation* is half the sum of |share of visits − p| over all 256 pictures: 0 if the chain agrees with the exact distribution, and about 0.5 if it has missed one of two equal modes.",
   ],
   settings: {chains: {initial: "1", valid: /^[18]$/, say: "1 chain, or 8"}},
   last: WALK_SWEEPS / STRIDE,
@@ -116,21 +116,21 @@ function showWalk(stage, experiment, change) {
     const paint = (/** @type {ArrayLike<number>} */ shares) => cells.forEach((one, k) => one.setAttribute("fill-opacity", String(Math.sqrt(Math.min(1, shares[k] / most)))));
     return {node, over, paint};
   };
-  const wanted = map("Exact probability of all 256 pictures, and the walker"), found = map("Share of visits to all 256 pictures");
+  const wanted = map("Exact probability of all 256 pictures, and where the chain is"), found = map("Share of visits to all 256 pictures");
   wanted.paint(exact);
   const path = svg("polyline", {class: "trail"}), walker = svg("circle", {r: 6, class: "walker"});
   wanted.over.append(path, walker);
   const buttons = ["1", "8"].map((chains) => {
-    const text = chains === "1" ? "Plain chain" : "8 temperatures";
+    const text = chains === "1" ? "Plain chain" : "Parallel tempering: 8 chains";
     return element("button", {type: "button", onclick: () => change({chains}, true), ariaPressed: String(Number(chains) === experiment.betas.length)}, text);
   });
   const chart = lineChart({label: "Total variation between visits and exact probabilities", x: "sweeps", y: "total variation: 0 is agreement", xMost: WALK_SWEEPS, range: [0, 1], height: 170,
     lines: [{name: "distance", kind: "accent"}], format: (y) => decimal(y, 1)});
   const figure = (/** @type {SVGElement} */ node, /** @type {string} */ text) => element("figure", {}, node, element("figcaption", {}, text));
   stage.append(element("div", {className: "buttons"}, ...buttons), element("div", {className: "maps"},
-    figure(wanted.node, "Exact p(v): the stronger the tone, the more probable. Orange: the walker and its last ten sweeps."),
-    element("div", {className: "answer"}, figure(found.node, "Share of the walker's visits, in the same tones."))),
-  element("div", {className: "answer"}, chart.node), paragraph("Tones go with the square root of p, so that rare pictures can be seen too. One step is ten sweeps.", "small"));
+    figure(wanted.node, "Exact p(v): the stronger the colour, the more probable. Orange: the chain now, and its last ten sweeps."),
+    element("div", {className: "answer"}, figure(found.node, "Share of the chain's visits, in the same colours."))),
+  element("div", {className: "answer"}, chart.node), paragraph("The strength of the colour is the square root of p, so that improbable pictures can be seen, too. One step is ten sweeps.", "small"));
   return () => {
     const centre = (/** @type {number} */ k) => place(k).map((x) => x + cell / 2), [x, y] = centre(experiment.trail[experiment.trail.length - 1]);
     path.setAttribute("points", experiment.trail.map((k) => centre(k).join(",")).join(" "));
