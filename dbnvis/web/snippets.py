@@ -16,7 +16,7 @@ SNIPPETS = {
             rbm = RBM.random(3, 2, rng=np.random.default_rng(1), scale=2, dtype="float64")
             v = np.array([[a, b, c] for a in (0, 1) for b in (0, 1) for c in (0, 1)], "float64")
             p = np.exp(-rbm.free_energy(v) - log_partition(rbm))
-            print(p, p.sum())  # what it believes of the eight pictures; the sum is 1
+            print(p, p.sum())  # probabilities of the eight pictures; the sum is 1
         """,
         2: """
             import numpy as np
@@ -36,7 +36,7 @@ SNIPPETS = {
             lines = [[a, b, c] for a in (0, 1) for b in (0, 1) for c in (0, 1)]
             data = np.array([np.repeat(x, 3) for x in lines] + [np.tile(x, 3) for x in lines], "float64")
             rbm = RBM.random(9, 4, rng=rng, scale=0.1, dtype="float64")
-            own = gibbs(rbm, data, 1, rng=rng)  # the machine's pictures, one step from the data
+            own = gibbs(rbm, data, 1, rng=rng)  # the model's pictures, one step from the data
             data_minus_model = rbm.free_energy_grad(own)["W"] - rbm.free_energy_grad(data)["W"]
             rbm.W += 0.3 * data_minus_model
         """,
@@ -103,7 +103,7 @@ SNIPPETS = {
 
             rng = np.random.default_rng(1)
             rbm = RBM.random(9, 6, rng=rng, scale=1, dtype="float64")
-            held = clamp(rbm, 0)  # the machine given that its first hidden unit is on
+            held = clamp(rbm, 0)  # the model given that its first hidden unit is 1
             v = np.array([[k >> i & 1 for i in range(9)] for k in range(512)], "float64")
             p = np.exp(-held.free_energy(v)) / np.exp(-held.free_energy(v)).sum()
             chains = gibbs(held, held.random_v((5000, 9), rng=rng), 100, rng=rng)

@@ -22,7 +22,7 @@ import numpy as np
 
 from dbnvis import RBM, gibbs
 from dbnvis.datasets import bars_and_stripes
-from dbnvis.evaluate.enumeration import likelihood_gradient, negative_phase, positive_phase
+from dbnvis.evaluate.enumeration import likelihood_gradient, positive_phase
 from dbnvis.evaluate.likelihood import log_probability
 from dbnvis.evaluate.partition import log_partition
 
@@ -45,6 +45,7 @@ curve = [mean_log_p(rbm)]
 for _ in range(200):
     own = gibbs(rbm, data, 1, rng=rng)  # the model's pictures, one step from the data
     positive, negative = positive_phase(rbm, data), positive_phase(rbm, own)
+    exact = likelihood_gradient(rbm, data)["W"]  # only to compare
     for name, x in rbm.params().items():
         x += 0.3 * (positive[name] - negative[name])
     curve.append(mean_log_p(rbm))
@@ -61,7 +62,6 @@ plt.tight_layout()
 # A single update of CD-1 is noisy and can point in a wrong direction, but over many updates log p of the data rises.
 
 # %%
-exact = positive["W"] - negative_phase(rbm)["W"]
 fig, axes = plt.subplots(2, 4, figsize=(7, 3.6))
 for row, name, change in zip(axes, ("CD-1", "exact"), (positive["W"] - negative["W"], exact), strict=True):
     for j, axis in enumerate(row):

@@ -58,6 +58,14 @@ test("1: probabilities add up, free energies are those of the list, the walk vis
   near(exact.totalVariation(walk.visits.map((n) => n / walk.steps), walk.p), 0, 0.02);
 });
 
+test("1: of the states to choose from one alone has the lowest energy, and it is the right answer", () => {
+  for (let seed = 1; seed <= 200; seed++) {
+    const experiment = new Beliefs(seed, "00000"), {choices, right} = believes.predict(experiment);
+    const energies = choices.map((name) => experiment.energies[exact.numberOf([...name.replace(/\D/g, "")].map(Number))]);
+    assert.ok(choices.length >= 2 && energies.every((E, i) => i === right || E > energies[right] + 0.1), `${seed}: ${energies}`);
+  }
+});
+
 test("2: what a unit does given the picture is what the list of states says", () => {
   for (const seed of SEEDS) {
     const experiment = new Switches(seed, "digit", seed % 6, digits);

@@ -68,7 +68,9 @@ export const believes = {
   ],
   predict: ({p, energies, states}) => {
     const order = Array.from(p.keys()).sort((a, b) => p[b] - p[a]), best = order[0];
-    const shown = [...new Set([best, 31, 0, order[1], order[31]])].slice(0, 3).sort((a, b) => a - b);
+    // One answer is right: no other state has an energy that is as low when it is rounded as below.
+    const others = [31, 0, order[1], order[31], order[15]].filter((k) => energies[k] > energies[best] + 0.1);
+    const shown = [...new Set([best, ...others])].slice(0, 3).sort((a, b) => a - b);
     const name = (/** @type {number} */ k) => `v = ${states[k].slice(0, 3).join("")}, h = ${states[k].slice(3).join("")}`;
     return {
       ask: "Which of these states is the most probable? Add up weights and biases in the drawing of the network.",
