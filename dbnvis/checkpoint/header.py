@@ -15,7 +15,7 @@ from typing import Any
 
 from ..models.conv_rbm import ConvRBM, GaussianConvRBM
 from ..models.convolution import ReLU
-from ..models.layers import Identity, Sigmoid, Softmax
+from ..models.layers import Identity, Sigmoid, Softmax, Tanh
 from ..models.rbm import RBM, GaussianRBM
 from ..train import EpochStats
 from ..train.backprop import BackpropStats
@@ -23,7 +23,7 @@ from ..train.backprop import BackpropStats
 FORMAT = 1
 RBM_TYPES = {cls.__name__: cls for cls in (RBM, GaussianRBM)}
 CRBM_TYPES = {cls.__name__: cls for cls in (ConvRBM, GaussianConvRBM)}
-ACTIVATIONS: dict[str, Any] = {cls.__name__: cls for cls in (Sigmoid, Softmax, Identity, ReLU)}
+ACTIVATIONS: dict[str, Any] = {cls.__name__: cls for cls in (Sigmoid, Tanh, Softmax, Identity, ReLU)}
 DEPTH = 20  # of lists and tables within each other, in what the writer is free to keep
 
 Rule = Callable[[Any, str], None]
@@ -146,6 +146,7 @@ LAYERS: dict[str, list[Rule]] = {
     "Dense": [],
     "Conv2D": [table({"stride": COUNT, "padding": whole()})],
     "MaxPool2D": [table({"size": COUNT, "stride": maybe(COUNT)})],
+    "AvgPool2D": [table({"size": COUNT, "stride": maybe(COUNT)})],
     **{name: [] for name in ACTIVATIONS},
 }
 CRBMS: dict[str, list[Rule]] = {

@@ -8,12 +8,13 @@ from typing import Any
 from ..backend import Array
 from ..models.conv_dbn import ConvDBN
 from ..models.convnet import ConvNet
-from ..models.convolution import Channels, Conv2D, MaxPool2D
+from ..models.convolution import Channels, Conv2D
 from ..models.dbn import DBN
 from ..models.layers import Dense, Flatten, Layer, Network, Trainable
 from ..models.mlp import MLP
 from ..models.sdae import DAE, StackedDAE
 from ..models.spatial import SpatialNetwork
+from ..models.subsampling import AvgPool2D, MaxPool2D, Windows
 from .header import ACTIVATIONS, CRBM_TYPES, RBM_TYPES
 
 LARGEST = 2**26  # numbers in one layer's activations of one image
@@ -46,7 +47,7 @@ def _settings(layer: Layer) -> list[dict[str, Any]]:
     """What a layer is beside its arrays, where that does not follow from the images' shape."""
     if isinstance(layer, Conv2D):
         return [{"stride": layer.stride, "padding": layer.padding}]
-    if isinstance(layer, MaxPool2D):
+    if isinstance(layer, Windows):
         return [{"size": layer.size, "stride": layer.stride}]
     return []
 
@@ -108,8 +109,8 @@ def _built(header: dict[str, Any], take: Callable[[str], Array]) -> Model:
             if conv.padding >= max(conv.W.shape[2:]):
                 raise ValueError(f"{address}: padding {conv.padding} is as wide as its kernels {conv.W.shape}")
             layers[address] = conv
-        elif kind == "MaxPool2D":
-            layers[address] = MaxPool2D(**settings[0])
+        elif kind in ("MaxPool2D", "AvgPool2D"):
+            layers[address] = (MaxPool2D if kind == "MaxPool2D" else AvgPool2D)(**settings[0])
         else:
             layers[address] = ACTIVATIONS[kind]()
     if header["model"] == "ConvNet":

@@ -10,10 +10,11 @@ from typing import Any, ClassVar
 
 from ..backend import Array, array_module, check_rng
 from ..settings import check_input, check_parameters, check_sizes, check_value
-from .convolution import Channels, Conv2D, MaxPool2D, ReLU
+from .convolution import Channels, Conv2D, ReLU
 from .layers import Dense, Flatten, Softmax
 from .spatial import ReceptiveField, SpatialNetwork, receptive_field
 from .stack import FeedForward
+from .subsampling import MaxPool2D
 from .units import Position
 
 

@@ -1,4 +1,4 @@
-"""Layers of convolutional networks: convolution, max-pooling, rectified linear units.
+"""Layers of convolutional networks: convolution, rectified linear units.
 
 They take (..., C, H, W), images of C channels, and offer what the layers of `layers` do. Products are formed per
 image row: the maps' memory is laid out as (H, C, W, B), batch last, so that the rows a kernel covers are neighbours
@@ -12,7 +12,6 @@ what it returned before is then overwritten. (On a CPU an array fresh from the s
 References
 ----------
 LeCun, Bottou, Bengio, Haffner (1998), "Gradient-based learning applied to document recognition".
-Zeiler, Fergus (2014), "Visualizing and understanding convolutional networks", for the switches of max-pooling.
 """
 
 from __future__ import annotations
@@ -50,8 +49,8 @@ class ReLU:
 
     def forward(self, x: Array) -> tuple[Array, Pullback]:
         xp = array_module(x)
-        y = xp.maximum(x, 0, out=_like(self.scratch, "y", x))
-        return y, lambda gy: xp.multiply(gy, y > 0, out=_like(self.scratch, "gx", y))
+        y = xp.maximum(x, 0, out=kept_like(self.scratch, "y", x))
+        return y, lambda gy: xp.multiply(gy, y > 0, out=kept_like(self.scratch, "gx", y))
 
     def transpose(self, y: Array) -> Array:
         return y
@@ -96,7 +95,7 @@ class Conv2D(Brief):
 
     def forward(self, x: Array) -> tuple[Array, Pullback]:
         if x.ndim != 4:
-            return _grouped(self, x)
+            return grouped(self, x)
         xp, shape = array_module(x), x.shape
         n_out, rows, columns = self.out_shape(shape[1:])
         (_, n_in, kh, kw), B = self.W.shape, len(x)
@@ -174,84 +173,6 @@ class Conv2D(Brief):
         return gx[p : p + H, :, p : p + W].transpose(3, 1, 0, 2)
 
 
-@dataclass(frozen=True)
-class MaxPool2D:
-    """The largest of each window of each channel: (..., C, H, W) -> (..., C, rows, columns).
-
-    The pullback sends all to the place of the maximum, of equal ones the first (the "switches" of Zeiler & Fergus
-    2014). `transpose`, which knows no input, spreads each number evenly over its window: mean-pooling backwards.
-    Rows and columns that fill no window are left out. ValueError if size or stride is below 1, or no window fits.
-    """
-
-    size: int = 2
-    """Side of the window."""
-    stride: int | None = None
-    """Between neighbouring windows; `size` if absent."""
-    scratch: Scratch | None = field(default=None, compare=False, repr=False)
-
-    def __post_init__(self) -> None:
-        if self.size < 1 or self.step < 1:
-            raise ValueError(f"expected a size and a stride >= 1, got {self.size} and {self.stride}")
-
-    @property
-    def step(self) -> int:
-        return self.size if self.stride is None else self.stride
-
-    @property
-    def window(self) -> tuple[int, int, int, int]:
-        """What one output sees: rows, columns; stride; padding."""
-        return self.size, self.size, self.step, 0
-
-    def out_shape(self, shape: tuple[int, int, int]) -> tuple[int, int, int]:
-        """(C, H, W) -> (C, rows, columns); ValueError if no window fits."""
-        rows, columns = ((n - self.size) // self.step + 1 for n in shape[1:])
-        if rows < 1 or columns < 1:
-            raise ValueError(f"windows of {self.size} x {self.size} do not fit maps of shape {shape}")
-        return shape[0], rows, columns
-
-    def _places(self, rows: int, columns: int) -> list[tuple[Any, slice, slice]]:
-        """For each place in the window, the slices of all windows' pixels there."""
-        over_rows, over_columns = (
-            [slice(i, i + self.step * (n - 1) + 1, self.step) for i in range(self.size)] for n in (rows, columns)
-        )
-        return [(..., r, c) for r in over_rows for c in over_columns]
-
-    def forward(self, x: Array) -> tuple[Array, Pullback]:
-        if x.ndim != 4:
-            return _grouped(self, x)
-        xp = array_module(x)
-        places = self._places(*self.out_shape(x.shape[1:])[1:])
-        y = _like(self.scratch, "y", x[places[0]])
-        y[...] = x[places[0]]
-        for place in places[1:]:
-            xp.maximum(y, x[place], out=y)
-
-        def pullback(gy: Array) -> Array:
-            gx, left, part = (
-                _like(self.scratch, "gx", x),
-                _like(self.scratch, "left", y),
-                _like(self.scratch, "part", y),
-            )
-            gx[...], left[...] = 0, gy
-            for place in places:
-                xp.multiply(left, x[place] == y, out=part)
-                gx[place] += part
-                left -= part
-            return gx
-
-        return y, pullback
-
-    def transpose(self, y: Array) -> Array:
-        rows, columns = (self.step * (n - 1) + self.size for n in y.shape[-2:])
-        x = array_module(y).zeros((*y.shape[:-2], rows, columns), dtype=y.dtype)
-        for place in self._places(*y.shape[-2:]):
-            x[place] += y / self.size**2
-        return x
-
-    def for_training(self) -> MaxPool2D:
-        return replace(self, scratch={})
-
-
 def _empty(scratch: Scratch | None, name: str, shape: tuple[int, ...], like: Array) -> Array:
     """An array of `shape`, of the library and type of `like`: that of this name in `scratch` if it fits."""
     found = None if scratch is None else scratch.get(name)
@@ -262,7 +183,7 @@ def _empty(scratch: Scratch | None, name: str, shape: tuple[int, ...], like: Arr
     return found
 
 
-def _like(scratch: Scratch | None, name: str, like: Array) -> Array:
+def kept_like(scratch: Scratch | None, name: str, like: Array) -> Array:
     """`_empty` of the shape of maps (B, C, H, W), in their layout, or of any other array."""
     if like.ndim != 4:
         return _empty(scratch, name, like.shape, like)
@@ -282,7 +203,7 @@ def _by_group(function: Callable[[Array], Array], x: Array) -> Array:
     return function(x[None])[0] if x.ndim == 3 else array_module(x).stack([function(group) for group in x])
 
 
-def _grouped(layer: Any, x: Array) -> tuple[Array, Pullback]:
+def grouped(layer: Any, x: Array) -> tuple[Array, Pullback]:
     """`layer.forward` by group."""
     pullbacks: list[Pullback] = []
 

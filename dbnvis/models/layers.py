@@ -105,6 +105,18 @@ class Sigmoid:
 
 
 @dataclass(frozen=True)
+class Tanh:
+    """The hyperbolic tangent, elementwise."""
+
+    def forward(self, x: Array) -> tuple[Array, Pullback]:
+        y = array_module(x).tanh(x)
+        return y, lambda gy: gy * (1 - y * y)
+
+    def transpose(self, y: Array) -> Array:
+        return y
+
+
+@dataclass(frozen=True)
 class Softmax:
     """exp(x) / sum exp(x) along the last axis."""
 

@@ -11,15 +11,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..backend import Array, array_module
-from .convolution import Channels, Conv2D, MaxPool2D, Pullback, ReLU
-from .layers import Dense, Flatten, Identity, Network, Sigmoid
+from .convolution import Channels, Conv2D, Pullback, ReLU
+from .layers import Dense, Flatten, Identity, Network, Sigmoid, Tanh
+from .subsampling import AvgPool2D, MaxPool2D
 from .units import Position, centre
 
 if TYPE_CHECKING:
     from .protocol import Model
 
 #: Layers whose outputs depend on the pixels of their window alone, wherever it is.
-LOCAL = (Conv2D, MaxPool2D, ReLU, Sigmoid, Identity)
+LOCAL = (Conv2D, MaxPool2D, AvgPool2D, ReLU, Sigmoid, Tanh, Identity)
 
 
 class ReceptiveField(NamedTuple):

@@ -27,9 +27,10 @@ from dataclasses import dataclass, replace
 
 from ..backend import Array, array_module
 from ..images import images_of
-from ..models.convolution import Channels, Conv2D, MaxPool2D, ReLU
+from ..models.convolution import Channels, Conv2D, ReLU
 from ..models.layers import Dense, Flatten, Identity, Network, Pullback, Softmax
 from ..models.protocol import Model
+from ..models.subsampling import AvgPool2D, MaxPool2D
 from ..models.units import Unit, as_units, one_hot, parse_units
 
 Rule = Callable[[Array, Array], Array]
@@ -43,7 +44,7 @@ RULES: dict[str, Rule] = {
 
 
 #: Layers through which every rule goes: their pullback is linear algebra, or has a rule of its own.
-PASSED = (Channels, Conv2D, MaxPool2D, Dense, Flatten, Identity, ReLU)
+PASSED = (Channels, Conv2D, MaxPool2D, AvgPool2D, Dense, Flatten, Identity, ReLU)
 
 
 @dataclass(frozen=True)

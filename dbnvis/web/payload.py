@@ -18,11 +18,12 @@ import numpy as np
 
 from ..backend import Array, to_numpy
 from ..figures.study import Study
-from ..models.convolution import Channels, Conv2D, MaxPool2D, ReLU
+from ..models.convolution import Channels, Conv2D, ReLU
 from ..models.layers import Dense, Flatten, Identity, Layer, Sigmoid, Softmax
 from ..models.pooling import Detection, Pooling
 from ..models.protocol import Model, Spatial, fully_connected
 from ..models.rbm import GaussianRBM
+from ..models.subsampling import MaxPool2D
 
 #: Number of the header's form; the page refuses another one.
 FORMAT = 1

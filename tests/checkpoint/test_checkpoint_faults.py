@@ -18,10 +18,11 @@ from dbnvis.checkpoint import CheckpointError, archive
 from dbnvis.models.conv_dbn import ConvDBN
 from dbnvis.models.conv_rbm import ConvRBM, GaussianConvRBM
 from dbnvis.models.convnet import ConvNet
-from dbnvis.models.convolution import Channels, Conv2D, MaxPool2D, ReLU
+from dbnvis.models.convolution import Channels, Conv2D, ReLU
 from dbnvis.models.layers import Dense, Flatten, Identity, Network, Sigmoid, Softmax
 from dbnvis.models.mlp import MLP
 from dbnvis.models.spatial import SpatialNetwork
+from dbnvis.models.subsampling import MaxPool2D
 from dbnvis.train import EpochStats
 from dbnvis.train.backprop import BackpropStats
 

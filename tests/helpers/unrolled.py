@@ -4,9 +4,10 @@ import numpy as np
 
 from dbnvis.backend import move, to_numpy
 from dbnvis.models.convnet import ConvNet
-from dbnvis.models.convolution import Channels, Conv2D, MaxPool2D, ReLU
+from dbnvis.models.convolution import Channels, Conv2D, ReLU
 from dbnvis.models.layers import Dense, Flatten, Softmax
 from dbnvis.models.spatial import SpatialNetwork
+from dbnvis.models.subsampling import MaxPool2D
 
 SHAPE = (9, 8)
 

@@ -23,9 +23,10 @@ from dbnvis.backend import make_rng
 from dbnvis.evaluate.scores import Responses, pre_activations, rescale, unit_scores
 from dbnvis.figures.opening import open_study
 from dbnvis.models.convnet import ConvNet
-from dbnvis.models.convolution import Channels, Conv2D, MaxPool2D, ReLU
+from dbnvis.models.convolution import Channels, Conv2D, ReLU
 from dbnvis.models.layers import Dense, Flatten, Softmax
 from dbnvis.models.spatial import SpatialNetwork
+from dbnvis.models.subsampling import MaxPool2D
 from dbnvis.models.units import unit_number, unit_place
 from dbnvis.runs.classifiers import percent_wrong, train_convnet
 from dbnvis.train.backprop import BackpropState, ConvNetConfig, train_backprop, with_dropout

@@ -7,8 +7,9 @@ import pytest
 from counts import host
 from oracles import numerical_gradient
 
-from dbnvis.models.convolution import Channels, Conv2D, MaxPool2D, ReLU
+from dbnvis.models.convolution import Channels, Conv2D, ReLU
 from dbnvis.models.layers import Trainable
+from dbnvis.models.subsampling import MaxPool2D
 
 #: (stride, padding, kernel rows, kernel columns) on maps of 7 x 6.
 SETTINGS = [

@@ -9,7 +9,7 @@ from oracles import numerical_gradient
 from scipy.special import expit, softmax
 
 from dbnvis.backend import make_rng
-from dbnvis.models.layers import Dense, Dropout, Flatten, Identity, Network, Sigmoid, Softmax, Trainable
+from dbnvis.models.layers import Dense, Dropout, Flatten, Identity, Network, Sigmoid, Softmax, Tanh, Trainable
 
 
 @pytest.fixture
@@ -30,12 +30,13 @@ def layer_cases(xp, numbers):
             lambda x: np.einsum("...i,ij->...j", x, W) + bias,
         ),
         ("sigmoid", Sigmoid(), (5,), (5,), expit),
+        ("tanh", Tanh(), (5,), (5,), np.tanh),
         ("softmax", Softmax(), (5,), (5,), lambda x: softmax(x, axis=-1)),
         ("identity", Identity(), (5,), (5,), lambda x: x),
     ]
 
 
-@pytest.mark.parametrize("case", range(5))
+@pytest.mark.parametrize("case", range(6))
 @pytest.mark.parametrize("leading", [(), (3,), (2, 3)])
 def test_forward_and_pullback(xp, numbers, case, leading):
     _, layer, shape_in, shape_out, by_hand = layer_cases(xp, numbers)[case]
