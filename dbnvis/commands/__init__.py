@@ -2,6 +2,7 @@
 
 from .about import Data, Doctor
 from .drawing import Figure
+from .importing import Import
 from .lessons import Lessons
 from .live import Live, Page
 from .look import Compare, Explain, Visualize
@@ -22,6 +23,7 @@ COMMANDS = {
     "live": Live,
     "report": Report,
     "lessons": Lessons,
+    "import": Import,
     "data": Data,
     "doctor": Doctor,
 }

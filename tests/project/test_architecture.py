@@ -23,7 +23,7 @@ RANKS = {
     "evaluate": 3,
     **dict.fromkeys(["train", "visualize"], 4),
     **dict.fromkeys(["checkpoint", "views"], 5),
-    "results": 6,
+    **dict.fromkeys(["results", "interop"], 6),
     **dict.fromkeys(["runs", "sklearn", "doctor", "console"], 7),
     "figures": 8,
     **dict.fromkeys(["erhan2009", "report", "web"], 9),
@@ -112,7 +112,7 @@ def test_backend_imports_array_libraries_only_inside_functions():
 
 
 def test_importing_the_package_is_light():
-    heavy = ["cupy", "matplotlib", "sklearn", "pooch", "requests", "tyro", "tqdm", "scipy"]
+    heavy = ["cupy", "matplotlib", "sklearn", "pooch", "requests", "tyro", "tqdm", "scipy", "torch"]
     code = f"import sys, dbnvis; print([name for name in {heavy} if name in sys.modules])"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
