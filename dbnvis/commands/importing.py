@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import tyro
 
 from .. import checkpoint
+from ..figures.opening import same_data
 from ..interop import from_state
 from ..interop.foreign_files import read_arrays
 from ..results import file_hash
@@ -33,6 +34,8 @@ class Import(Options):
 
     file: tyro.conf.Positional[Path] = Path()
     """Arrays by name: .npz, .mat or .safetensors. Never a pickle (.pt, .pkl): the refusal says what to do instead."""
+    dataset: str = "auto"
+    """The data set that the network was trained on, if dbnvis knows it: --model FILE then opens it, too."""
     layers: str = ""
     """Words from the input upwards: names of layers, and between them relu, sigmoid, tanh, identity, softmax, maxpool,
     avgpool, flatten. Settings follow a colon: conv1:stride=2,padding=1 (dilation, groups), maxpool:size=3,stride=2,
@@ -50,11 +53,11 @@ class Import(Options):
     """The model's file."""
 
     def run(self) -> None:
+        if self.file == Path():
+            raise ValueError("no file is named; give one of weights: dbnvis import net.npz --layers ...")
         check_file(self.out, "model.npz")
         if self.out.exists() and not self.overwrite:
             raise ValueError(f"{self.out} is there already; --overwrite replaces it, or give another --out")
-        if self.file == Path():
-            raise ValueError("no file is named; give one of weights: dbnvis import net.npz --layers ...")
         arrays = read_arrays(self.file)
         said = self._described()
         if not said["layers"]:
@@ -63,7 +66,12 @@ class Import(Options):
         if not said["input_shape"]:
             raise ValueError("--input-shape is missing: rows and columns of an image, such as 28 28")
         model = from_state(arrays, **said)
-        info = {"imported": {"file": self.file.name, "sha256": file_hash(self.file), **said}}
+        info: dict[str, Any] = {"imported": {"file": self.file.name, "sha256": file_hash(self.file), **said}}
+        if self.dataset != "auto":
+            data = self.load()
+            same_data(self.file, checkpoint.Checkpoint(model, {}, 0), data)
+            model.input_norm = data.mean_norm
+            info |= {"dataset": data.name, "data_sha256": data.sha256}
         checkpoint.save(self.out, model, config={}, seed=0, info=info)
         units = "-".join(str(model.layer_shape(name)[0]) for name in model.layer_names)
         print(f"{self.out}  {type(model).__name__} of {', '.join(model.layer_names)}: {units} units")

@@ -162,7 +162,8 @@ def open_study(
     Warns
     -----
     UserWarning
-        If data of the name of the model's are found that are others: they are left out.
+        If data of the name of the model's are found that are others: they are left out. If the model knows no mean norm
+        of its images: that of `dataset` is taken.
     """
     saved, name = finished(model, xp=xp)
     name = name or (dataset.name if dataset else "unknown data")
@@ -171,6 +172,13 @@ def open_study(
     other = ""
     if dataset is not None:
         dataset, other = same_data(model, saved, dataset, other_data=other_data)
+        if saved.model.input_norm is None:  # an imported network, which knows no images
+            saved.model.input_norm = dataset.mean_norm
+            warnings.warn(
+                f"{model} knows no mean norm of its training images: that of {dataset.name} is taken, "
+                f"{dataset.mean_norm:.2f}",
+                stacklevel=2,
+            )
     table = None if other else saved.responses()
     if table is not None:
         responses = Responses(table, saved.model, None if dataset is None else move(dataset.test_images, xp))

@@ -14,7 +14,7 @@ from ..checkpoint import archive
 #: Python that makes of a file with state dict, or of a fitted estimator, what can be opened.
 OF_TORCH = (
     "import numpy, torch; s = torch.load({name!r}, map_location='cpu', weights_only=True); "
-    "numpy.savez({stem!r}, **{{k: v.numpy() for k, v in s.items()}})"
+    "numpy.savez({npz!r}, **{{k: v.numpy() for k, v in s.items()}})"
 )
 OF_SKLEARN = (
     "import joblib; from dbnvis import checkpoint, interop; m = interop.from_sklearn(joblib.load({name!r}), (28, 28)); "
@@ -41,7 +41,7 @@ def read_arrays(path: Path) -> dict[str, Array]:
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}" + (": it is a folder" if path.is_dir() else ""))
     if ending in PICKLES:
-        python = PICKLES[ending].format(stem=path.stem, name=path.name)
+        python = PICKLES[ending].format(npz=f"{path.stem}.npz", name=path.name)
         raise ValueError(f"{path.name} is a pickle, which could run any code: never opened here. In Python: {python}")
     readers = {".npz": archive.read, ".mat": _mat, ".safetensors": _safetensors}
     if ending not in readers:

@@ -167,9 +167,7 @@ def _settings(word: str, text: str) -> dict[str, str]:
 def _check_names(name: str, settings: dict[str, str], known: Sequence[str]) -> None:
     for key in settings:
         if key not in known:
-            raise ValueError(
-                f"{name} has no setting {key!r}; " + (f"there are {', '.join(known)}" if known else "none")
-            )
+            raise ValueError(f"{name} has no setting {key!r}; it has {', '.join(known) or 'none'}")
 
 
 def _integer(name: str, key: str, value: str) -> int:

@@ -20,7 +20,7 @@ from ..images import check_images
 from ..models.convnet import ConvNet
 from ..models.mlp import MLP
 from ..settings import check_input
-from .chain import Link, compare, image_shape, model_of, probes
+from .chain import Link, check_finite, compare, image_shape, model_of, probes
 from .torch_layers import FUNCTIONS, IGNORED, NAMES, RESHAPES, layer_of, module_like
 
 
@@ -246,6 +246,7 @@ def _link(module: Any, node: Any, x: Array, y: Array, used: dict[int, str]) -> L
         _check_flattened(name, x, y)
         return Link(name, "flatten", None)
     layer = layer_of(name, part, x.shape[1:])
+    check_finite(name, layer)
     outputs = np.exp(y) if kind == "LogSoftmax" else y
     return Link(name, kind.lower().removesuffix("1d").removesuffix("2d"), layer, outputs)
 
