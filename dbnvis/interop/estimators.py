@@ -89,6 +89,8 @@ def from_sklearn(
 
 def _links(network: Any, x: Any) -> list[Link]:
     """The layers of an MLPClassifier or MLPRegressor, with what it gives for rows `x`."""
+    from sklearn.base import is_classifier
+
     names = [*(f"h{i + 1}" for i in range(len(network.coefs_) - 1)), "output"]
     kinds = [*[network.activation] * (len(names) - 1), network.out_activation_]
     links: list[Link] = []
@@ -99,7 +101,7 @@ def _links(network: Any, x: Any) -> list[Link]:
             raise ValueError(f"the activation {kind} of {name} is not understood; {', '.join(ACTIVATIONS)} are")
         links.append(Link(kind, kind, ACTIVATIONS[kind]()))
     x = x.astype(network.coefs_[0].dtype)
-    if hasattr(network, "predict_proba"):
+    if is_classifier(network):
         y = np.asarray(network.predict_proba(x))
         y = y[:, 1:] if links[-2].layer.W.shape[1] == 1 else y  # of two classes it has one unit, of the second
     else:
