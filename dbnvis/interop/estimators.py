@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from ..models.convnet import ConvNet
 from ..models.convolution import ReLU
 from ..models.dbn import DBN
 from ..models.layers import Dense, Identity, Sigmoid, Softmax, Tanh
@@ -26,7 +25,7 @@ def from_sklearn(
     *,
     input_range: tuple[float, float] = (0.0, 1.0),
     input_norm: float | None = None,
-) -> DBN | MLP | ConvNet:
+) -> Any:
     """A fitted estimator as a model in float32; layers are "h1", "h2", ..., and "output" of an MLP.
 
     Parameters

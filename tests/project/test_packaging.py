@@ -38,7 +38,8 @@ def imported():
 
 def test_every_library_that_is_imported_is_declared():
     libraries = {NAMES.get(name, name) for name in imported()} - sys.stdlib_module_names - {"dbnvis"}
-    optional = {"cupy", "numba", "pandas"}  # extras gpu-cuda12, gpu-cuda13, fast; `UnitImages.to_frame` asks for pandas
+    # extras gpu-cuda12, gpu-cuda13, fast, interop; `UnitImages.to_frame` asks for pandas
+    optional = {"cupy", "numba", "torch", "safetensors", "pandas"}
     assert {"numpy", "pillow", "scikit-learn"} <= libraries
     assert libraries - optional - {"mpl_toolkits"} <= set(bounds())
 
