@@ -18,7 +18,7 @@ from ..models.mlp import MLP
 from ..models.spatial import SpatialNetwork
 from ..models.subsampling import Windows
 from ..settings import check_input
-from .widened import scaled
+from .widened import rescaled, scaled
 
 #: By how much activations may differ from the source's, in parts of the largest of their layer, or of 1 if it is less.
 TOLERANCE = 1e-5
@@ -93,10 +93,13 @@ class Assembly:
         self.layers: dict[str, Any] = {"input": Channels(shape) if self.maps else Flatten(shape)}
         self.sources: dict[str, Array | None] = {}
         self._open = ""  # the layer with weights whose activation comes next
+        self._first: Link | None = None  # a scaling of the images, which what follows may take in
         if self.maps and len(shape) == 1:
             raise ValueError(f"convolutions and windows need pictures, (H, W) or (C, H, W); input_shape is {shape}")
         for link in links:
             self._add(link)
+        if self._first is not None:
+            self._place(self._first)
         self._close()
         if not any(name.endswith(".pre") for name in self.layers):
             raise ValueError("there is no layer with weights, whose units could be looked into")
@@ -110,9 +113,21 @@ class Assembly:
         return (dense[-1].W.shape[1] if dense else math.prod(self.layers["input"].shape),)
 
     def _add(self, link: Link) -> None:
-        layer, outputs = link.layer, link.outputs
+        layer = link.layer
         if layer is None:
             return
+        if isinstance(layer, Scaling) and len(self.layers) == 1 and self._first is None:
+            self._first = link
+            return
+        if self._first is not None:
+            first, self._first = self._first, None
+            if (taken_in := rescaled(layer, first.layer.scale, first.layer.shift)) is None:
+                self._place(first)
+            layer = taken_in or layer
+        self._place(replace(link, layer=layer))
+
+    def _place(self, link: Link) -> None:
+        layer, outputs = link.layer, link.outputs
         if isinstance(layer, Scaling) and self._open:
             before = f"{self._open}.pre"
             self.layers[before], self.sources[before] = scaled(self.layers[before], layer.scale, layer.shift), outputs
@@ -157,8 +172,9 @@ class Assembly:
 
 def _alone(layer: Scaling, shape: tuple[int, ...]) -> Dense | Conv2D:
     """A scaling that follows no weights, as a layer with weights of its own."""
-    diagonal = np.diag(layer.scale)
-    return Conv2D(diagonal[:, :, None, None], layer.shift) if len(shape) == 3 else Dense(diagonal, layer.shift)
+    n = shape[0] // len(layer.scale)
+    diagonal, shift = np.diag(np.repeat(layer.scale, n)), np.repeat(layer.shift, n)
+    return Conv2D(diagonal[:, :, None, None], shift) if len(shape) == 3 else Dense(diagonal, shift)
 
 
 def model_of(

@@ -10,7 +10,6 @@ import numpy as np
 from ..models.convolution import ReLU
 from ..models.dbn import DBN
 from ..models.layers import Dense, Identity, Sigmoid, Softmax, Tanh
-from ..models.mlp import MLP
 from ..models.rbm import RBM
 from ..settings import check_input
 from .chain import Link, check_finite, compare, image_shape, model_of, probes

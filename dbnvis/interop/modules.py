@@ -19,8 +19,8 @@ from ..backend import Array
 from ..images import check_images
 from ..models.convnet import ConvNet
 from ..models.mlp import MLP
-from ..settings import check_input
-from .chain import Link, check_finite, compare, image_shape, model_of, probes
+from ..settings import check_input, shown
+from .chain import Link, Scaling, check_finite, compare, image_shape, model_of, probes
 from .torch_layers import FUNCTIONS, IGNORED, NAMES, RESHAPES, layer_of, module_like
 
 
@@ -30,6 +30,7 @@ def from_torch(
     *,
     input_range: tuple[float, float] = (0.0, 1.0),
     input_norm: float | None = None,
+    normalize: tuple[Any, Any] | None = None,
     images: Any = None,
 ) -> MLP | ConvNet:
     """A PyTorch module as a model, in evaluation mode; the module is left as it is.
@@ -46,9 +47,12 @@ def from_torch(
         Of one image: (H, W), (C, H, W), or (V,) of no picture; (1, H, W) becomes (H, W). A module that begins with a
         Linear layer gets it flattened, any other one as (N, C, H, W).
     input_range : (float, float)
-        Range of the pixels that the module was trained on, after any normalization: pictures are drawn in it.
+        Range of the pixels, before `normalize`: pictures are drawn in it.
     input_norm : float, optional
         Mean Euclidean norm of the training images; of `images` if absent.
+    normalize : (mean, standard deviation), optional
+        What the pixels are normalized with before the module sees them, as by torchvision's Normalize: numbers, or one
+        for each channel. It becomes a part of the first layer; below a convolution that pads, a layer "normalize".
     images : array (N, *input_shape), optional
         Some of the training images: activations are compared at the first of them, too.
 
@@ -90,8 +94,32 @@ def from_torch(
         if getattr(part, "inplace", False):
             part.inplace = False
     x = probes(shape, input_range, images)
-    links = _links(own, x)
+    before = _normalization(normalize, shape)
+    seen = x if before is None else x * _by_channel(before.scale, shape) + _by_channel(before.shift, shape)
+    links = _links(own, seen)
+    if before is not None:
+        links.insert(0, Link("normalize", "normalize", before))
     return model_of(links, shape, x, (float(input_range[0]), float(input_range[1])), input_norm)
+
+
+def _normalization(normalize: Any, shape: tuple[int, ...]) -> Scaling | None:
+    """(x - mean) / deviation of each channel."""
+    if normalize is None:
+        return None
+    channels = shape[0] if len(shape) == 3 else 1
+    try:
+        mean, deviation = (np.broadcast_to(np.asarray(x, "float64"), (channels,)) for x in normalize)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"normalize must be a mean and a standard deviation, numbers or {channels} of each, got {shown(normalize)}"
+        ) from None
+    if not (np.isfinite(mean).all() and np.isfinite(deviation).all() and (deviation > 0).all()):
+        raise ValueError(f"normalize must be finite, and the standard deviation above 0, got {shown(normalize)}")
+    return Scaling(1 / deviation, -mean / deviation)
+
+
+def _by_channel(x: Array, shape: tuple[int, ...]) -> Array:
+    return x.reshape(-1, *[1] * (len(shape) - 1)) if len(shape) == 3 else x.reshape([1] * len(shape))
 
 
 def _say_what_changes(module: Any) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -57,6 +58,22 @@ def scaled(layer: Dense | Conv2D, scale: Array, shift: Array) -> Dense | Conv2D:
     """The layer whose outputs, or channels, are scale * y + shift."""
     W = layer.W * (scale[:, None, None, None] if isinstance(layer, Conv2D) else scale)
     return replace(layer, W=W, bias=layer.bias * scale + shift)
+
+
+def rescaled(layer: Any, scale: Array, shift: Array) -> Dense | Conv2D | None:
+    """The layer that computes the same of x as `layer` of scale * x + shift; None where there is none.
+
+    Of pixels in rows, `scale` has one number for each, or one for each channel. A convolution that pads has none: its
+    zeros stand beside the scaled pixels.
+    """
+    if isinstance(layer, Dense):
+        n = len(layer.W) // len(scale)
+        scale, shift = np.repeat(scale, n), np.repeat(shift, n)
+        return replace(layer, W=layer.W * scale[:, None], bias=layer.bias + shift @ layer.W)
+    if isinstance(layer, Conv2D) and not layer.padding:
+        W = layer.W * scale[:, None, None]
+        return replace(layer, W=W, bias=layer.bias + (layer.W * shift[:, None, None]).sum(axis=(1, 2, 3)))
+    return None
 
 
 def _ungrouped(W: Array, groups: int) -> Array:

@@ -367,4 +367,4 @@ def test_the_command_needs_a_convolutional_classifier(capsys, saved, tmp_path):
     dbn.input_norm = 3.0
     checkpoint.save(tmp_path / "dbn.npz", dbn, config={}, seed=0, info={"dataset": "digits"})
     said = refused(capsys, "explain", "test:0", "--model", tmp_path / "dbn.npz", "--out", tmp_path, "--device", "cpu")
-    assert "explain needs a convolutional network with a layer output, such as --model convnet" in said
+    assert "explain needs a convolutional network with a layer output, or a softmax at the end, such as convnet" in said

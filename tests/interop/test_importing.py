@@ -95,6 +95,23 @@ def test_other_commands_take_it_and_use_its_names(arrays, capsys):
     assert "m.npz knows no mean norm of its training images: that of digits is taken, 9.2" in " ".join(err.split())
 
 
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_images_are_explained_to_networks_of_relus(capsys, activation):
+    """Classes are at the softmax, whatever its layer is called; views of ReLUs say why other units have none."""
+    rng = np.random.default_rng(0)
+    arrays = {"c1.weight": rng.normal(size=(3, 1, 5, 5)), "c1.bias": rng.normal(size=3)}
+    np.savez("net.npz", **arrays, **{"top.weight": rng.normal(0, 0.1, (4, 108)), "top.bias": rng.normal(size=4)})
+    words = f"c1 {activation} avgpool:size=4 top softmax"
+    assert run("net.npz", "--layers", words, "--input-shape", 28, 28, "--dataset", "digits") == 0
+    status = cli.main(["explain", "test:0", "--model", "model.npz", "--stride", "4"])
+    if activation == "tanh":
+        assert status == 2 and "the units of c1 are tanh: it is undefined" in capsys.readouterr().err
+        return
+    (manifest,) = Path("runs/digits/sheets").glob("*.json")
+    units = json.loads(manifest.read_text())["settings"]["units"]
+    assert status == 0 and [unit.partition(":")[0] for unit in units] == ["top", "top", "c1"]
+
+
 def test_with_its_data_set_the_model_opens_alone(arrays, capsys):
     np.savez("net.npz", **arrays)
     assert run("net.npz", "--layers", WORDS, "--input-shape", 28, 28, "--dataset", "digits") == 0

@@ -232,6 +232,44 @@ def test_images_give_the_norm_and_are_compared():
         from_torch(nn.Linear(6, 4), (2, 3), images=images * 3)
 
 
+@pytest.mark.parametrize("first", ["dense", "convolution", "padded", "window", "activation"])
+@pytest.mark.parametrize("shape", [(6, 5), (3, 6, 5)])
+def test_normalized_pixels_are_a_part_of_the_model(first, shape):
+    torch.manual_seed(0)
+    channels = shape[0] if len(shape) == 3 else 1
+    normalize = ([0.1, 0.4, 0.7][:channels], [0.3, 0.2, 0.5][:channels])
+    layers = {
+        "dense": [],
+        "convolution": [nn.Conv2d(channels, 2, 2), nn.Tanh()],
+        "padded": [nn.Conv2d(channels, 2, 3, padding=1), nn.Tanh()],
+        "window": [nn.MaxPool2d(2)],
+        "activation": [nn.Flatten(), nn.Sigmoid()],
+    }[first]
+    size = {
+        "dense": 30 * channels,
+        "convolution": 40,
+        "padded": 60,
+        "window": 6 * channels,
+        "activation": 30 * channels,
+    }[first]
+    module = nn.Sequential(*layers, nn.Flatten(), nn.Linear(size, 4))
+    model = from_torch(module, shape, normalize=normalize if channels > 1 else (0.1, 0.3))
+    extra = ["normalize"] if first in ("padded", "window", "activation") else []
+    assert model.layer_names[: len(extra)] == extra
+    images = np.random.default_rng(0).random((3, *shape), dtype="float32")
+    x = torch.tensor(images).reshape(3, channels, 6, 5)
+    mean, deviation = (torch.tensor(x)[:, None, None] for x in normalize)
+    with torch.no_grad():
+        expected = module((x - mean) / deviation).numpy()
+    np.testing.assert_allclose(model.encode(images, model.layer_names[-1]), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("bad", [0.5, (0.1,), (0.1, 0.0), (0.1, float("nan")), ([0.1, 0.2], 1), ("a", 1)])
+def test_normalizations_that_make_no_sense_are_refused(bad):
+    with pytest.raises(ValueError, match="normalize must be"):
+        from_torch(nn.Linear(6, 2), (2, 3), normalize=bad)
+
+
 # --- what is refused
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from ... import plot, views
 from ...backend import Array, move, to_numpy
 from ...display import Rows
+from ...models.layers import Softmax
 from ...models.protocol import Model, Spatial, spatial
 from ...plot import Panel
 from ...visualize import Unit
@@ -59,7 +60,7 @@ def explain(
     Parameters
     ----------
     study : Study
-        Of a convolutional network with classes at "output".
+        Of a convolutional network whose last layer is "output", or has a softmax.
     image : array (*input_shape)
     steps : sequence of str
         Where the image comes from and what was done to it.
@@ -77,13 +78,18 @@ def explain(
         than the image.
     """
     model = study.model
-    if "output" not in model.layer_names or not isinstance(model, Spatial):
-        raise ValueError("explain needs a convolutional network with a layer output, such as --model convnet")
+    classes = model.layer_names[-1]
+    if not isinstance(model, Spatial) or not (
+        classes == "output" or isinstance(model.network.layers[classes], Softmax)
+    ):
+        raise ValueError(
+            "explain needs a convolutional network with a layer output, or a softmax at the end, such as convnet"
+        )
     x = move(image, model.xp)
     map_layers = [layer for layer in model.layer_names if len(model.layer_shape(layer)) > 1]
-    hidden = [layer for layer in model.layer_names if layer != "output"]
-    shares = views.maps(model, x, ["output"])["output"]
-    likeliest = [Unit("output", c) for c in to_numpy(model.xp.argsort(-shares, kind="stable")[:2]).tolist()]
+    hidden = [layer for layer in model.layer_names if layer != classes]
+    shares = views.maps(model, x, [classes])[classes]
+    likeliest = [Unit(classes, c) for c in to_numpy(model.xp.argsort(-shares, kind="stable")[:2]).tolist()]
     asked = views.located(model, x, units)
     if not asked:
         asked = [_strongest(model, x, layer) for layer in map_layers]
