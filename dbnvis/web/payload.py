@@ -19,11 +19,11 @@ import numpy as np
 from ..backend import Array, to_numpy
 from ..figures.study import Study
 from ..models.convolution import Channels, Conv2D, ReLU
-from ..models.layers import Dense, Flatten, Identity, Layer, Sigmoid, Softmax
+from ..models.layers import Dense, Flatten, Identity, Layer, Sigmoid, Softmax, Tanh
 from ..models.pooling import Detection, Pooling
 from ..models.protocol import Model, Spatial, fully_connected
 from ..models.rbm import GaussianRBM
-from ..models.subsampling import MaxPool2D
+from ..models.subsampling import AvgPool2D, MaxPool2D
 
 #: Number of the header's form; the page refuses another one.
 FORMAT = 1
@@ -167,12 +167,12 @@ def _layer(layer: Layer, name: str, size: str, blobs: Blobs) -> dict[str, Any]:
             entry = {"type": type(layer).__name__, "W": _weights(layer, f"{name}.W", size, blobs)}
             entry["bias"] = blobs.number(f"{name}.bias", layer.bias)
             return entry | ({"stride": layer.stride, "padding": layer.padding} if isinstance(layer, Conv2D) else {})
-        case Sigmoid() | Softmax() | Identity() | ReLU():
+        case Sigmoid() | Tanh() | Softmax() | Identity() | ReLU():
             return {"type": type(layer).__name__}
         case Flatten() | Channels():
             return {"type": type(layer).__name__, "shape": list(layer.shape)}
-        case MaxPool2D():
-            return {"type": "MaxPool2D", "size": layer.size, "stride": layer.step}
+        case MaxPool2D() | AvgPool2D():
+            return {"type": type(layer).__name__, "size": layer.size, "stride": layer.step}
         case Detection():
             return {"type": "Detection", "size": layer.size}
         case Pooling():

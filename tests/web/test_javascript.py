@@ -16,9 +16,13 @@ from dbnvis.datasets.pictures import center_digit
 from dbnvis.evaluate.chains import binary_scale_reduction
 from dbnvis.models.conv_dbn import ConvDBN
 from dbnvis.models.conv_rbm import ConvRBM
-from dbnvis.models.layers import Dense, Identity, Network
+from dbnvis.models.convnet import ConvNet
+from dbnvis.models.convolution import Channels, Conv2D
+from dbnvis.models.layers import Dense, Identity, Network, Tanh
 from dbnvis.models.mlp import MLP
 from dbnvis.models.rbm import GaussianRBM
+from dbnvis.models.spatial import SpatialNetwork
+from dbnvis.models.subsampling import AvgPool2D
 from dbnvis.models.units import Unit, one_hot, unit_number
 from dbnvis.views.gradients import ruled
 
@@ -47,6 +51,14 @@ def mlp():
     return MLP(Network({**layers, "code": Identity()}), (4, 5))
 
 
+def averaging():
+    """A convolutional network of Tanh and means of windows that overlap."""
+    rng = np.random.default_rng(7)
+    layers = {"input": Channels((11, 9)), "c.pre": Conv2D(rng.standard_normal((4, 1, 3, 2)), rng.standard_normal(4))}
+    layers |= {"c": Tanh(), "pool": AvgPool2D(3, 2), "d.pre": Conv2D(rng.standard_normal((3, 4, 2, 2)), np.ones(3))}
+    return ConvNet(SpatialNetwork({**layers, "d": Tanh()}), (11, 9))
+
+
 MODELS = {
     "pretrained": (lambda: shipped(checkpoint.PRETRAINED), "float16"),
     "convnet": (lambda: shipped(checkpoint.CONVNET), "float16"),
@@ -54,6 +66,7 @@ MODELS = {
     "small convnet": (lambda: convnet(dtype="float32"), "float32"),
     "conv dbn": (conv_dbn, "float32"),
     "mlp": (mlp, "float32"),
+    "averaging": (averaging, "float32"),
 }
 
 

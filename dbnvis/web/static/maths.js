@@ -300,6 +300,53 @@ export function maxPool2dBack(gy, argmax, out) {
 }
 
 /**
+ * The mean of each window of each channel; rows and columns that fill no window are left out.
+ * @param {Floats} x
+ * @param {MapShape} shape
+ * @param {number} size
+ * @param {number} stride
+ * @param {Floats} y
+ * @returns {Floats}
+ */
+export function avgPool2d(x, shape, size, stride, y) {
+  const [, height, width] = shape, [channels, rows, columns] = pooledShape(shape, size, stride);
+  for (let k = 0, at = 0; k < channels; k++) {
+    for (let r = 0; r < rows; r++) {
+      for (let c = 0; c < columns; c++, at++) {
+        const corner = (k * height + r * stride) * width + c * stride;
+        let sum = 0;
+        for (let i = 0; i < size; i++) for (let j = 0; j < size; j++) sum += x[corner + i * width + j];
+        y[at] = sum / size ** 2;
+      }
+    }
+  }
+  return y;
+}
+
+/**
+ * Gradient by the input of `avgPool2d`: spread evenly over the windows.
+ * @param {Floats} gy
+ * @param {MapShape} shape of the input
+ * @param {number} size
+ * @param {number} stride
+ * @param {Floats} out of the input's size
+ * @returns {Floats}
+ */
+export function avgPool2dBack(gy, shape, size, stride, out) {
+  const [, height, width] = shape, [channels, rows, columns] = pooledShape(shape, size, stride);
+  out.fill(0);
+  for (let k = 0, at = 0; k < channels; k++) {
+    for (let r = 0; r < rows; r++) {
+      for (let c = 0; c < columns; c++, at++) {
+        const corner = (k * height + r * stride) * width + c * stride, share = gy[at] / size ** 2;
+        for (let i = 0; i < size; i++) for (let j = 0; j < size; j++) out[corner + i * width + j] += share;
+      }
+    }
+  }
+  return out;
+}
+
+/**
  * Sum over each block of size x size units of each map; blocks at the lower and right border may be smaller.
  * @param {Floats} x
  * @param {MapShape} shape

@@ -1,7 +1,7 @@
 // Layers: functions with a pullback, run one after another and addressed by name, on memory that is reused.
-// Mirrors dbnvis/models/layers.py, models/convolution.py, models/pooling.py and, for the rules, views/gradients.py.
+// Mirrors dbnvis/models/layers.py, convolution.py, subsampling.py, pooling.py and, for the rules, views/gradients.py.
 
-import {blockMean, blockSum, conv2d, conv2dBack, convolvedShape, dense, denseTranspose, maxPool2d, maxPool2dBack, pooledShape, relu, sigmoid, softmax, spread} from "./maths.js";
+import {avgPool2d, avgPool2dBack, blockMean, blockSum, conv2d, conv2dBack, convolvedShape, dense, denseTranspose, maxPool2d, maxPool2dBack, pooledShape, relu, sigmoid, softmax, spread} from "./maths.js";
 
 /** @typedef {import("./maths.js").Floats} Floats */
 /** @typedef {import("./maths.js").MapShape} MapShape */
@@ -95,6 +95,12 @@ export function makeLayer(header, shape, floats, shapeOf) {
       const forward = (/** @type {Floats} */ x) => maxPool2d(x, from, size, stride, out).y;
       return layer({shape: after, y: out.y, forward, back: (gy) => maxPool2dBack(gy, out.argmax, gx)});
     }
+    case "AvgPool2D": {
+      const from = maps(), size = header.size ?? 2, stride = header.stride ?? size;
+      const after = pooledShape(from, size, stride), y = new Float64Array(sizeOf(after));
+      const forward = (/** @type {Floats} */ x) => avgPool2d(x, from, size, stride, y);
+      return layer({shape: after, y, forward, back: (gy) => avgPool2dBack(gy, from, size, stride, gx)});
+    }
     case "Pooling": {
       const from = maps(), size = header.size ?? 2;
       const after = [from[0], Math.ceil(from[1] / size), Math.ceil(from[2] / size)];
@@ -123,6 +129,18 @@ export function makeLayer(header, shape, floats, shapeOf) {
       };
       const back = (/** @type {Floats} */ gy) => {
         for (let i = 0; i < n; i++) gx[i] = gy[i] * (y[i] * (1 - y[i]));
+        return gx;
+      };
+      return layer({y, forward, back});
+    }
+    case "Tanh": {
+      const y = new Float64Array(n);
+      const forward = (/** @type {Floats} */ x) => {
+        for (let i = 0; i < n; i++) y[i] = Math.tanh(x[i]);
+        return y;
+      };
+      const back = (/** @type {Floats} */ gy) => {
+        for (let i = 0; i < n; i++) gx[i] = gy[i] * (1 - y[i] * y[i]);
         return gx;
       };
       return layer({y, forward, back});
@@ -167,7 +185,7 @@ export function reluBack(R, y, rule, out) {
 }
 
 /** Layers through which every rule goes; a last softmax may follow them. */
-const PASSED = ["Channels", "Conv2D", "MaxPool2D", "Dense", "Flatten", "Identity", "ReLU"];
+const PASSED = ["Channels", "Conv2D", "MaxPool2D", "AvgPool2D", "Dense", "Flatten", "Identity", "ReLU"];
 
 /**
  * Why `rule` is undefined for these layers, or null: deconvnet and guided change how a ReLU runs backwards, and a

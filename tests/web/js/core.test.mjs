@@ -73,6 +73,7 @@ test("every layer's gradient is the central finite difference", () => {
   const blobs = {W: normals(3 * 2 * 2 * 2), bias: normals(3), dense: normals(60 * 4), four: normals(4)};
   const types = [
     {type: "Conv2D", W: "W", bias: "bias", stride: 2, padding: 1}, {type: "MaxPool2D", size: 2, stride: 2},
+    {type: "AvgPool2D", size: 2, stride: 2}, {type: "AvgPool2D", size: 3, stride: 1}, {type: "Tanh"},
     {type: "MaxPool2D", size: 3, stride: 1}, {type: "Detection", size: 2}, {type: "Pooling", size: 2}, {type: "ReLU"},
     {type: "Sigmoid"}, {type: "Softmax"}, {type: "Identity"}, {type: "Flatten"}, {type: "Dense", W: "dense", bias: "four"},
   ];
