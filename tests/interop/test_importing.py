@@ -107,7 +107,9 @@ def test_images_are_explained_to_networks_of_relus(capsys, activation):
     if activation == "tanh":
         assert status == 2 and "the units of c1 are tanh: it is undefined" in capsys.readouterr().err
         return
-    (manifest,) = Path("runs/digits/sheets").glob("*.json")
+    (table,) = Path("runs/digits/sheets").rglob("*.csv")
+    assert "top" in table.read_text() and "output" not in table.read_text()
+    manifest = next(path for path in Path("runs/digits/sheets").glob("*.json") if not path.name.startswith("."))
     units = json.loads(manifest.read_text())["settings"]["units"]
     assert status == 0 and [unit.partition(":")[0] for unit in units] == ["top", "top", "c1"]
 

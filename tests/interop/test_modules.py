@@ -155,6 +155,7 @@ def test_names_of_the_source_are_addresses(digits, tmp_path):
     model = from_torch(digits, (1, 12, 12))
     assert model.input_shape == (12, 12)
     assert model.layer_names == ["conv1", "conv2", "fc1", "fc2"]
+    assert all(x.flags.c_contiguous and x.flags.writeable for x in model.network.params().values())  # as training asks
     expected = ["input", "conv1.pre", "conv1", "pool", "conv2.pre", "conv2", "pool_2", "relu_1", "flat"]
     assert [*model.network.layers] == [*expected, "fc1.pre", "fc1", "fc2.pre", "fc2"]
     assert isinstance(model.network.layers["fc2"], Softmax)

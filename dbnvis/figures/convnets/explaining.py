@@ -126,14 +126,16 @@ def explain(
     )
     arrays = {"image": image, "probabilities": shares, **maps, **nearest}
     settings: dict[str, Any] = {"image": list(steps), "units": [*map(str, chosen)], "occlusion": asdict(occlusion)}
-    study.save(name, figure, arrays, _table(to_numpy(shares).tolist(), hiding, active), **settings)
+    study.save(name, figure, arrays, _table(classes, to_numpy(shares).tolist(), hiding, active), **settings)
 
 
-def _table(shares: Sequence[float], hiding: Sequence[dict[str, Any]], active: Sequence[dict[str, Any]]) -> Rows:
+def _table(
+    classes: str, shares: Sequence[float], hiding: Sequence[dict[str, Any]], active: Sequence[dict[str, Any]]
+) -> Rows:
     """The numbers of the sheet, of the columns `EXPLAINED`: every class, what hiding does, the most active units."""
-    rows = [{**address(Unit("output", c)), "probability": p, "role": "class"} for c, p in enumerate(shares)]
+    rows = [{**address(Unit(classes, c)), "probability": p, "role": "class"} for c, p in enumerate(shares)]
     for row in hiding:
-        if row["layer"] == "output":
+        if row["layer"] == classes:
             rows[row["index"]] |= {"response": row["response"], "change": row["change"]}
         else:
             rows.append(row)
