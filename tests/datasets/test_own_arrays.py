@@ -1,4 +1,4 @@
-"""Arrays of the user's own: layouts, labels, scales, the split; what is done is said, what cannot be told is refused."""
+"""Arrays of the user's own: layouts, labels, scales, the split; what is done is said, what is unclear is refused."""
 
 import numpy as np
 import pytest
