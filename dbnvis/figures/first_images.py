@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -64,7 +65,7 @@ def first_images(data: Dataset, writer: Writer) -> None:
         key="; ".join(data.steps),
         tile=TILE,
     )
-    facts = {"dataset": data.name, "data_sha256": data.sha256, "versions": versions("numpy")}
+    facts: dict[str, Any] = {"dataset": data.name, "data_sha256": data.sha256, "versions": versions("numpy")}
     writer.figure(
         f"first_images-{data.sha256[:8]}", figure, {"images": images}, **facts, settings={"steps": list(data.steps)}
     )
