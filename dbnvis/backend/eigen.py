@@ -13,6 +13,8 @@ TOLERANCE = 1e-7  # relative error of an eigenvalue; operators made of differenc
 def extreme_eigenvectors(apply: Callable[[Array], Array], start: Array, k: int) -> tuple[Array, Array]:
     """The `k` least and the `k` greatest eigenvalues of a symmetric operator, by Lanczos iteration on the host.
 
+    Where that does not converge, as where many eigenvalues are 0, the whole matrix is made and decomposed.
+
     Parameters
     ----------
     apply : callable
@@ -27,13 +29,24 @@ def extreme_eigenvectors(apply: Callable[[Array], Array], start: Array, k: int) 
     values (2k,), vectors (2k, n)
         By ascending eigenvalue, in float64.
     """
-    from scipy.sparse.linalg import LinearOperator, eigsh
+    import numpy as np
+    from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
     xp, n = array_module(start), len(start)
-    operator = LinearOperator((n, n), matvec=lambda v: to_numpy(apply(xp.asarray(v.reshape(n)))), dtype="float64")
+
+    def matvec(v: Array) -> Array:
+        return to_numpy(apply(xp.asarray(v.reshape(n))))
+
+    operator = LinearOperator((n, n), matvec=matvec, dtype="float64")
     # Newer versions of scipy draw from `rng` where the iteration has seen all that `start` leads to.
     seeded = {"rng": 0} if "rng" in inspect.signature(eigsh).parameters else {}
     v0 = to_numpy(start).astype("float64")
-    values, vectors = eigsh(operator, k=2 * k, which="BE", v0=v0, tol=TOLERANCE, **seeded)
+    try:
+        values, vectors = eigsh(operator, k=2 * k, which="BE", v0=v0, tol=TOLERANCE, maxiter=n, **seeded)
+    except ArpackNoConvergence:
+        matrix = np.stack([matvec(row) for row in np.eye(n)])
+        values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
+        ends = np.r_[:k, n - k : n]
+        values, vectors = values[ends], vectors[:, ends]
     order = values.argsort()
     return move(values[order], xp), move(vectors.T[order], xp)

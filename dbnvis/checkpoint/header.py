@@ -130,6 +130,8 @@ COMMON: dict[str, Rule] = {
         {
             "dataset": NAME,
             "data_sha256": maybe(TEXT),
+            "data_path": TEXT,
+            "class_names": each(TEXT),
             "layers_done": whole(),
             "epoch": whole(),
             "history": each(statistics(EpochStats)),

@@ -5,16 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import tyro
+
 from .. import datasets
 from ..doctor import diagnosis
+from ..figures.first_images import described, first_images
+from ..system.files import check_folder
 from .options import Options
 
 
 @dataclass(frozen=True)
 class Data(Options):
-    """List the data sets and where each was found, or fetch one."""
+    """Say what data are: of a path or a name, with a sheet of the first 36 images; else list the data sets known."""
 
     writes: ClassVar[bool] = False
+    what: tyro.conf.Positional[str] = ""
+    """A path, or the name of a data set. A folder of pictures, or files: idx, .npz, .npy, .mat, .csv. If absent, the
+    data sets that dbnvis knows are listed, and where each was found."""
     fetch: str = ""
     """Download this data set, or what a broken copy lacks: to --data-dir, or $DBNVIS_DATA, or the user's cache."""
 
@@ -22,9 +29,20 @@ class Data(Options):
         if self.fetch:
             print(datasets.fetch(self.fetch, self.data_dir))
             return
+        if self.what:
+            self._describe()
+            return
         for name, spec in datasets.DATASETS.items():
             missing = "embedded" if spec.generate else f"not found; dbnvis data --fetch {name}"
             print(f"{name:14} {datasets.locate(name, self.data_dir) or missing}\n{'':14} {spec.about}")
+
+    def _describe(self) -> None:
+        check_folder(self.out, f"--out {self.out}")
+        data = datasets.load(self.what, self.data_dir, download=False)
+        print(data.source, *(f"  {line}" for line in described(data)), sep="\n")
+        writer = self.writer(data.name, "sheets")
+        first_images(data, writer)
+        print(*writer.written, sep="\n")
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,8 @@ class Options:
     """Options of every command."""
 
     dataset: str = "auto"
-    """mnist, fashion-mnist, digits, patches, crops; auto: mnist where it is found or can be fetched, else digits."""
+    """mnist, fashion-mnist, digits, patches, crops; auto: mnist where it is found or can be fetched, else digits. Or a
+    path: a folder of pictures, idx files, .npz, .npy, .mat or .csv; dbnvis data PATH says what they are."""
     data_dir: Path | None = None
     """The folder that holds the data set; if absent, $DBNVIS_DATA, or else data/ and the user's cache."""
     out: Path = Path("runs")
@@ -122,10 +123,12 @@ class ModelOptions(Options):
 
 
 def loaded(name: str, data_dir: Path | None) -> Dataset:
-    """The data set of this name; says what is read, and then from where."""
+    """The data set of this name or path; says what is read, then from where, and what was done to data of one's own."""
     with during(f"reading {'the data' if name == 'auto' else name}"):
         data = datasets.load(name, data_dir, progress=True, notify=say)
     say(f"data: {data.source}")
+    for step in data.steps:
+        say(f"  {step}")
     return data
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import tyro
 
-from .. import results
+from .. import datasets, results
 from ..backend import device_module
 from ..console import LossBars, progress
 from ..datasets import Dataset
@@ -95,7 +95,8 @@ class Evaluate(ModelOptions):
         saved, trained_on = finished(self.model, xp=device_module(self.device))
         if not trained_on and self.dataset == "auto":
             raise ValueError(f"{self.model} does not say which data it was trained on; give --dataset")
-        data = replace(self, dataset=trained_on if self.dataset == "auto" else self.dataset).load()
+        own = saved.info.get("data_path", "") if trained_on not in datasets.DATASETS else ""
+        data = replace(self, dataset=own or trained_on if self.dataset == "auto" else self.dataset).load()
         data, other = same_data(self.model, saved, data, other_data=self.other_data)
         layers = self.layers or None
         sha, name = results.model_hash(saved.model), model_name(self.model)

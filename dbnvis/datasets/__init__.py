@@ -3,13 +3,13 @@
     ds = datasets.load("mnist")
     ds.train_images  # (60000, 28, 28) float32 in [0, 1]
 
-A new data set in MNIST's format, or one that a function makes, is one entry of `DATASETS`.
+A path in place of a name reads data of the user's own (`own`), `from_arrays` takes arrays. A new data set in MNIST's
+format, or one that a function makes, is one entry of `DATASETS`.
 """
 
 from __future__ import annotations
 
 import difflib
-import hashlib
 import math
 import os
 import warnings
@@ -21,10 +21,12 @@ import numpy as np
 from dbnvis.datasets import digits, folders, patches
 from dbnvis.datasets import fetch as _files
 from dbnvis.datasets.bars import bars_and_stripes
-from dbnvis.datasets.dataset import Dataset
+from dbnvis.datasets.dataset import Dataset, arrays_hash
 from dbnvis.datasets.fetch import Arrays, Spec
 from dbnvis.datasets.folders import PathLike
 from dbnvis.datasets.idx import read_idx
+from dbnvis.datasets.own import kinds as _kinds
+from dbnvis.datasets.own.gate import DARK, from_arrays
 from dbnvis.images import check_images
 
 __all__ = [
@@ -35,13 +37,14 @@ __all__ = [
     "bars_and_stripes",
     "check_images",
     "fetch",
+    "from_arrays",
+    "is_path",
     "load",
     "locate",
     "read_idx",
 ]
 
 LARGEST = 16 + 60_000 * 28 * 28  # bytes of MNIST's training images
-DARK = 64  # bytes of images, 0 to 255, that reach not even this are of another range
 
 DATASETS: dict[str, Spec] = {
     "mnist": Spec(
@@ -97,7 +100,7 @@ DATASETS: dict[str, Spec] = {
 
 
 def load(
-    name: str = "auto",
+    name: PathLike = "auto",
     data_dir: PathLike | None = None,
     *,
     download: bool = True,
@@ -110,7 +113,8 @@ def load(
     ----------
     name : str
         A name of `DATASETS`; or "auto": MNIST where it is found or can be downloaded, otherwise "digits". In a folder
-        that the user named, "auto" is MNIST.
+        that the user named, "auto" is MNIST. Or the path of the user's own: a folder of pictures, idx files, .npz,
+        .npy, .mat or .csv; a name of `DATASETS` is not taken for a path.
     data_dir : path, optional
         The folder that holds this data set: it is looked for nowhere else, and an error if it is not there. By default
         $DBNVIS_DATA, a folder of several data sets, does likewise for those that need files; embedded ones need not lie
@@ -131,12 +135,17 @@ def load(
     Raises
     ------
     ValueError
-        If the name is unknown, or a file that was found is damaged or not the expected one: such a file is
-        never silently replaced.
+        If the name is unknown, a file that was found is damaged or not the expected one, which is never silently
+        replaced, or a path holds nothing that can be read or more than there is memory for.
     FileNotFoundError
         If the files are neither found nor downloaded, or the folder that the user named does not exist or does not hold
         the data set; one line says what was looked for, and what was found there.
     """
+    name = os.fspath(name)
+    if is_path(name):
+        if data_dir is not None:
+            raise ValueError(f"{name} is a path, which says where the data are; leave --data-dir out")
+        return _kinds.read(name, [*DATASETS, "auto"])
     if name == "auto":
         try:
             _files.obtain("mnist", DATASETS["mnist"], data_dir, download=download, progress=progress)
@@ -160,6 +169,11 @@ def load(
     if data_dir is not None:
         raise FileNotFoundError(_files.not_there(name, spec, data_dir))
     return _dataset(name, spec.generate())
+
+
+def is_path(name: str) -> bool:
+    """Whether `load` takes `name` for a path: it is none of `DATASETS`, and exists, has a slash, or ends as a file."""
+    return name != "auto" and name not in DATASETS and _kinds.is_path(name)
 
 
 def locate(name: str, data_dir: PathLike | None = None) -> Path | None:
@@ -212,24 +226,18 @@ def _spec(name: str, data_dir: PathLike | None = None) -> Spec:
         return DATASETS[name]
     known = [*DATASETS, "auto"]
     nearest = difflib.get_close_matches(name, known, n=len(known), cutoff=0.0)
-    is_path = folders.relative(Path(name)) or os.path.exists(name) or os.sep in name
+    ours = folders.relative(Path(name)) or _kinds.is_path(name)
     shown = repr(name) if len(name) <= 60 else f"{name[:60]!r}..."
     parts = [f"unknown data set {shown}", f"known are {', '.join(nearest)}"]
     if data_dir is not None:
         parts.append(f"in {data_dir} {folders.contents(folders.named(data_dir) or Path())}")
-    if is_path or data_dir is not None:
+    if ours or data_dir is not None:
         parts.append(folders.OWN)
     raise ValueError("; ".join(parts))
 
 
 def _dataset(name: str, arrays: Arrays, folder: Path | None = None) -> Dataset:
     """Hash the arrays, and scale bytes to [0, 1]."""
-    digest = hashlib.sha256()
-    for images, labels in (arrays[:2], arrays[2:]):
-        # Where there are no labels, zeros keep the hash what it was when there were such labels.
-        for array in (images, np.zeros(len(images), np.uint8) if labels is None else np.asarray(labels)):
-            digest.update(f"{array.dtype.str} {array.shape} ".encode())
-            digest.update(np.ascontiguousarray(array).data)
     within = _spec(name).input_range
     bytes_ = [images.dtype == np.uint8 for images in arrays[::2]]
     if any(bytes_) and (not all(bytes_) or within != (0.0, 1.0)):
@@ -244,7 +252,7 @@ def _dataset(name: str, arrays: Arrays, folder: Path | None = None) -> Dataset:
         np.divide(images, 255, dtype=np.float32) if images.dtype == np.uint8 else images for images in arrays[::2]
     )
     train_labels, test_labels = (None if labels is None else _integers(labels, name) for labels in arrays[1::2])
-    return Dataset(name, train_images, train_labels, test_images, test_labels, digest.hexdigest(), within, folder)
+    return Dataset(name, train_images, train_labels, test_images, test_labels, arrays_hash(arrays), within, folder)
 
 
 def _check_bytes(name: str, most: int) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from dbnvis.display import Brief
 from dbnvis.images import check_images
+
+LONGEST = 1000  # characters of a path that is remembered
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -19,8 +24,8 @@ class Dataset(Brief):
     Parameters
     ----------
     name : str
-    train_images, test_images : array (N, H, W)
-        float32, in `input_range`; the same H and W.
+    train_images, test_images : array (N, H, W), or (N, C, H, W) with C 1 or 3
+        float32, in `input_range`; all of one shape.
     train_labels, test_labels : array (N,) or None
         int64, at least 0; None where the images have none.
     sha256 : str
@@ -29,6 +34,12 @@ class Dataset(Brief):
         Of the pixels; (-inf, inf) where they are real numbers, such as whitened ones.
     folder : Path, optional
         Where it was read from; None if it was made.
+    path : Path, optional
+        Of data of the user's own: what `load` takes in place of a name.
+    class_names : tuple of str
+        Name of each class, from 0; empty where they have none.
+    steps : tuple of str
+        What was done to data of the user's own, in words.
 
     Raises
     ------
@@ -45,14 +56,20 @@ class Dataset(Brief):
     sha256: str
     input_range: tuple[float, float] = (0.0, 1.0)
     folder: Path | None = None
+    path: Path | None = None
+    class_names: tuple[str, ...] = ()
+    steps: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for part, images, labels in (
             ("train", self.train_images, self.train_labels),
             ("test", self.test_images, self.test_labels),
         ):
-            if images.ndim != 3:
-                raise ValueError(f"{self.name}: expected {part} images (N, H, W), got shape {images.shape}")
+            if images.ndim != 3 and not (images.ndim == 4 and images.shape[1] in (1, 3)):
+                raise ValueError(
+                    f"{self.name}: expected {part} images (N, H, W), or (N, C, H, W) with 1 or 3 channels, got shape "
+                    f"{images.shape}"
+                )
             images = check_images(images, name=f"{self.name}: {part} images", within=self.input_range)
             object.__setattr__(self, f"{part}_images", images)
             if labels is not None:
@@ -75,7 +92,15 @@ class Dataset(Brief):
     @property
     def source(self) -> str:
         """Which data set this is and where it comes from: "mnist from /data/mnist", or "digits, embedded"."""
-        return f"{self.name}, embedded" if self.folder is None else f"{self.name} from {self.folder}"
+        where = self.path or self.folder
+        return f"{self.name}, embedded" if where is None else f"{self.name} from {where}"
+
+    @property
+    def remembered(self) -> dict[str, Any]:
+        """What a model keeps of data of the user's own beside name and hash: where they lie, and the classes' names."""
+        path = str(self.path or "")
+        kept = {"data_path": path} if path and path.isprintable() and len(path) <= LONGEST else {}
+        return {**kept, **({"class_names": list(self.class_names)} if self.class_names else {})}
 
     @property
     def labels(self) -> tuple[np.ndarray, np.ndarray]:
@@ -107,16 +132,28 @@ class Dataset(Brief):
         return most + 1
 
     @property
-    def input_shape(self) -> tuple[int, int]:
-        """Height and width of an image, in pixels."""
-        _, height, width = self.train_images.shape
-        return height, width
+    def input_shape(self) -> tuple[int, ...]:
+        """Of an image: (height, width), or (channels, height, width)."""
+        return tuple(self.train_images.shape[1:])
 
     @cached_property
     def mean_norm(self) -> float:
         """Mean Euclidean norm of the training images."""
-        squares = np.einsum("nij,nij->n", self.train_images, self.train_images)
+        axes = "nij" if self.train_images.ndim == 3 else "ncij"
+        squares = np.einsum(f"{axes},{axes}->n", self.train_images, self.train_images)
         return float(np.sqrt(squares).mean(dtype=np.float64))
+
+
+def arrays_hash(arrays: Sequence[np.ndarray | None]) -> str:
+    """sha256 of training images, training labels, test images, test labels, before they are scaled."""
+    digest = hashlib.sha256()
+    for images, labels in (arrays[:2], arrays[2:]):
+        assert images is not None
+        # Where there are no labels, zeros keep the hash what it was when there were such labels.
+        for array in (images, np.zeros(len(images), np.uint8) if labels is None else np.asarray(labels)):
+            digest.update(f"{array.dtype.str} {array.shape} ".encode())
+            digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 def _check_labels(labels: np.ndarray, n: int, name: str, part: str) -> None:

@@ -25,10 +25,7 @@ IDX = re.compile(r"[-.]idx\d")
 PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".pgm", ".ppm")
 SHOWN, LOOKED_AT = 2, 1000  # names of a folder that a message gives, and that are looked at
 #: How data that no entry of `DATASETS` describes are used.
-OWN = (
-    "data of your own get a name in Python: dbnvis.datasets.DATASETS['mine'] = dbnvis.datasets.Spec(...), then "
-    "dbnvis.cli.main([...])"
-)
+OWN = "data of your own are given by their path: --dataset PATH, and dbnvis data PATH says what they are"
 
 
 def named(data_dir: PathLike | None = None) -> Path | None:

@@ -11,11 +11,12 @@ import io
 import math
 import os
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-#: Type codes of the format. MNIST and its relatives use the first only, and so does this reader.
+#: Type codes of the format. MNIST and its relatives use the first, QMNIST's labels are int32.
 TYPES = {0x08: "uint8", 0x09: "int8", 0x0B: "int16", 0x0C: "int32", 0x0D: "float32", 0x0E: "float64"}
 MOST_DIMENSIONS = 4  # images in colour
 GZIP_MAGIC = b"\x1f\x8b"
@@ -23,8 +24,14 @@ LONGEST_HEADER = 4 + 4 * 255  # bytes
 CHUNK = 1 << 20  # bytes decompressed at once
 
 
-def read_idx(source: str | os.PathLike[str] | bytes, *, ndim: int | None = None, name: str | None = None) -> np.ndarray:
-    """Read an array of unsigned bytes from an idx file.
+def read_idx(
+    source: str | os.PathLike[str] | bytes,
+    *,
+    ndim: int | None = None,
+    name: str | None = None,
+    types: Sequence[str] = ("uint8",),
+) -> np.ndarray:
+    """Read an array of unsigned bytes, or of other `types`, from an idx file.
 
     Parameters
     ----------
@@ -34,16 +41,18 @@ def read_idx(source: str | os.PathLike[str] | bytes, *, ndim: int | None = None,
         The number of dimensions that the array must have.
     name : str, optional
         What error messages call the file. Default: its path.
+    types : sequence of str
+        NumPy's names of the types that it may hold.
 
     Returns
     -------
     array
-        uint8, of the shape that the header states; read-only.
+        uint8, or another of `types` (big-endian), of the shape that the header states; read-only.
 
     Raises
     ------
     ValueError
-        If the content is anything but one whole idx array of unsigned bytes. No more is decompressed than the header
+        If the content is anything but one whole idx array of these types. No more is decompressed than the header
         states, and a byte.
     OSError
         If the file cannot be read.
@@ -52,12 +61,12 @@ def read_idx(source: str | os.PathLike[str] | bytes, *, ndim: int | None = None,
         data, name = source, name or "<bytes>"
     else:
         data, name = Path(source).read_bytes(), name or os.fspath(source)
-    shape, start = _header(_unpacked(data, name, LONGEST_HEADER), name)
+    shape, start, kind = _header(_unpacked(data, name, LONGEST_HEADER), name, types)
     if ndim is not None and len(shape) != ndim:
         raise ValueError(
             f"{name}: expected {ndim} dimensions, found {len(shape)} {shape}; are images and labels swapped?"
         )
-    expected, zipped = start + math.prod(shape), data.startswith(GZIP_MAGIC)
+    expected, zipped = start + math.prod(shape) * kind.itemsize, data.startswith(GZIP_MAGIC)
     data = _unpacked(data, name, expected + 1)
     found = len(data)
     if found < expected:
@@ -67,7 +76,7 @@ def read_idx(source: str | os.PathLike[str] | bytes, *, ndim: int | None = None,
             f"{name}: {'at least ' if zipped else ''}{found - expected} trailing bytes: shape {shape} needs {expected} "
             f"bytes, found {'more' if zipped else found}; get the file again"
         )
-    return np.frombuffer(data, np.uint8, offset=start).reshape(shape)
+    return np.frombuffer(data, kind, offset=start).reshape(shape)
 
 
 def gunzip(data: bytes, name: str, limit: int) -> bytes:
@@ -102,8 +111,8 @@ def _unpacked(data: bytes, name: str, most: int) -> bytes:
     return b"".join(parts)
 
 
-def _header(data: bytes, name: str) -> tuple[tuple[int, ...], int]:
-    """Return the shape and the offset of the first value."""
+def _header(data: bytes, name: str, types: Sequence[str]) -> tuple[tuple[int, ...], int, np.dtype]:
+    """Return the shape, the offset of the first value, and the type."""
     if not data:
         raise ValueError(f"{name}: empty (0 bytes); get the file again")
     if len(data) < 4:
@@ -116,7 +125,7 @@ def _header(data: bytes, name: str) -> tuple[tuple[int, ...], int]:
     code, ndim = data[2], data[3]
     if code not in TYPES:
         raise ValueError(f"{name}: not an idx file: unknown type code 0x{code:02x}, expected 0x08 (uint8)")
-    if TYPES[code] != "uint8":
+    if TYPES[code] not in types:
         raise ValueError(f"{name}: holds {TYPES[code]} (type code 0x{code:02x}), only uint8 (0x08) is supported")
     if not 1 <= ndim <= MOST_DIMENSIONS:
         raise ValueError(f"{name}: the header states {ndim} dimensions, expected 1 to {MOST_DIMENSIONS}")
@@ -126,7 +135,8 @@ def _header(data: bytes, name: str) -> tuple[tuple[int, ...], int]:
             f"{name}: truncated: the header of {ndim} dimensions needs {start} bytes, found {len(data)}; "
             "get the file again"
         )
-    return tuple(int(n) for n in np.frombuffer(data, ">u4", ndim, offset=4)), start
+    shape = tuple(int(n) for n in np.frombuffer(data, ">u4", ndim, offset=4))
+    return shape, start, np.dtype(TYPES[code]).newbyteorder(">")
 
 
 def _resemblance(data: bytes) -> str:

@@ -94,20 +94,23 @@ class InfiniteDigits:
     Parameters
     ----------
     dataset : Dataset
-        Of pixels in [0, 1].
+        Of grey pixels in [0, 1].
 
     Raises
     ------
     ValueError
-        If the pixels have another range.
+        If the pixels have another range, or colours.
     """
 
     def __init__(self, dataset: Dataset):
         if dataset.input_range != (0.0, 1.0):
             raise ValueError(f"{dataset.name}: only pixels in [0, 1] can be deformed, got range {dataset.input_range}")
-        self.shape = dataset.input_shape
+        if len(dataset.input_shape) != 2:
+            raise ValueError(f"{dataset.name}: only grey images can be deformed, got {dataset.input_shape}")
+        height, width = dataset.input_shape
+        self.shape = (height, width)
         self.n_test, self.n_train = len(dataset.test_images), len(dataset.train_images)
-        height, width = (side + 2 * MARGIN for side in self.shape)
+        height, width = height + 2 * MARGIN, width + 2 * MARGIN
         self._inside = np.s_[:, MARGIN : height - MARGIN, MARGIN : width - MARGIN]
         self._sources = np.zeros((self.n_test + self.n_train, height, width), np.uint8)
         self._fields = np.zeros((FIELDS, height, width), np.float32)

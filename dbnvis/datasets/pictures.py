@@ -93,7 +93,7 @@ def read_picture(
         pixels = center_digit(np.clip(pixels, 0, 1), shape[-2:])
         steps.append("cropped and centred as MNIST's digits are")
     else:
-        pixels = _fitted(pixels, shape[-2:], steps)
+        pixels = fitted(pixels, shape[-2:], steps)
         hints = hints or _misplaced(pixels)
     for hint in hints:
         warnings.warn(f"{path.name}: {hint}", stacklevel=2)
@@ -228,8 +228,8 @@ def _scaled(values: np.ndarray, mode: str, steps: list[str]) -> np.ndarray:
     return (values / top).astype(np.float32)
 
 
-def _fitted(pixels: np.ndarray, size: tuple[int, ...], steps: list[str]) -> np.ndarray:
-    """Pixels (height, width, channels) resized to `size`, their proportions kept."""
+def fitted(pixels: np.ndarray, size: tuple[int, ...], steps: list[str]) -> np.ndarray:
+    """Pixels (height, width, channels) resized to `size`, their proportions kept; `steps` gets it in words."""
     own = pixels.shape[:2]
     if own == size:
         return pixels

@@ -59,6 +59,8 @@ def gabors(study: Study) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         raise ValueError(
             f"Gabor functions are fitted to a dense layer h1; the model has {', '.join(study.model.layer_names)}"
         )
+    if len(study.model.input_shape) != 2:
+        raise ValueError(f"Gabor functions are fitted to grey filters, those of h1 are {study.model.input_shape}")
     filters = to_numpy(study.model.network.weighted("h1").W).T.reshape(-1, *study.model.input_shape)
     units = np.flatnonzero(np.abs(filters).max(axis=(1, 2)) > 0)
     if not len(units):

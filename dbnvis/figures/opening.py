@@ -50,7 +50,8 @@ def training_data(saved: checkpoint.Checkpoint, dataset: Dataset) -> Dataset | N
     """
     learned = _learned(saved) or dataset.sha256
     rest = re.fullmatch(rf"{re.escape(dataset.sha256)}((?: \[:\d+\])*)(?: deformed by .*)?", learned)
-    if rest is None or dataset.name != saved.info.get("dataset", dataset.name):
+    moved = dataset.path is not None  # the same data by another path are called otherwise
+    if rest is None or (dataset.name != saved.info.get("dataset", dataset.name) and not moved):
         return None
     for n in re.findall(r"\d+", rest[1]):
         dataset = dataset.first(int(n))
@@ -103,22 +104,39 @@ def _size(shape: Sequence[int]) -> str:
 
 def _at_hand(model: str | Path, saved: checkpoint.Checkpoint, name: str, data_dir: Path | None) -> Dataset | None:
     """The training data in `data_dir`, or else where data are looked for; None, and a warning, if others lie there."""
-    spec = datasets.DATASETS.get(name)
+    spec, path = datasets.DATASETS.get(name), saved.info.get("data_path", "")
     if data_dir is not None:
         if spec is None:
             raise ValueError(f"the data of {model} cannot be opened: {datasets.advice(name)}")
         return datasets.load(name, data_dir, download=False)
-    if spec is None or (spec.generate is None and datasets.locate(name) is None):
+    if spec is None and datasets.is_path(path):
+        found = _own(model, path)
+    elif spec is None or (spec.generate is None and datasets.locate(name) is None):
         return None
-    found = datasets.load(name, download=False)
-    if training_data(saved, found) is not None:
+    else:
+        found = datasets.load(name, download=False)
+    if found is None or training_data(saved, found) is not None:
         return found
+    own = "give their path by --dataset" if spec is None else "name the folder of the model's own by --data-dir"
     warnings.warn(
         f"{found.source}, is not the data that {model} was trained on (hashes {_short(found.sha256)} and "
-        f"{_short(_learned(saved))}): its images are left out; name the folder of the model's own by --data-dir",
+        f"{_short(_learned(saved))}): its images are left out; {own}",
         stacklevel=4,
     )
     return None
+
+
+def _own(model: str | Path, path: str) -> Dataset | None:
+    """The user's data that a model was trained on, at the path that it remembers; None, and a warning, if not there."""
+    try:
+        return datasets.load(path)
+    except (OSError, ValueError) as error:
+        warnings.warn(
+            f"the data that {model} was trained on are left out: {error}; if they have moved, give their path by "
+            "--dataset",
+            stacklevel=5,
+        )
+        return None
 
 
 def open_study(
@@ -200,6 +218,7 @@ def open_study(
             "training": {**saved.config, "seed": saved.seed},
             "training_data_sha256": saved.info.get("data_sha256"),
             **({"images": other} if other else {}),
+            **({"data_steps": list(dataset.steps)} if dataset and dataset.steps else {}),
             "versions": results.versions(xp.__name__),
         },
         progress=progress,

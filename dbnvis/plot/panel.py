@@ -101,7 +101,7 @@ class Panel:
         """What the greys mean: symmetric or not, the values of black and white, and what they are of."""
         of = ", each colour" * self.colored
         if self.symmetric:
-            return True, -1.0, 1.0, f"of each tile{of}"
+            return True, -1.0, 1.0, f"of each tile{', all colours together' * self.colored}"
         low, high = self.within or (0.0, 1.0)
         if self.within is None:
             seen = self.tiles[np.isfinite(self.tiles)]

@@ -68,7 +68,7 @@ def train_convnet(
         if saved is not None and run.finished:
             return run.final
         model = _new(dataset, n_classes, model_rng) if saved is None else saved.model
-        tuning = Tuning(run, model, asdict(config), seed, facts)
+        tuning = Tuning(run, model, asdict(config), seed, {**facts, **dataset.remembered})
         if saved is not None:
             tuning.resume(saved)
         (images, labels), test = (_moved(dataset, name, xp) for name in ("train", "test"))
@@ -82,13 +82,12 @@ def train_convnet(
 
 def _new(dataset: Dataset, n_classes: int, rng: Any) -> ConvNet:
     """The default network for the images; ValueError where they are too small."""
-    height, width = dataset.input_shape
     try:
-        return ConvNet.random((height, width), n_classes=n_classes, rng=rng, input_range=dataset.input_range)
+        return ConvNet.random(dataset.input_shape, n_classes=n_classes, rng=rng, input_range=dataset.input_range)
     except ValueError as error:
         raise ValueError(
-            f"the images of {dataset.name}, {height} x {width}, are too small for the convnet ({error}); give larger "
-            "ones, or train another family (dbnvis train --family dbn)"
+            f"the images of {dataset.name}, {' x '.join(map(str, dataset.input_shape))}, are too small for the convnet "
+            f"({error}); give larger ones, or train another family (dbnvis train --family dbn)"
         ) from None
 
 

@@ -58,7 +58,8 @@ class Recipe:
 
     def build(self, input_shape: tuple[int, ...], rng: Any) -> ConvDBN:
         """The machine before training."""
-        first = ConvRBM.random(self.groups[0], 1, self.sides[0], rng=rng, scale=self.scales[0])
+        colours = 1 if len(input_shape) == 2 else input_shape[0]
+        first = ConvRBM.random(self.groups[0], colours, self.sides[0], rng=rng, scale=self.scales[0])
         if self.variance is not None:
             first = GaussianConvRBM(**first.params(), variance=self.variance)
         sizes = zip(self.groups[1:], self.groups[:-1], self.sides[1:], self.scales[1:], strict=True)
@@ -151,8 +152,8 @@ def open_model(
             history = [EpochStats(**stats) for stats in saved.info["history"]]
 
         def save(path: Path, arrays: dict[str, Array]) -> None:
-            info = {"dataset": data.name, "layers_done": state.layers_done, "epoch": state.epoch}
-            info["history"] = [asdict(stats) for stats in history]
+            info: dict[str, Any] = {"dataset": data.name, "layers_done": state.layers_done, "epoch": state.epoch}
+            info |= {**data.remembered, "history": [asdict(stats) for stats in history]}
             checkpoint.save(path, model, config=settings, seed=seed, info=info, arrays=arrays)
 
         images, held_out = move(data.train_images[: recipe.examples], xp), move(data.test_images[:500], xp)

@@ -114,6 +114,7 @@ class FineTuning(Workspace):
         settings = {**asdict(config), "dbn_sha256": results.model_hash(dbn)}
         facts = {"dataset": self.data.name, "data_sha256": self.data.sha256}
         asked = {"model": MLP.__name__, **settings, "seed": self.seed, **facts}
+        facts |= self.data.remembered
         run = Run(final, part, asked, resume=True, overwrite=self.writer.overwrite)
         with run.opened(xp=self.xp) as saved:
             if saved is not None and run.finished:

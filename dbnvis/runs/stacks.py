@@ -104,6 +104,7 @@ def train(
         def save(path: Path, arrays: dict[str, Array]) -> None:
             info = {
                 **{name: run.asked[name] for name in ("dataset", "data_sha256")},
+                **dataset.remembered,
                 "layers_done": state.layers_done,
                 "epoch": _running(state).epoch,
                 "history": [asdict(stats) for stats in history],

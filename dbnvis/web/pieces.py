@@ -29,7 +29,7 @@ class Piece:
 
     Parameters
     ----------
-    tiles : array (U, S, H, W) of bytes
+    tiles : array (U, S, H, W) of bytes, or (U, S, H, W, 3) of red, green and blue
         S = 0 of a method whose pictures are filters of the first layer.
     missing : array (U,) of bool
         Units of which there is no picture.

@@ -21,21 +21,24 @@ EMBEDDED, SHAPE = "digits", (28, 28)
 
 @dataclass(frozen=True)
 class Pool:
-    """Test images as bytes (N, H, W), 0 to 255 for pixels from 0 to 1, with labels (N,) where there are some."""
+    """Test images as bytes (N, *shape), 0 to 255 for pixels from 0 to 1, with labels (N,) where there are some."""
 
     dataset: str
     images: np.ndarray
     labels: np.ndarray | None
+    classes: tuple[str, ...] = ()
 
     @classmethod
     def first(cls, data: Dataset, n: int) -> Pool:
         """The first `n` test images of a data set whose pixels lie in [0, 1]."""
         images = np.rint(255 * data.test_images[:n]).astype("uint8")
-        return cls(data.name, images, None if data.test_labels is None else data.test_labels[:n].astype("uint8"))
+        labels = None if data.test_labels is None else data.test_labels[:n]
+        kind = "uint8" if labels is None or labels.max() < 256 else "uint16"
+        return cls(data.name, images, None if labels is None else labels.astype(kind), data.class_names)
 
     @property
     def pixels(self) -> np.ndarray:
-        """The images as models take them, float32 (N, H, W)."""
+        """The images as models take them, float32 (N, *shape)."""
         return self.images.astype("float32") / 255
 
     def entry(self, blobs: Blobs) -> dict[str, Any]:
@@ -47,6 +50,7 @@ class Pool:
             "n": len(self.images),
             "images": blobs.array("pool.images", self.images),
             "labels": None if self.labels is None else blobs.array("pool.labels", self.labels),
+            **({"classes": list(self.classes)} if self.classes else {}),
             "range": [0, 1],
         }
 

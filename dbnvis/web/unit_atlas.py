@@ -177,17 +177,18 @@ def _piece(study: Study, method: Any, key: str, units: list[Unit]) -> Piece:
 
 
 def tiles(study: Study, images: np.ndarray, symmetric: bool, greys: int | None = None) -> np.ndarray:
-    """Pictures (U, S, *input_shape) as bytes (U, S, H, W).
+    """Pictures (U, S, *input_shape) as bytes (U, S, H, W), or (U, S, H, W, 3) of red, green and blue.
 
-    Those of both signs are scaled by their largest |value| each, 128 is zero; others by the range of the pixels.
-    Colours are averaged. A picture that is not there is grey.
+    Those of both signs are scaled by their largest |value| each, of all colours together, 128 is zero; others by the
+    range of the pixels. Channels that are no colours are averaged. A picture that is not there is grey.
     """
     if images.ndim == 5:
-        images = images.mean(axis=2)
-    there = ~np.isnan(images).any(axis=(2, 3), keepdims=True)
+        images = np.moveaxis(images, 2, -1) if images.shape[2] == 3 else images.mean(axis=2)
+    of_one = tuple(range(2, images.ndim))
+    there = ~np.isnan(images).any(axis=of_one, keepdims=True)
     images = np.where(there, images, 0)
     if symmetric or study.within is None:
-        largest = np.abs(images).max(axis=(2, 3), keepdims=True)
+        largest = np.abs(images).max(axis=of_one, keepdims=True)
         levels = MISSING + 127 * images / np.where(largest > 0, largest, 1)
     else:
         low, high = study.within
@@ -199,25 +200,26 @@ def tiles(study: Study, images: np.ndarray, symmetric: bool, greys: int | None =
 
 
 def sheet(tiles: np.ndarray, greys: int | None = None) -> tuple[bytes, int, tuple[int, int]]:
-    """Tiles (U, S, H, W) on one PNG, unit by unit: the file, tiles in a row, and its rows and columns of pixels.
+    """Tiles (U, S, H, W), or (U, S, H, W, 3), on one PNG: the file, tiles in a row, and its rows and columns of pixels.
 
     The sheet is about square, since browsers draw none that is very long; a unit's tiles stand in one row.
     """
-    n_units, shown, height, width = tiles.shape
+    n_units, shown, height, width, *colours = tiles.shape
     columns = shown * max(1, round(math.sqrt(n_units * shown) / shown))
     rows = math.ceil(n_units * shown / columns)
-    flat = np.full((rows * columns, height, width), MISSING, "uint8")
-    flat[: n_units * shown] = tiles.reshape(-1, height, width)
-    whole = flat.reshape(rows, columns, height, width).swapaxes(1, 2).reshape(rows * height, columns * width)
+    flat = np.full((rows * columns, height, width, *colours), MISSING, "uint8")
+    flat[: n_units * shown] = tiles.reshape(-1, height, width, *colours)
+    grid = flat.reshape(rows, columns, height, width, *colours).swapaxes(1, 2)
+    whole = grid.reshape(rows * height, columns * width, *colours)
     file = io.BytesIO()
-    if greys is None:
+    if greys is None or colours:
         Image.fromarray(whole).save(file, "PNG", optimize=True)
     else:  # 16 greys in four bits
         step = 255 // (greys - 1)
         indexed = Image.fromarray(whole // step, "P")
         indexed.putpalette([level * step for level in range(greys) for _ in "rgb"])
         indexed.save(file, "PNG", optimize=True, bits=(greys - 1).bit_length())
-    return file.getvalue(), columns, whole.shape
+    return file.getvalue(), columns, (rows * height, columns * width)
 
 
 def _layer_entry(study: Study, piece: Piece, key: str, layer: str, name: str, blobs: Blobs) -> dict[str, Any]:
@@ -244,7 +246,7 @@ def _layer_entry(study: Study, piece: Piece, key: str, layer: str, name: str, bl
         return entry
     png, columns, shape = sheet(piece.tiles, GREYS.get(key))
     entry["sheet"] = blobs.picture(f"{name}.sheet", png, shape)
-    entry["columns"], entry["tile"] = columns, list(piece.tiles.shape[2:])
+    entry["columns"], entry["tile"] = columns, list(piece.tiles.shape[2:4])
     return entry
 
 

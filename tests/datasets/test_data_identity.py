@@ -148,7 +148,7 @@ def test_a_named_folder_without_the_models_data_is_an_error():
     ):
         opened(path, data_dir=Path("empty"))
     unknown = model_of(replace(datasets.load("own"), name="emnist"), Path("e.npz"))
-    with pytest.raises(ValueError, match=r"emnist is no data set that dbnvis knows; data of your own .*DATASETS"):
+    with pytest.raises(ValueError, match=r"emnist is no data set that dbnvis knows; data of your own .*--dataset PATH"):
         opened(unknown, data_dir=Path("data1"))
     assert opened(unknown).images is None
 

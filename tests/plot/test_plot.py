@@ -168,7 +168,7 @@ def test_every_range_and_what_is_in_it_has_a_key():
         Panel(ones, True, 1),
         Panel(np.ones((1, 3, 2, 2)), True, 1),
     ]
-    said = {"255, pixel value", "1, of the largest", "+max, of each tile", "+max, of each tile, each colour"}
+    said = {"255, pixel value", "1, of the largest", "+max, of each tile", "+max, of each tile, all colours together"}
     assert said <= set(texts(sheet(panels, heading="h", key="l")))
 
 

@@ -201,6 +201,21 @@ def test_sheets_are_about_square(tmp_path):
         np.testing.assert_array_equal(pixels[4 * row : 4 * row + 4, 5 * column : 5 * column + 5], x[-1, -1])
 
 
+def test_colours_stay_and_both_signs_are_scaled_together(tmp_path):
+    """A picture that is red alone, with 1 in one pixel and -1/2 in another, of green half as strong."""
+    shown = study_of(families()["dbn"], tmp_path)
+    x = np.zeros((1, 1, 3, 6, 6))
+    x[0, 0, 0, 0, 0], x[0, 0, 0, 1, 1], x[0, 0, 1, 2, 2] = 1, -0.5, 0.5
+    signed, plain = tiles(shown, x, True)[0, 0], tiles(shown, np.abs(x), False)[0, 0]
+    assert signed[0, 0].tolist() == [255, 128, 128] and signed[1, 1].tolist() == [64, 128, 128]
+    assert signed[2, 2].tolist() == [128, 192, 128] and signed[5, 5].tolist() == [128, 128, 128]
+    assert plain[0, 0].tolist() == [255, 0, 0] and plain[2, 2].tolist() == [0, 128, 0]
+    png, columns, (height, width) = sheet(np.stack([signed, plain])[:, None])
+    pixels = np.asarray(Image.open(io.BytesIO(png)))
+    assert pixels.shape == (height, width, 3) and columns == 1
+    np.testing.assert_array_equal(pixels, np.concatenate([signed, plain]))
+
+
 def test_a_picture_that_is_not_there_is_grey(tmp_path):
     shown = study_of(families()["dbn"], tmp_path)
     x = np.full((1, 2, 6, 6), np.nan)

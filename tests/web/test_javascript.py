@@ -12,7 +12,7 @@ from sfc32 import sfc32, uniforms
 from small_models import convnet, random_dbn
 
 from dbnvis import DBN, checkpoint, datasets
-from dbnvis.datasets.pictures import center_digit
+from dbnvis.datasets.pictures import center_digit, fitted
 from dbnvis.evaluate.chains import binary_scale_reduction
 from dbnvis.models.conv_dbn import ConvDBN
 from dbnvis.models.conv_rbm import ConvRBM
@@ -199,6 +199,26 @@ def test_drawings_are_centred_as_in_python(tmp_path):
     found = run_node(script, tmp_path, **given)
     wanted = [center_digit(x, (28, 28)).ravel() for x in pictures]
     assert all(np.array_equal(a, b) for a, b in zip(wanted, found, strict=True))
+
+
+def test_pictures_in_colour_are_fitted_as_in_python(tmp_path):
+    """Planes of red, green and blue of a canvas's bytes, each with its own ground around it."""
+    rng = np.random.default_rng(3)
+    pictures = [rng.integers(0, 256, size, dtype=np.uint8) for size in ((40, 40, 3), (50, 30, 3), (8, 8, 3))]
+    opaque = [np.concatenate([x, np.full((*x.shape[:2], 1), 255, np.uint8)], axis=2) for x in pictures]
+    script = """return given.pictures.map((x, i) => plain(
+        preprocess.fitColours(preprocess.toColours(Uint8Array.from(x)), given.sizes[i], [12, 10])));"""
+    given = {"pictures": [x.ravel().tolist() for x in opaque], "sizes": [x.shape[:2] for x in pictures]}
+    found = run_node(script, tmp_path, **given)
+    wanted = [fitted(np.divide(x, 255, dtype=np.float32), (12, 10), []) for x in pictures]
+    for a, b in zip(wanted, found, strict=True):
+        np.testing.assert_array_equal(np.moveaxis(a, 2, 0).ravel(), np.array(b, "float32"))
+
+
+def test_colours_are_painted_as_they_are_and_both_signs_around_mid_grey(tmp_path):
+    script = """const {rgbaOf} = await import(STATIC + "dom.js");
+    return [plain(rgbaOf([0, 1, 0.2, 0, 0, 1], 2, 0, 1)), plain(rgbaOf([-1, 0.5], 2, -1, 1))];"""
+    assert run_node(script, tmp_path) == [[0, 51, 0, 255, 255, 0, 255, 255], [0, 0, 0, 255, 191, 191, 191, 255]]
 
 
 def test_sfc32_is_its_python_twin(tmp_path):

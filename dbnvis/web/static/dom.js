@@ -43,7 +43,7 @@ export function context(canvas, settings) {
 }
 
 /**
- * Paint grey pixels; `low` becomes black, `high` white.
+ * Paint pixels, grey, or three planes of red, green and blue; `low` becomes black, `high` white or the full colour.
  * @param {HTMLCanvasElement} canvas resized to (rows, columns)
  * @param {ArrayLike<number>} pixels
  * @param {readonly number[]} size rows, columns
@@ -51,17 +51,31 @@ export function context(canvas, settings) {
  */
 export function paintGrey(canvas, pixels, [rows, columns], [low, high] = [0, 1]) {
   if (canvas.width !== columns || canvas.height !== rows) Object.assign(canvas, {width: columns, height: rows});
-  const pen = context(canvas), picture = pen.createImageData(columns, rows), {data} = picture;
-  for (let i = 0; i < rows * columns; i++) {
-    const grey = (255 * (pixels[i] - low)) / (high - low);
-    data[4 * i] = data[4 * i + 1] = data[4 * i + 2] = grey;
-    data[4 * i + 3] = 255;
-  }
+  const pen = context(canvas), picture = pen.createImageData(columns, rows);
+  picture.data.set(rgbaOf(pixels, rows * columns, low, high));
   pen.putImageData(picture, 0, 0);
 }
 
 /**
- * Paint signed pixels: orange above 0, blue below, white at 0; the largest |pixel| has the full colour.
+ * Bytes (red, green, blue, alpha) of `n` pixels, which are grey or three planes.
+ * @param {ArrayLike<number>} pixels
+ * @param {number} n
+ * @param {number} low
+ * @param {number} high
+ * @returns {Uint8ClampedArray}
+ */
+export function rgbaOf(pixels, n, low, high) {
+  const data = new Uint8ClampedArray(4 * n), plane = pixels.length === 3 * n ? n : 0;
+  for (let i = 0; i < n; i++) {
+    for (let c = 0; c < 3; c++) data[4 * i + c] = (255 * (pixels[c * plane + i] - low)) / (high - low);
+    data[4 * i + 3] = 255;
+  }
+  return data;
+}
+
+/**
+ * Paint signed pixels: orange above 0, blue below, white at 0; the largest |pixel| has the full colour. Three planes of
+ * colours stand around mid-grey, all scaled together.
  * @param {HTMLCanvasElement} canvas
  * @param {ArrayLike<number>} pixels
  * @param {readonly number[]} size rows, columns
@@ -71,6 +85,10 @@ export function paintSigned(canvas, pixels, [rows, columns], full = 0) {
   if (canvas.width !== columns || canvas.height !== rows) Object.assign(canvas, {width: columns, height: rows});
   const pen = context(canvas), picture = pen.createImageData(columns, rows), {data} = picture;
   let most = full;
+  if (pixels.length === 3 * rows * columns) {
+    for (let i = 0; i < pixels.length && full === 0; i++) most = Math.max(most, Math.abs(pixels[i]), 1e-12);
+    return paintGrey(canvas, pixels, [rows, columns], [-most, most]);
+  }
   for (let i = 0; i < rows * columns && full === 0; i++) most = Math.max(most, Math.abs(pixels[i]));
   for (let i = 0; i < rows * columns; i++) {
     const share = most > 0 ? pixels[i] / most : 0, [red, green, blue] = share > 0 ? [213, 94, 0] : [0, 98, 168];

@@ -10,7 +10,7 @@ import {norm, rescale} from "./maths.js";
 import {Model, parseUnit, unitName} from "./model.js";
 import {COPY, Pad} from "./pad.js";
 import {Pool} from "./pool.js";
-import {centerDigit, fitPicture, isBlank, lightGround} from "./preprocess.js";
+import {centerDigit, fitColours, fitPicture, isBlank, lightGround} from "./preprocess.js";
 import {download, picture, readHash, writeHash} from "./save.js";
 import {LEGEND, helpWords, provenance} from "./texts.js";
 import {Atlas} from "./tiles.js";
@@ -172,18 +172,24 @@ export class Live {
     byId("padhint", HTMLElement).hidden = !this.pad.empty || this.pad.inverted;
     const to = /** @type {[number, number]} */ ([size[0], size[1]]);
     const digit = center && !isBlank(pixels) ? centerDigit(pixels, from, to) : null;
+    if (this.coloured) return this.setInput(fitColours(this.pad.colours(), from, to));
     this.setInput(digit ?? fitPicture(pixels, from, to));
     this.say(lightGround(pixels, from) && !this.pad.empty ? "Dark ink on light ground: these networks saw light digits on black. Invert (v) exchanges them." : "");
   }
 
+  /** Whether the network sees red, green and blue. */
+  get coloured() {
+    const {inputShape} = this.model;
+    return inputShape.length === 3 && inputShape[0] === 3;
+  }
+
   /**
-   * @param {Float32Array} grey pixels in [0, 1]
+   * @param {Float32Array} pixels in [0, 1]; grey ones are all that each channel has
    */
-  setInput(grey) {
-    const {input_range: range, input_shape: shape} = this.model.header, [low, high] = range ?? [0, 1];
-    const channels = shape.length === 3 ? shape[0] : 1;
-    const x = new Float32Array(channels * grey.length);
-    for (let i = 0; i < x.length; i++) x[i] = low + (high - low) * grey[i % grey.length];
+  setInput(pixels) {
+    const {input_range: range} = this.model.header, [low, high] = range ?? [0, 1];
+    const x = new Float32Array(this.model.input.length);
+    for (let i = 0; i < x.length; i++) x[i] = low + (high - low) * pixels[i % pixels.length];
     if (this.frozen) this.waiting = x;
     else this.x = x;
     this.dirty = true;
@@ -242,6 +248,8 @@ export class Live {
     this.compared = -1;
     this.say("");
     this.scaled = new Float64Array(model.input.length);
+    this.pad.coloured = this.coloured;
+    Object.assign(byId("center", HTMLInputElement), {disabled: this.coloured, title: this.coloured ? "Pictures in colour are taken whole" : ""});
     this.views = model.layers.map((layer) => new LayerView(model, atlas, layer, (name, unit) => this.choose(name, unit)));
     root.replaceChildren(...this.views.map(({root: view}) => view).reverse(), element("p", {className: "small"}, LEGEND)); // the top layer above
     const pictured = atlas.methods.filter(({layers}) => Object.values(layers).some(({sheet, units}) => sheet && !units));
@@ -360,6 +368,7 @@ export class Live {
       const fill = element("span", {className: "fill"}), number = element("span", {className: "number"});
       return {fill, number, row: element("li", {}, element("b", {}, name), element("span", {className: "track"}, fill), number)};
     });
+    byId("bars", HTMLElement).classList.toggle("named", (classes ?? []).some((name) => name.length > 2));
     byId("bars", HTMLElement).replaceChildren(...this.bars.map(({row}) => row));
   }
 

@@ -1,7 +1,7 @@
 // The drawing pad: strokes by mouse, finger or pen, kept as lines so that they can be undone and drawn at any size.
 
 import {context} from "./dom.js";
-import {borderMedian, toInput} from "./preprocess.js";
+import {borderMedian, toColours, toInput} from "./preprocess.js";
 
 /** Side of the small copy of the drawing that is read back: five pixels for each of a digit's. */
 export const COPY = 140;
@@ -28,6 +28,7 @@ export class Pad {
     this.replaceable = false; // the picture goes with the first stroke
     this.ground = "#000"; // around and behind the picture
     this.inverted = false;
+    this.coloured = false; // the network sees colours
     this.width = 9 / 112;
     /** @type {number | null} */
     this.pointer = null;
@@ -102,7 +103,7 @@ export class Pad {
   show(picture, {replaceable = false} = {}) {
     this.picture = picture;
     this.replaceable = replaceable;
-    this.ground = groundOf(picture);
+    this.ground = groundOf(picture, this.coloured);
     this.strokes = [];
     this.draw();
     this.changed();
@@ -157,20 +158,33 @@ export class Pad {
   pixels() {
     return toInput(this.reader.getImageData(0, 0, COPY, COPY).data);
   }
+
+  /**
+   * Three planes (COPY, COPY) in [0, 1] of what is drawn: red, green and blue.
+   * @returns {Float32Array}
+   */
+  colours() {
+    return toColours(this.reader.getImageData(0, 0, COPY, COPY).data);
+  }
 }
 
 /**
- * The grey of a picture's border, so that what is around it does not count as ink.
+ * The grey, or the colour, of a picture's border, so that what is around it does not count as ink.
  * @param {CanvasImageSource} picture
+ * @param {boolean} coloured
  * @returns {string}
  */
-function groundOf(picture) {
+function groundOf(picture, coloured) {
   const small = document.createElement("canvas"), side = 64;
   small.width = small.height = side;
   const pen = context(small, {willReadFrequently: true});
   pen.drawImage(picture, 0, 0, side, side);
-  const grey = Math.round(255 * borderMedian(toInput(pen.getImageData(0, 0, side, side).data), [side, side]));
-  return `rgb(${grey}, ${grey}, ${grey})`;
+  const {data} = pen.getImageData(0, 0, side, side), n = side * side, planes = coloured ? toColours(data) : toInput(data);
+  const [red, green, blue] = [0, 1, 2].map((c) => {
+    const plane = coloured ? planes.subarray(c * n, (c + 1) * n) : planes;
+    return Math.round(255 * borderMedian(plane, [side, side]));
+  });
+  return `rgb(${red}, ${green}, ${blue})`;
 }
 
 /**

@@ -3,7 +3,7 @@
 import {cosine} from "./maths.js";
 
 /** @typedef {import("./model.js").Model} Model */
-/** @typedef {{dataset: string, part: string, shape: number[], n: number, images: string, labels: string | null, range: [number, number]}} PoolHeader */
+/** @typedef {{dataset: string, part: string, shape: number[], n: number, images: string, labels: string | null, classes?: string[] | null, range: [number, number]}} PoolHeader */
 
 /** The embedded images. */
 export class Pool {
@@ -33,7 +33,9 @@ export class Pool {
 
   /** @param {number} index */
   label(index) {
-    return this.labels ? `a ${this.labels[index]}` : "an image";
+    if (!this.labels) return "an image";
+    const label = this.labels[index];
+    return this.header.classes?.[label] ?? `a ${label}`;
   }
 
   /**

@@ -65,6 +65,29 @@ export function fitPicture(pixels, from, to) {
 }
 
 /**
+ * `fitPicture` for each of three planes.
+ * @param {Floats} planes
+ * @param {Size} from
+ * @param {Size} to
+ * @returns {Float32Array}
+ */
+export function fitColours(planes, from, to) {
+  const n = from[0] * from[1], size = to[0] * to[1], fitted = new Float32Array(3 * size);
+  for (let c = 0; c < 3; c++) fitted.set(fitPicture(planes.subarray(c * n, (c + 1) * n), from, to), c * size);
+  return fitted;
+}
+
+/**
+ * Three planes in [0, 1], red, green and blue, of a canvas's bytes, which are opaque.
+ * @param {Uint8ClampedArray | Uint8Array} rgba
+ * @returns {Float32Array}
+ */
+export function toColours(rgba) {
+  const n = rgba.length / 4;
+  return Float32Array.from({length: 3 * n}, (_, i) => rgba[4 * (i % n) + Math.floor(i / n)] / 255);
+}
+
+/**
  * Grey pixels in [0, 1] of a canvas's bytes (red, green, blue, alpha). Transparent parts become black if the ink is
  * light, white if it is dark, so that it is seen.
  * @param {Uint8ClampedArray | Uint8Array} rgba

@@ -123,7 +123,8 @@ export class Atlas {
     if (!W) throw new Error(`${name} has no weights`);
     const convolution = shape.length === 4;
     const size = convolution ? shape.slice(2) : this.model.inputShape.slice(-2);
-    const values = Float64Array.from({length: size[0] * size[1]}, (_, i) =>
+    const channels = convolution ? shape[1] : this.model.inputShape.length === 3 ? this.model.inputShape[0] : 1;
+    const values = Float64Array.from({length: size[0] * size[1] * (channels === 3 ? 3 : 1)}, (_, i) =>
       convolution ? W[unit * (W.length / n) + i] : W[i * n + unit]);
     const most = values.reduce((a, b) => Math.max(a, Math.abs(b)), 1e-12);
     paintGrey(canvas, values, size, [-most, most]);

@@ -174,7 +174,10 @@ export class UnitPanel {
     this.views = RULES.filter(({rule}) => whyNotRule(model.network, rule) === null).map(({rule, title}) => (
       {rule, title, canvas: element("canvas", {className: "tile", role: "img", "aria-label": `${title} of this input`})}));
     const figures = this.views.map(({canvas, title}) => element("figure", {}, canvas, element("figcaption", {}, title)));
-    const words = ["Gradient: where it is orange (+), more light would raise the response; where it is blue (−), lower it."];
+    const coloured = model.inputShape.length === 3 && model.inputShape[0] === 3;
+    const words = [coloured
+      ? "Gradient, in colour: more of the colour that is seen would raise the response; mid-grey is 0."
+      : "Gradient: where it is orange (+), more light would raise the response; where it is blue (−), lower it."];
     if (this.views.length > 1) words.push("The other two pass only what excites on the way down (Zeiler & Fergus 2014; Springenberg et al. 2015); they look clearer, and depend less on what the network has learned.");
     else words.push("Deconvnet and guided backpropagation exist for ReLU networks alone.");
     if (model.layerShape(layer).length > 1) words.push("All are of the place where the channel responds most.");
