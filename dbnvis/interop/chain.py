@@ -238,4 +238,4 @@ def compare(name: str, found: Array, expected: Array) -> None:
 def _single(layer: Any) -> Any:
     if not isinstance(layer, (Dense, Conv2D)):
         return layer
-    return replace(layer, **{name: np.ascontiguousarray(x, "float32") for name, x in layer.params().items()})
+    return replace(layer, W=np.ascontiguousarray(layer.W, "float32"), bias=np.ascontiguousarray(layer.bias, "float32"))
