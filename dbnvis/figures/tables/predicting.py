@@ -34,9 +34,9 @@ CAPTION = (
     "cosine of image and picture. Thick mark: the same with another unit's picture."
 )
 KEY = (
-    "Mean over the units, with the 95 % interval over units. Cosine: without the mean over the pixels. Single: likeness "
-    "to whichever of several pictures is nearest to the image. The best linear template is fitted to responses to "
-    "training images, by ridge regression: no single picture is expected above it."
+    "Mean over the units, with the 95 % interval over units. Cosine: without the mean over the pixels. Single: the "
+    "likeness to whichever of several pictures is nearest to the image. The best linear template is fitted to responses "
+    "to training images, by ridge regression: no single picture is expected above it."
 )
 
 
