@@ -35,8 +35,8 @@ CAPTION = (
 )
 KEY = (
     "Mean over the units, with the 95 % interval over units. Cosine: without the mean over the pixels. Single: the "
-    "likeness to whichever of several pictures is nearest to the image. The best linear template is fitted to responses "
-    "to training images, by ridge regression: no single picture is expected above it."
+    "likeness to whichever of several pictures is nearest to the image. The best linear template is fitted to "
+    "responses to training images, by ridge regression: no single picture is expected above it."
 )
 
 
