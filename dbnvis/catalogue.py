@@ -26,7 +26,7 @@ from .figures.convnets import (
 )
 from .figures.generative import clamping, conv_dbns, samples
 from .figures.generative.evidence_samples import evidence_samples
-from .figures.tables import acceptance, features
+from .figures.tables import acceptance, features, predicting
 from .runs.comparison import likelihood_table
 from .runs.experiments import Experiment
 from .runs.fine_tuned import FineTuning
@@ -136,6 +136,11 @@ FIGURES: dict[str, Figure] = {
     "acceptance": Figure(
         "what the pictures are worth, a table: do optima beat images, do methods agree, do chains mix",
         acceptance.acceptance_table,
+    ),
+    "predictiveness": Figure(
+        "which picture tells what its unit does on other images, by method and layer: a figure and a table",
+        predicting.predictive_table,
+        after="Borowski et al. 2021",
     ),
     # --- training
     "training": Figure("training curves, one line per layer", health.training_curves, after="Hinton 2010"),
