@@ -53,7 +53,7 @@ def test_in_a_linear_network_optimum_and_combination_are_the_ceiling(rows):
 
 
 def test_sets_of_single_pictures_have_a_row_each(rows):
-    singles = [row for row in rows[0] if row["method"].endswith(", single")]
+    singles = [row for row in rows[0] if row["method"].endswith(predicting.SINGLE)]
     assert {(row["layer"], row["pictures"]) for row in singles} == {
         (layer, str(n)) for layer in ("h1", "h2") for n in predicting.SETS
     }

@@ -27,15 +27,15 @@ FITTED, CHOSEN = 10_000, 2_000  # training images that the best linear template 
 SETS = (1, 3, 9)  # pictures of a unit of which the nearest to the image counts
 METHODS = (ActivationMaximization, FilterCombination, RegularizedOptimization, ClampedGibbs, TopImages)
 SEVERAL = (ClampedGibbs, TopImages)  # whose single pictures, images[:, 1:], are taken in sets, too
-BEST, MEAN = "best linear template", "mean image"
+BEST, MEAN, SINGLE = "best linear template", "mean image", ", single pictures"
 
 CAPTION = (
     "How well a unit's picture predicts the unit's response to test images: rank correlation of the response with the "
     "cosine of image and picture. Thick mark: the same with another unit's picture."
 )
 KEY = (
-    "Mean over the units, with the 95 % interval over units. Cosine: without the mean over the pixels. Single: the "
-    "likeness to whichever of several pictures is nearest to the image. The best linear template is fitted to "
+    "Mean over the units, with the 95 % interval over units. Cosine: without the mean over the pixels. Nearest: the "
+    "likeness to whichever of several single pictures is most like the image. The best linear template is fitted to the "
     "responses to training images, by ridge regression: no single picture is expected above it."
 )
 
@@ -106,7 +106,7 @@ def _of_methods(
             single = [images[:, 1 + i] for i in range(min(max(SETS), images.shape[1] - 1))]
             for n in SETS:
                 near = [best_of([measure(x, flat) for x in single[:n]]) for measure in (cosine, product)]
-                yield f"{title}, single", n, single[0], near[0], near[1]
+                yield f"{title}{SINGLE}", n, single[0], near[0], near[1]
 
 
 def _row(
@@ -138,8 +138,8 @@ def _row(
 
 
 def _label(row: dict[str, Any]) -> str:
-    n = row["pictures"]
-    return f"{row['method']}: {n}" if row["method"].endswith(", single") else row["method"]
+    method, single, _ = row["method"].partition(SINGLE)
+    return f"{method}, nearest of {row['pictures']}" if single else method
 
 
 def _bar(row: dict[str, Any]) -> tuple[float, float, float, float]:
