@@ -35,8 +35,8 @@ CAPTION = (
 )
 KEY = (
     "Mean over the units, with the 95 % interval over units. Cosine: without the mean over the pixels. Nearest: the "
-    "likeness to whichever of several single pictures is most like the image. The best linear template is fitted to the "
-    "responses to training images, by ridge regression: no single picture is expected above it."
+    "likeness to whichever of several single pictures is most like the image. The best linear template is fitted to "
+    "the responses to training images, by ridge regression: no single picture is expected above it."
 )
 
 
