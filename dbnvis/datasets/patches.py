@@ -13,9 +13,6 @@ images".
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import tempfile
 import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -24,6 +21,7 @@ import numpy as np
 
 from dbnvis.datasets.pictures import pixels_of
 from dbnvis.datasets.whitening import VARIANCE, whiten
+from dbnvis.system.matlab import read_mat
 
 SIDE = 12
 N_TRAIN, N_TEST = 100_000, 10_000
@@ -44,21 +42,6 @@ LUMINANCE = (0.299, 0.587, 0.114)
 MAT = "IMAGES.mat"
 #: Pixels of a photograph, and of all: whitening one takes 60 bytes a pixel.
 LARGEST, ALTOGETHER = 25_000_000, 500_000_000
-#: A damaged file can crash SciPy's reader: this runs in a process of its own.
-READ_MAT = """
-import math, sys
-import numpy as np
-from scipy.io import loadmat, whosmat
-file, to, most = sys.argv[1], sys.argv[2], int(sys.argv[3])
-shapes = {name: shape for name, shape, _ in whosmat(file)}
-if "IMAGES" not in shapes:
-    sys.exit(f"it holds {', '.join(shapes) or 'nothing'}, and no IMAGES")
-if math.prod(shapes["IMAGES"]) > most:
-    sys.exit(f"its IMAGES is {shapes['IMAGES']}: more than {most} pixels")
-np.save(to, loadmat(file, variable_names=["IMAGES"])["IMAGES"], allow_pickle=False)
-"""
-READING = 60  # seconds it may take
-
 #: Training patches (N, 12, 12), no labels, test patches (M, 12, 12), no labels.
 Arrays = tuple[np.ndarray, None, np.ndarray, None]
 
@@ -124,7 +107,7 @@ def olshausen(path: Path) -> np.ndarray:
         If the file is damaged, or holds no array IMAGES (H, W, N) of real numbers; one line says so.
     """
     try:
-        images = _images_of(path)
+        images = read_mat(path, only=["IMAGES"], most=LARGEST)["IMAGES"]
         if images.ndim != 3 or images.dtype.kind not in "fiu":
             raise ValueError(f"its IMAGES is {images.dtype} {images.shape}")
         for image in images.T:
@@ -132,19 +115,6 @@ def olshausen(path: Path) -> np.ndarray:
     except Exception as error:  # a damaged file can raise anything
         raise ValueError(f"{path}: expected whitened photographs IMAGES (512, 512, 10): {_reason(error)}") from None
     return images.transpose(2, 0, 1).astype(np.float64)
-
-
-def _images_of(path: Path) -> np.ndarray:
-    """The array IMAGES of a file of MATLAB's."""
-    with tempfile.TemporaryDirectory() as folder:
-        made = Path(folder) / "IMAGES.npy"
-        command = [sys.executable, "-c", READ_MAT, str(path.resolve()), str(made), str(LARGEST)]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace", timeout=READING)
-        if done.returncode < 0:
-            raise ValueError(f"SciPy's reader crashed on it (signal {-done.returncode}); get the file again")
-        if done.returncode > 0:
-            raise ValueError((done.stderr.strip().splitlines() or ["SciPy cannot read it"])[-1])
-        return np.load(made, allow_pickle=False)
 
 
 def luminance(path: Path) -> np.ndarray:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import tempfile
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -13,29 +10,7 @@ import numpy as np
 
 from ..backend import Array
 from ..checkpoint import archive
-
-#: A damaged .mat file can crash SciPy's reader: this runs in a process of its own.
-READ_MAT = """
-import math, sys
-import numpy as np
-from scipy.io import loadmat, whosmat
-file, to, most = sys.argv[1], sys.argv[2], int(sys.argv[3])
-def refuse(why):
-    print(why, file=sys.stderr)
-    sys.exit(3)
-try:
-    count = sum(math.prod(shape) for _, shape, _ in whosmat(file, appendmat=False))
-except NotImplementedError:
-    refuse("is a .mat file of version 7.3; save it in MATLAB with -v7")
-if count > most:
-    refuse(f"holds {count} numbers; at most {most} are read")
-found = loadmat(file, appendmat=False)
-numbers = {"_" + name: x for name, x in found.items() if isinstance(x, np.ndarray) and x.dtype.kind in "fiub"}
-np.savez(to, **numbers)
-"""
-REFUSED = 3  # its exit status
-MOST = 500_000_000  # numbers in it
-READING = 120  # seconds it may take
+from ..system.matlab import read_mat
 
 #: Python that makes of a file with state dict, or of a fitted estimator, what can be opened.
 OF_TORCH = (
@@ -69,7 +44,7 @@ def read_arrays(path: Path) -> dict[str, Array]:
     if ending in PICKLES:
         python = PICKLES[ending].format(npz=f"{path.stem}.npz", name=path.name)
         raise ValueError(f"{path.name} is a pickle, which could run any code: never opened here. In Python: {python}")
-    readers = {".npz": archive.read, ".mat": _mat, ".safetensors": _safetensors}
+    readers = {".npz": archive.read, ".mat": read_mat, ".safetensors": _safetensors}
     if ending not in readers:
         raise ValueError(f"{path.name} is none of {', '.join(readers)}; save its arrays by numpy.savez")
     try:
@@ -82,21 +57,6 @@ def read_arrays(path: Path) -> dict[str, Array]:
     if not arrays:
         raise ValueError(f"{path.name} holds no array of numbers")
     return arrays
-
-
-def _mat(path: Path) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory() as folder:
-        to = Path(folder, "arrays.npz")
-        command = [sys.executable, "-c", READ_MAT, str(path.absolute()), str(to), str(MOST)]
-        try:
-            run = subprocess.run(command, capture_output=True, text=True, timeout=READING, check=False)
-        except subprocess.TimeoutExpired:
-            raise ValueError(f"takes more than {READING} s to read") from None
-        if run.returncode == REFUSED:
-            raise ValueError(run.stderr.strip())
-        if run.returncode != 0 or not to.is_file():
-            raise ValueError(f"is damaged or no .mat file ({_short((run.stderr.strip().splitlines() or [''])[-1])})")
-        return {name.removeprefix("_"): x for name, x in archive.read(to).items()}
 
 
 def _safetensors(path: Path) -> dict[str, Any]:

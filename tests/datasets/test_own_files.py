@@ -194,7 +194,7 @@ def test_a_pickle_is_never_loaded(tmp_path):
     [
         ("a.npz", b"PK\x03\x04 cut", "is damaged or of another kind"),
         ("a.npy", b"\x93NUMPY\x01\x00", "is damaged or of another kind"),
-        ("a.mat", b"nothing of MATLAB's" * 20, "a.mat: "),
+        ("a.mat", b"nothing of MATLAB's" * 20, "a.mat is damaged or no .mat file"),
         ("a.csv", b"", r"a.csv is empty \(0 bytes\)"),
         ("a.png", b"x", "is one picture, and a network learns from many: give their folder; dbnvis explain a.png"),
         ("a.zip", b"PK", "is packed; extract it"),

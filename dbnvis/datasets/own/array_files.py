@@ -8,35 +8,18 @@ its arrays of three or more axes the last is put first, unless there are as many
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from dbnvis.datasets.own.found import Found, check_room, some
+from dbnvis.system.matlab import read_mat
 
 PARTS = {"train": "train", "training": "train", "tr": "train", "test": "test", "testing": "test", "te": "test"}
 OTHER_PARTS = {"val", "valid", "validation", "extra"}
 IMAGES = {"x", "images", "image", "imgs", "img", "data", "pixels", "faces", "arr", "features"}
 LABELS = {"y", "labels", "label", "targets", "target", "classes", "class"}
-#: A damaged file can crash SciPy's reader: this runs in a process of its own.
-READ_MAT = """
-import sys
-import numpy as np
-from scipy.io import loadmat, whosmat
-file, to = sys.argv[1:]
-try:
-    names = [name for name, shape, kind in whosmat(file) if kind not in ("struct", "object", "function", "unknown")]
-    held = {name: x for name, x in loadmat(file, variable_names=names).items() if not name.startswith("__")}
-except NotImplementedError:
-    sys.exit("saved as version 7.3, which is HDF5; in MATLAB, save it with -v7")
-held = {name: x for name, x in held.items() if isinstance(x, np.ndarray) and x.dtype.kind in "fiubU"}
-np.savez(to, **held)
-"""
-READING = 300  # seconds it may take
 BYTES = 6  # of memory for a byte of pixels: itself, in another order, as float32
 
 
@@ -124,18 +107,12 @@ def _archive(path: Path) -> dict[str, np.ndarray]:
 
 
 def _of_matlab(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of a .mat file, read by a process of its own."""
+    """The arrays of a .mat file."""
     check_room(path.stat().st_size * BYTES, path)
-    with tempfile.TemporaryDirectory() as folder:
-        made = Path(folder) / "held.npz"
-        command = [sys.executable, "-c", READ_MAT, str(path.resolve()), str(made)]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace", timeout=READING)
-        if done.returncode < 0:
-            raise ValueError(f"{path}: SciPy's reader crashed on it (signal {-done.returncode}); get the file again")
-        if done.returncode > 0:
-            said = (done.stderr.strip().splitlines() or ["SciPy cannot read it"])[-1]
-            raise ValueError(f"{path}: {said[:200]}")
-        return _archive(made)
+    try:
+        return read_mat(path)
+    except ValueError as error:
+        raise ValueError(f"{path} {error}") from None
 
 
 def _counted_first(x: np.ndarray, labels: np.ndarray | None, found: Found) -> np.ndarray:
