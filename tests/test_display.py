@@ -131,7 +131,8 @@ def test_a_data_set_says_its_shapes():
     images = np.zeros((3, 2, 2), "float32")
     assert repr(Dataset("mine", images, None, images, np.zeros(3, int), "ab")) == (
         "Dataset(name='mine', train_images=float32 (3, 2, 2), train_labels=None, test_images=float32 (3, 2, 2), "
-        "test_labels=int64 (3,), sha256='ab', input_range=(0, 1), folder=None)"
+        "test_labels=int64 (3,), sha256='ab', input_range=(0, 1), folder=None, path=None, "
+        "class_names=(), steps=())"
     )
 
 
