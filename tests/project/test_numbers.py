@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(not RESULTS.is_dir(), reason="the package is ins
 ACCEPTANCE, LIKELIHOOD = "mnist/tables/acceptance.csv", "mnist/tables/likelihood.csv"
 CONTROL, MARK = "mnist/convnet/randomized_table.csv", "mnist/convnet/debugging_mark_table.csv"
 GABOR, ANGLES = "erhan2009/patches/tables/gabor_summary.csv", "erhan2009/mnist/tables/invariance.csv"
-FEATURES = "mnist/tables/features.csv"
+FEATURES, PREDICTED = "mnist/tables/features.csv", "mnist/tables/predictiveness.csv"
 MNIST = "results/mnist/README.md"
 OUTPUT, IMAGE = "randomized to output", "other image"
 
@@ -64,6 +64,25 @@ ACCEPTED = {
     "among all units, the own one is nearest to its optimum by sampling mean, % of units": FIRST,
     "the same with random weights": FIRST_AT_RANDOM,
     "chains that have not mixed, % of units": NOT_MIXED,
+}
+
+OPTIMUM, COMBINATION = "activation maximization", "linear combination of filters"
+#: Rows of the table of predictiveness there: what it is called, and its method and number of pictures.
+PREDICTORS = {
+    **{
+        name: (name, "1")
+        for name in (
+            OPTIMUM,
+            COMBINATION,
+            "regularized optimization",
+            "mean of the top images",
+            "clamped Gibbs sampling",
+            "best linear template",
+            "mean image",
+        )
+    },
+    "nearest of nine top images": ("mean of the top images, single pictures", "9"),
+    "nearest of nine samples": ("clamped Gibbs sampling, single pictures", "9"),
 }
 
 #: Page, what it says with a place for each number, and the numbers.
@@ -127,6 +146,19 @@ SAID = [
     *(
         (MNIST, f"| {name} | {{:g}} | {{:g}} | {{:g}} |", lambda column=column: numbers(ACCEPTANCE, column))
         for name, column in ACCEPTED.items()
+    ),
+    *(
+        (
+            MNIST,
+            f"| {name} | {{:.2f}} | {{:.2f}} | {{:.2f}} |",
+            lambda method=method, n=n: numbers(PREDICTED, "rank", method=method, pictures=n),
+        )
+        for name, (method, n) in PREDICTORS.items()
+    ),
+    (
+        MNIST,
+        "predicts it best: in h3 {:.2f} against {:.2f}",
+        lambda: [number(PREDICTED, "rank", layer="h3", method=method) for method in (COMBINATION, OPTIMUM)],
     ),
     *(
         (
