@@ -1,7 +1,7 @@
 """The facts of the eight lessons, measured over 20 seeds in Python and in JavaScript: a table, lessons/facts.csv.
 
 Python runs the cells of scripts/lessons, JavaScript the modules of the page (needs Node); each draws from its own
-generator. The bounds stand in the page's modules; a test compares those of the notebooks. Takes about three minutes.
+generator. The bounds stand in the page's modules; a test compares those of the notebooks. Takes about ten minutes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The eight lessons as Jupyter notebooks, from the files in scripts/lessons (percent format), by jupytext.
 
 Needs the extra `notebook`: .venv/bin/pip install -e '.[notebook]'. With --execute each notebook is run, so that it
-opens with its pictures; about two minutes for all. The files themselves open as notebooks in VS Code and, with
+opens with its pictures; under a minute for all. The files themselves open as notebooks in VS Code and, with
 jupytext, in Jupyter.
 """
 

@@ -14,7 +14,7 @@ FIGURES = {
     "starts": "does a unit have one optimum? Nine random starts",
     "samples": "samples with a unit fixed to 1, and whether their chains mix",
     "clamping": 'two readings of "a unit fixed to 1"',
-    "predictiveness": "which picture tells what its unit does on other images; takes five minutes",
+    "predictiveness": "which picture tells what its unit does on other images; takes ten minutes",
     "acceptance": "what these pictures are worth, as a table; takes a quarter of an hour",
 }
 

@@ -131,6 +131,10 @@ class Dataset(Brief):
             raise ValueError(f"{self.name}: a test image has label {beyond}, and no training image one above {most}")
         return most + 1
 
+    def classes(self, n: int) -> list[str]:
+        """Names of the first `n` classes, in the place of a name that there is not the number."""
+        return [self.class_names[i] if i < len(self.class_names) else str(i) for i in range(n)]
+
     @property
     def input_shape(self) -> tuple[int, ...]:
         """Of an image: (height, width), or (channels, height, width)."""

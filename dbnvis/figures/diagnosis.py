@@ -57,7 +57,7 @@ def note(pictures: UnitImages, i: int) -> str:
     """What the chains of unit `i` are worth, above its pictures; a number that fails is followed by "!"."""
     x = {name: values[i] for name, values in pictures.extras.items()}
     text = (
-        f"R {x['mixing']:.2f}{_mark(x['mixing'] > MIXED)}, of the slowest {x['slowest']:.2f}"
+        f"R {_number(x['mixing'])}{_mark(x['mixing'] > MIXED)}, of the slowest {_number(x['slowest'])}"
         f"{_mark(x['slowest'] > SLOWEST_MIXED)}; {_memory(pictures, x['tau'], x['ess'])}"
     )
     if "start_p" in x:
@@ -99,11 +99,11 @@ def legend(pictures: UnitImages) -> str:
 
 def summary(pictures: UnitImages) -> str:
     """A sentence on the chains of many units."""
-    r, slowest, tau, ess = (pictures.extras[name] for name in ("mixing", "slowest", "tau", "ess"))
+    r, slowest, tau, ess = (_median(pictures.extras[name]) for name in ("mixing", "slowest", "tau", "ess"))
     failed = sum(bool(note) for note in pictures.notes)
     return (
-        f"Chains (medians): R {np.median(r):.2f}, of the slowest hidden units {np.median(slowest):.2f}, "
-        f"{_memory(pictures, np.nanmedian(tau), np.nanmedian(ess))} (potential scale reduction, autocorrelation time "
+        f"Chains (medians): R {_number(r)}, of the slowest hidden units {_number(slowest)}, "
+        f"{_memory(pictures, tau, ess)} (potential scale reduction, autocorrelation time "
         f"in {_steps(pictures)}, independent draws); not mixed: {failed} of {len(pictures.units)} units."
     )
 
@@ -114,6 +114,17 @@ def _memory(pictures: UnitImages, tau: float, ess: float) -> str:
     if tau * LENGTHS <= record:
         return f"tau {tau:.0f}, record {record}, {ess:.0f} draws"
     return f"tau >{tau:.0f}!, record {record}, <{ess:.0f} draws"
+
+
+def _median(values: np.ndarray) -> float:
+    """Of those that are numbers; NaN if none is."""
+    numbers = values[~np.isnan(values)]
+    return float(np.median(numbers)) if len(numbers) else float("nan")
+
+
+def _number(value: float) -> str:
+    """A statistic, which is NaN of a single chain, and of the slowest units where none is on often or seldom enough."""
+    return "not measured" if np.isnan(value) else f"{value:.2f}"
 
 
 def _steps(pictures: UnitImages) -> str:

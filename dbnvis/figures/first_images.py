@@ -40,8 +40,7 @@ def _classes(data: Dataset) -> str:
     if data.train_labels is None:
         return "no labels: dbnvis train --family dbn or sdae needs none, a convnet does"
     counts = np.bincount(data.train_labels)
-    names = data.class_names or tuple(map(str, range(len(counts))))
-    shown = [f"{name} {n:,}" for name, n in zip(names, counts, strict=False)][:CLASSES]
+    shown = [f"{name} {n:,}" for name, n in zip(data.classes(len(counts)), counts, strict=True)][:CLASSES]
     more = f" and {len(counts) - CLASSES} more" if len(counts) > CLASSES else ""
     return f"{len(counts)} class{'es' * (len(counts) != 1)}, images to learn from: {', '.join(shown)}{more}"
 
@@ -49,10 +48,10 @@ def _classes(data: Dataset) -> str:
 def first_images(data: Dataset, writer: Writer) -> None:
     """Draw the first training images of a data set, with their classes below them."""
     images, labels = data.train_images[:SHOWN], data.train_labels
-    names = data.class_names
     captions = None
     if labels is not None:
-        captions = [names[i][:10] if i < len(names) else str(i) for i in labels[:SHOWN]]
+        names = data.classes(int(labels.max()) + 1)
+        captions = [names[i][:10] for i in labels[:SHOWN]]
     low, high = data.input_range
     bounded = math.isfinite(low) and math.isfinite(high)
     panel = plot.Panel(

@@ -233,6 +233,10 @@ class Study:
         on = f"on-{self.data.name}-{self.data.sha256[:6]}" if self.other and self.data else ""
         return "_".join(filter(None, (self.label, on)))
 
+    def classes(self, n: int) -> list[str]:
+        """Names of a classifier's first `n` classes, as its own data set has them; else their numbers."""
+        return self.data.classes(n) if self.data is not None and not self.other else [str(i) for i in range(n)]
+
     @property
     def legend(self) -> str:
         """What captions mean, and in which space the pictures of a whitened data set are."""

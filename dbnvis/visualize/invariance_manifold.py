@@ -14,13 +14,12 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 from ..backend import Array, array_module, child_seeds, make_rng, move
-from ..evaluate.curvature import CURVATURES, Function, random_tangent, tangent_curvatures
-from ..models.layers import Network, Trainable
-from ..models.protocol import Model, Spatial
+from ..evaluate.curvature import CURVATURES, random_tangent, tangent_curvatures
+from ..models.protocol import Model
 from ..models.units import Unit, as_units, unit_at
 from ..settings import check_settings
 from .activation_maximization import ActivationMaximization
-from .manifold_search import HIGHER, Search
+from .manifold_search import HIGHER, Search, pixels_seen
 from .sphere_ascent import Maxima
 from .visualizer import UnitImages, unit_images, unit_rngs
 
@@ -118,7 +117,7 @@ class InvarianceManifold:
         """What a call gives with each of `directions`, from optima that are searched once; errors as there."""
         layer, indices = as_units(model, units)
         for index in indices:
-            _, shape = _seen(model, layer, index)
+            _, shape = pixels_seen(model, layer, index)
             if math.prod(shape) < 2 * CURVATURES + 2:
                 raise ValueError(
                     f"expected an input of at least {2 * CURVATURES + 2} pixels, got {shape}: what "
@@ -131,8 +130,8 @@ class InvarianceManifold:
         summits = []
         searches = unit_rngs(model, layer, indices, seed=search_seed)
         for index, x, own in zip(indices, optima.images[:, 0], searches, strict=True):
-            seen, _ = _seen(model, layer, index)
-            search = Search(_function(model, layer, index), _function(model, layer, index, True), norm, self.restarts)
+            seen, _ = pixels_seen(model, layer, index)
+            search = Search.of(model, layer, index, norm, self.restarts)
             summits.append(_summit(search, move(x, xp)[seen].astype("float64").reshape(-1), own))
         found = []
         for direction in directions:
@@ -160,7 +159,7 @@ class InvarianceManifold:
         shown = [n, *(n - 1 - i for i in reversed(frames)), *(n + 1 + i for i in frames)]
         pictures = xp.zeros((len(indices), len(shown), *model.input_shape), dtype=model.dtype)
         for film, index, traced in zip(pictures, indices, traces, strict=True):
-            seen, shape = _seen(model, layer, index)
+            seen, shape = pixels_seen(model, layer, index)
             film[seen] = traced.points[xp.asarray(shown)].reshape(-1, *shape).astype(model.dtype)
         curvatures = xp.stack([traced.curvatures for traced in traces])  # (U, 2 CURVATURES), ascending
         extras = {
@@ -279,42 +278,3 @@ def _higher(trace: Trace, angles: Sequence[float]) -> str:
     if not float(trace.activation[best]) > top + HIGHER * abs(top):
         return ""
     return f"higher than the optimum at {angles[best]:+.0f} degrees: {float(trace.activation[best]):.4g}, not {top:.4g}"
-
-
-def _seen(model: Model, layer: str, index: int) -> tuple[tuple[Any, ...], tuple[int, ...]]:
-    """Where in images (..., *input_shape) are the pixels that a unit sees, and the shape of that part.
-
-    The others change nothing: directions along them would be the flattest of all.
-    """
-    shape = tuple(model.input_shape)
-    if not isinstance(model, Spatial) or len(model.layer_shape(layer)) == 1:
-        return (...,), shape
-    rows, columns = model.receptive_field(layer, unit_at(model, layer, index).position).slices
-    return (..., rows, columns), (*shape[:-2], rows.stop - rows.start, columns.stop - columns.start)
-
-
-def _function(model: Model, layer: str, index: int, rough: bool = False) -> Function:
-    """Pre-activation of one unit and its gradient by the D pixels it sees, (R, D) -> (R,), (R, D), in float64.
-
-    `rough`: computed in the model's own precision, which is as good where maxima are only compared, and faster.
-    """
-    seen, shape = _seen(model, layer, index)
-    network = model.network.upto(f"{layer}.pre").select(model.xp.asarray([index]))
-    if not rough:
-        network = Network({address: _in_float64(part) for address, part in network.layers.items()})
-
-    def function(x: Array) -> tuple[Array, Array]:
-        image = array_module(x).zeros((len(x), *model.input_shape), dtype=model.dtype if rough else "float64")
-        image[seen] = x.reshape(len(x), *shape)
-        pre, pullback = network.forward(image)
-        grad = pullback(pre * 0 + 1)[seen].reshape(len(x), -1)
-        return pre[:, 0].astype("float64"), grad.astype("float64")
-
-    return function
-
-
-def _in_float64(layer: Any) -> Any:
-    """A copy of `layer` with its parameters in float64."""
-    if not isinstance(layer, Trainable):
-        return layer
-    return replace(layer, **{name: x.astype("float64") for name, x in layer.params().items()})  # type: ignore[type-var]

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..backend import Array, array_module
 from ..evaluate.curvature import Function, random_tangent
+from ..models.layers import Network, Trainable
+from ..models.protocol import Model, Spatial
+from ..models.units import unit_at
 from .sphere_ascent import Maxima, maximize
 
 RINGS = (15.0, 30.0)  # degrees from an optimum at which the search for a higher one begins
@@ -41,6 +44,12 @@ class Search:
     rough: Function
     norm: float
     restarts: int
+
+    @classmethod
+    def of(cls, model: Model, layer: str, index: int, norm: float, restarts: int) -> Search:
+        """The search for unit `index` of `layer`."""
+        function, rough = (unit_function(model, layer, index, rough) for rough in (False, True))
+        return cls(function, rough, norm, restarts)
 
     def circle(self, centre: Array, angle: float, rough: bool = False) -> Function:
         """The function of the directions (R, D) from the unit vector `centre` to the inputs `angle` radians away."""
@@ -127,3 +136,42 @@ def _distinct(u: Array, values: Array, first: Array) -> Array:
         if len(kept) < KEPT and all(float((u[row] * other).sum()) < ALIKE for other in kept):
             kept.append(u[row])
     return array_module(u).stack(kept)
+
+
+def pixels_seen(model: Model, layer: str, index: int) -> tuple[tuple[Any, ...], tuple[int, ...]]:
+    """Where in images (..., *input_shape) are the pixels that a unit sees, and the shape of that part.
+
+    The others change nothing: directions along them would be the flattest of all.
+    """
+    shape = tuple(model.input_shape)
+    if not isinstance(model, Spatial) or len(model.layer_shape(layer)) == 1:
+        return (...,), shape
+    rows, columns = model.receptive_field(layer, unit_at(model, layer, index).position).slices
+    return (..., rows, columns), (*shape[:-2], rows.stop - rows.start, columns.stop - columns.start)
+
+
+def unit_function(model: Model, layer: str, index: int, rough: bool = False) -> Function:
+    """Pre-activation of one unit and its gradient by the D pixels it sees, (R, D) -> (R,), (R, D), in float64.
+
+    `rough`: computed in the model's own precision, which is as good where maxima are only compared, and faster.
+    """
+    seen, shape = pixels_seen(model, layer, index)
+    network = model.network.upto(f"{layer}.pre").select(model.xp.asarray([index]))
+    if not rough:
+        network = Network({address: _in_float64(part) for address, part in network.layers.items()})
+
+    def function(x: Array) -> tuple[Array, Array]:
+        image = array_module(x).zeros((len(x), *model.input_shape), dtype=model.dtype if rough else "float64")
+        image[seen] = x.reshape(len(x), *shape)
+        pre, pullback = network.forward(image)
+        grad = pullback(pre * 0 + 1)[seen].reshape(len(x), -1)
+        return pre[:, 0].astype("float64"), grad.astype("float64")
+
+    return function
+
+
+def _in_float64(layer: Any) -> Any:
+    """A copy of `layer` with its parameters in float64."""
+    if not isinstance(layer, Trainable):
+        return layer
+    return replace(layer, **{name: x.astype("float64") for name, x in layer.params().items()})  # type: ignore[type-var]

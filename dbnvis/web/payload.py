@@ -133,18 +133,12 @@ def describe_model(study: Study, name: str, size: str, blobs: Blobs) -> dict[str
         ],
         "layers": [{"name": layer, "shape": list(model.layer_shape(layer))} for layer in model.layer_names],
         "machines": _machines(model, name, blobs),
-        "classes": _classes(study, model.layer_shape(top)[0]) if isinstance(last, Softmax) else None,
+        "classes": study.classes(model.layer_shape(top)[0]) if isinstance(last, Softmax) else None,
         "quantiles": {
             layer: blobs.number(f"{name}.{layer}.quantiles", _thinned(study, layer, size))
             for layer in model.layer_names
         },
     }
-
-
-def _classes(study: Study, n: int) -> list[str]:
-    """Names of the classes, their numbers where they have none."""
-    names = study.data.class_names if study.data is not None and not study.other else ()
-    return [names[i] if i < len(names) else str(i) for i in range(n)]
 
 
 def title(model: Model, family: str) -> str:

@@ -1,4 +1,4 @@
-"""A PyTorch network, trained for a minute on the embedded digits: a unit by four methods, an image by a fifth."""
+"""A PyTorch network, trained for one epoch on the embedded digits: a unit by four methods, an image by a fifth."""
 
 import sys
 

@@ -13,6 +13,7 @@ from PIL import Image
 
 from dbnvis import DBN, RBM, checkpoint, datasets
 from dbnvis.cli import main
+from dbnvis.figures.convnets import explaining
 from dbnvis.figures.opening import open_study
 
 EXAMPLE = Path(__file__).parents[2] / "scripts" / "examples" / "own_pictures.py"
@@ -118,13 +119,20 @@ def test_evaluate_opens_the_data_that_a_model_remembers(folder, monkeypatch):
 
 
 @pytest.mark.parametrize("family", ["convnet", "sdae"])
-def test_other_families_take_colours(folder, family):
+def test_other_families_take_colours(folder, monkeypatch, family):
     hidden = () if family == "convnet" else ("--hidden", "8")
     assert main(["train", "--dataset", "squares", "--family", family, *hidden, f"--{family}.epochs", "2"]) == 0
     model = f"runs/squares-{family}/model.npz"
     assert main(["visualize", "--model", model, "--units", "0-1", "--starts", "2", "--max-steps", "5"]) == 0
     if family == "convnet":
-        assert main(["explain", "--model", model]) == 0
+        named = []
+        with monkeypatch.context() as patch:
+            shares = explaining.plot.Shares
+            patch.setattr(
+                explaining.plot, "Shares", lambda names, *a, **k: named.append(names) or shares(names, *a, **k)
+            )
+            assert main(["explain", "--model", model]) == 0
+        assert named.pop() == list(CLASSES)
         assert main(["explain", str(folder / "red" / "0.png"), "--model", model]) == 0
 
 

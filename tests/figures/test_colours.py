@@ -50,7 +50,7 @@ def study_of(tmp_path, colours, within):
     fit, *_ = np.linalg.lstsq(np.hstack([code, np.ones((90, 1))]), 5.0 * np.eye(3)[labels], rcond=None)
     output.W[...], output.bias[...] = fit[:-1], fit[-1]
     parts = {f"{part}_{what}": x for part in ("train", "test") for what, x in (("images", images), ("labels", labels))}
-    data = SimpleNamespace(name="blobs", labels=(labels, labels), **parts)
+    data = SimpleNamespace(name="blobs", labels=(labels, labels), classes=lambda n: [*"abcdefghij"][:n], **parts)
     return Study(
         model, "blobs", Responses.of(model, images), Writer(tmp_path, overwrite=True), images=images, data=data
     )

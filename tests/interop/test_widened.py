@@ -50,6 +50,8 @@ def test_maps_keep_their_size(kernel, dilation):
     padding = same_padding(kernel, dilation)
     layer = conv2d(rng.normal(size=(1, 1, *kernel)), np.zeros(1), 1, padding, dilation)
     assert layer.out_shape((1, 6, 7)) == (1, 6, 7)
+    for before, after in padding:  # PyTorch's "same": of an odd number of zeros the last one stands after
+        assert after - before in (0, 1)
 
 
 @pytest.mark.parametrize("layer", ["dense", "conv"])

@@ -13,12 +13,11 @@ from scipy.special import expit
 
 from dbnvis import DBN, RBM, Unit, checkpoint
 from dbnvis.backend import array_module, make_rng
-from dbnvis.backend.eigen import extreme_eigenvectors
 from dbnvis.evaluate.curvature import invariance_angle, tangent_curvatures
 from dbnvis.models.convnet import ConvNet
 from dbnvis.models.layers import Flatten, Network
-from dbnvis.visualize.invariance_manifold import InvarianceManifold, _function
-from dbnvis.visualize.manifold_search import Search
+from dbnvis.visualize.invariance_manifold import InvarianceManifold
+from dbnvis.visualize.manifold_search import Search, unit_function
 
 RHO = 2.0
 
@@ -106,7 +105,7 @@ def film(out):
 def test_curvatures_and_directions_of_a_quadratic_unit_are_the_known_ones(xp):
     model, q, known = quadratic(xp)
     centre = xp.asarray(q[:, 3].copy())
-    values, vectors = tangent_curvatures(_function(model, "h1", 0), centre, RHO, rng=make_rng(xp, 1))
+    values, vectors = tangent_curvatures(unit_function(model, "h1", 0), centre, RHO, rng=make_rng(xp, 1))
     order = sorted(known, key=known.get)
     ends = order[:3] + order[-3:]
     np.testing.assert_allclose(host(values), [known[i] for i in ends], rtol=1e-6)
@@ -157,7 +156,7 @@ def test_curvatures_of_a_network_are_those_of_its_hessian_written_out(xp):
     hessian = W @ np.diag(W2[:, 2] * s * (1 - s) * (1 - 2 * s)) @ W.T
     basis = null_space(centre[None])
     expected = np.linalg.eigvalsh(RHO**2 * basis.T @ hessian @ basis - RHO * (centre @ gradient) * np.eye(19))
-    function = _function(model, "h2", 2)
+    function = unit_function(model, "h2", 2)
     np.testing.assert_allclose(host(function(xp.asarray(RHO * centre[None]))[1])[0], gradient, rtol=1e-10)
     values, vectors = tangent_curvatures(function, xp.asarray(centre), RHO, rng=make_rng(xp, 0))
     np.testing.assert_allclose(host(values), expected[[0, 1, 2, -3, -2, -1]], rtol=1e-5, atol=1e-6)
@@ -258,7 +257,7 @@ def shortfall(model, units, out, angles):
     """By how much of its value random starts beat the higher of both ways, at worst."""
     rng, worst = np.random.default_rng(0), 0.0
     for i, unit in enumerate(units):
-        function = _function(model, unit.layer, unit.index)
+        function = unit_function(model, unit.layer, unit.index)
         centre = out.images[i, 0].reshape(-1).astype(float)
         norm = np.linalg.norm(centre)
         for angle in angles:
@@ -289,9 +288,9 @@ def test_random_starts_do_not_beat_the_maxima_of_the_shipped_model(layer):
 
 def test_the_optimum_of_the_shipped_models_unit_is_stationary_and_its_curvature_that_of_its_hessian():
     model = checkpoint.load("pretrained", xp=np).model
-    function, norm = _function(model, "h2", 1), float(model.input_norm)
+    function, norm = unit_function(model, "h2", 1), float(model.input_norm)
     start = np.random.default_rng(0).standard_normal(784)
-    search = Search(function, _function(model, "h2", 1, rough=True), norm, restarts=8)
+    search = Search.of(model, "h2", 1, norm, restarts=8)
     optimum = search.optimum(norm * start / np.linalg.norm(start), make_rng(np, 0))
     centre = optimum.points[0]
     gradient = function(norm * centre[None])[1][0]
@@ -377,16 +376,6 @@ def test_invariance_angle_is_where_the_gain_has_fallen(xp):
     one_way = np.where(angles < 0, 3.0, 3 * cosine)
     assert invariance_angle(angles, one_way, 0.0) == pytest.approx((60 + math.degrees(math.acos(0.9))) / 2, abs=0.2)
     assert invariance_angle(angles, 3 * cosine, 0.0, share=0.5) == pytest.approx(60)
-
-
-def test_extreme_eigenvectors_are_those_of_the_matrix(xp):
-    A = np.random.default_rng(0).standard_normal((30, 30))
-    A = A + A.T
-    device = xp.asarray(A)
-    values, vectors = extreme_eigenvectors(lambda v: device @ v, xp.asarray(np.ones(30)), 2)
-    expected, basis = np.linalg.eigh(A)
-    np.testing.assert_allclose(host(values), expected[[0, 1, -2, -1]], rtol=1e-6)
-    np.testing.assert_allclose(np.abs(host(vectors) @ basis[:, [0, 1, -2, -1]]), np.eye(4), atol=1e-4)
 
 
 # --- what cannot be traced

@@ -21,12 +21,12 @@ from typing import Any
 import numpy as np
 
 from dbnvis.datasets.dataset import Dataset, arrays_hash
+from dbnvis.datasets.own.labels import numbered
 from dbnvis.images import plain_array
 
 SEED = 0  # of the split
 TEST_SHARE = 5  # one image in so many is for testing
 DARK = 64  # bytes of images, 0 to 255, that reach not even this are of another range
-LONGEST_NAME = 60  # characters of a class's
 TOPS = (255, 4095, 65535)  # of 8, 12 and 16 bits
 UNBOUNDED = (-math.inf, math.inf)
 
@@ -88,7 +88,7 @@ def from_arrays(
         train, test = (_words(x.shape[1:]) for x in images.values())
         raise ValueError(f"{name}: the train images are {train} pixels, the test images {test}; expected one size")
     given = {"train": train_labels, "test": test_labels}
-    labels, names = _numbered(name, images, given, class_names, said)
+    labels, names = numbered(name, images, given, class_names, said)
     if "test" not in images:
         images, labels = _divided(name, images["train"], labels["train"], said)
     whole, within = _scaled(name, images, input_range, said)
@@ -168,69 +168,6 @@ def _from_rows(x: np.ndarray, name: str, shape: tuple[int, ...] | None, said: li
         raise ValueError(f"{name}: rows of {n} pixels are no pictures of {_words(shape)}")
     said.append(f"rows of {n} pixels read as {_words(shape)}, row by row")
     return _laid_out(x.reshape(len(x), *shape), name, None, said)
-
-
-def _numbered(
-    name: str,
-    images: Mapping[str, np.ndarray],
-    given: Mapping[str, Any],
-    class_names: Sequence[str] | Mapping[int, str],
-    said: list[str],
-) -> tuple[dict[str, np.ndarray | None], tuple[str, ...]]:
-    """Labels as int64 from 0, and the classes' names, where they have some."""
-    found = {part: _column(given[part], f"{name}: {part} labels", len(x)) for part, x in images.items()}
-    if found.get("test") is None and "test" in images and found["train"] is not None:
-        said.append("the test images have no labels, so those of the training images are left out")
-        found["train"] = None
-    present = [x for x in found.values() if x is not None]
-    if found["train"] is None or not present:
-        return {"train": None, "test": None}, ()
-    if len({x.dtype.kind for x in present}) > 1:
-        raise ValueError(f"{name}: expected labels of one type, got {present[0].dtype} and {present[1].dtype}")
-    values = np.unique(np.concatenate(present)).tolist()
-    texts = present[0].dtype.kind == "U"
-    by_label = dict(class_names if isinstance(class_names, Mapping) else enumerate(class_names))
-    top = len(by_label) if set(by_label) == set(range(len(by_label))) else 0
-    if not texts and (values == list(range(len(values))) or (values[0] >= 0 and values[-1] < top)):
-        names = [_name(by_label.get(i, i)) for i in range(max(top, len(values)))] if by_label else []
-        return {part: None if x is None else x.astype(np.int64) for part, x in found.items()}, tuple(names)
-    if not texts:
-        said.append(f"labels {_some(values)} numbered from 0")
-    numbers = {part: None if x is None else np.searchsorted(values, x).astype(np.int64) for part, x in found.items()}
-    return numbers, tuple(_name(value if texts else by_label.get(value, value)) for value in values)
-
-
-def _name(value: Any) -> str:
-    """A class's name, which can be printed."""
-    text = str(value)
-    return (text if text.isprintable() else ascii(text))[:LONGEST_NAME]
-
-
-def _column(labels: Any, name: str, n: int) -> np.ndarray | None:
-    """Labels (n,) as int64 or texts."""
-    if labels is None:
-        return None
-    x = np.asarray(labels)
-    x = x[:, 0] if x.ndim == 2 and x.shape[1] == 1 else x
-    if x.ndim == 2:
-        raise ValueError(f"{name}: expected one number for each image, got shape {x.shape}; argmax(axis=1), if one-hot")
-    if x.shape != (n,):
-        raise ValueError(f"{name}: expected one for each of {n} images, got shape {x.shape}")
-    if x.dtype.kind == "O" and all(isinstance(value, str) for value in x):
-        x = x.astype(str)
-    if x.dtype.kind == "S":
-        x = np.char.decode(x, "utf-8", "replace")
-    whole = x.dtype.kind in "iub" or (x.dtype.kind == "f" and bool((x == np.rint(x)).all()))
-    if not whole and x.dtype.kind != "U":
-        raise ValueError(f"{name}: expected whole numbers or texts, got {x.dtype}")
-    return x if x.dtype.kind == "U" else x.astype(np.int64)
-
-
-def _some(values: Sequence[Any]) -> str:
-    """A few values in words: "1 to 26", or "3, 7"."""
-    if len(values) > 4 and values == list(range(values[0], values[-1] + 1)):
-        return f"{values[0]} to {values[-1]}"
-    return ", ".join(map(str, values[:4])) + ", ..." * (len(values) > 4)
 
 
 def _least(labels: np.ndarray) -> Any:

@@ -95,8 +95,7 @@ def explain(
         asked = [_strongest(model, x, layer) for layer in map_layers]
     chosen = [*likeliest, *asked]
 
-    names = [str(c) for c in range(len(shares))]
-    chart = plot.Shares(names, to_numpy(shares), "class probabilities", length=BAR)
+    chart = plot.Shares(study.classes(len(shares)), to_numpy(shares), "class probabilities", length=BAR)
     side = max(1.8, chart.height(TILE))
     hidden_patches, hiding = _occlusions(occlusion, model, x, chosen, map_layers)
     rows: list[list[plot.Part]] = [
