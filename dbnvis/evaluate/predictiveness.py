@@ -25,8 +25,12 @@ from statistics import NormalDist
 
 from ..backend import Array, array_module
 from ..display import Brief
+from ..models.protocol import Model, pixels_seen
 from .resampling import Estimate
+from .scores import pre_activations
 
+TESTED, FEWEST = 4_000, 20  # images that a picture is tested on, the first ones; fewer than the second say too little
+COLUMNS = 500  # pictures that are compared with the images at once
 STRONG = 0.1  # share of the images, those of the highest responses, that count as strong
 ORDINARY = (0.25, 0.75)  # quantiles of the responses between which an image counts as ordinary
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # of ridge regression, in units of the pixels' mean variance
@@ -48,6 +52,53 @@ class Predictiveness(Brief):
 
     rank: Array
     choice: Array
+
+
+def unit_predictiveness(
+    model: Model, layer: str, numbers: Sequence[int], pictures: Array, images: Array
+) -> Predictiveness:
+    """How well pictures of units predict what the units do at images: the number beside the score of a picture.
+
+    The likeness is the `cosine`, over the pixels that the unit sees; the response is the pre-activation at the image as
+    it is.
+
+    Parameters
+    ----------
+    model : Model
+    layer : str
+    numbers : sequence of int, length U
+        Of the units.
+    pictures : array (U, S, *input_shape)
+    images : array (N, *input_shape)
+        Images that the model was not trained on; the first `TESTED` count.
+
+    Returns
+    -------
+    Predictiveness
+        Of arrays (U, S); NaN where a picture is not finite.
+
+    Raises
+    ------
+    ValueError
+        As `predictiveness`.
+    """
+    images = images[:TESTED]
+    xp, pictures = array_module(images), array_module(images).asarray(pictures)
+    responses = pre_activations(model, layer, images, numbers)
+    drawn = xp.isfinite(pictures.reshape(*pictures.shape[:2], -1)).all(axis=2)
+    alike: dict[str, list[int]] = {}  # units that see the same pixels, such as those at one position
+    for u, number in enumerate(numbers):
+        alike.setdefault(str(pixels_seen(model, layer, number)), []).append(u)
+    rank, choice = xp.full(drawn.shape, float("nan")), xp.full(drawn.shape, float("nan"))
+    for units in alike.values():
+        seen, _ = pixels_seen(model, layer, numbers[units[0]])
+        centred = _centred(images[seen])
+        owners = [(u, s) for u in units for s, shown in enumerate(drawn[u].tolist()) if shown]
+        for start in range(0, len(owners), COLUMNS):
+            of, which = (xp.asarray(each) for each in zip(*owners[start : start + COLUMNS], strict=True))
+            found = predictiveness(centred @ _centred(pictures[of, which][seen]).T, responses[:, of])
+            rank[of, which], choice[of, which] = found.rank, found.choice
+    return Predictiveness(rank, choice)
 
 
 def cosine(pictures: Array, images: Array) -> Array:
@@ -72,9 +123,9 @@ def predictiveness(likeness: Array, responses: Array) -> Predictiveness:
         If the shapes differ, there are fewer than 20 images, or a number is not finite.
     """
     xp = array_module(likeness, responses)
-    if likeness.shape != responses.shape or likeness.ndim != 2 or len(likeness) < 20:
+    if likeness.shape != responses.shape or likeness.ndim != 2 or len(likeness) < FEWEST:
         raise ValueError(
-            f"expected likeness and responses (N, U) of the same units and of 20 images at least, got "
+            f"expected likeness and responses (N, U) of the same units and of {FEWEST} images at least, got "
             f"{tuple(likeness.shape)} and {tuple(responses.shape)}"
         )
     if not bool(xp.isfinite(likeness).all() & xp.isfinite(responses).all()):
@@ -150,7 +201,12 @@ def _centred(x: Array) -> Array:
 def _ranks(x: Array) -> Array:
     """Ranks (N,) from 0, equal numbers sharing the mean of theirs."""
     xp = array_module(x)
-    ascending = xp.sort(x)
+    order = xp.argsort(x)
+    ascending = x[order]
+    if bool((ascending[1:] > ascending[:-1]).all()):
+        ranks = xp.empty(len(x))
+        ranks[order] = xp.arange(len(x))
+        return ranks
     below = xp.searchsorted(ascending, x, side="left")
     return (below + xp.searchsorted(ascending, x, side="right") - 1) / 2
 

@@ -151,7 +151,8 @@ def _compare(studies: Sequence[Study], unit: Unit, writer: Writer) -> Rows:
     }
     settings: dict[str, Any] = {"unwhiten": True} if studies[0].unwhiten else {}
     settings |= {"unit": str(unit)}
-    settings |= {x.study.label: {name: shown.settings for name, shown in x.shown.items()} for x in found}
+    for x in found:
+        settings[x.study.label] = {**{name: shown.settings for name, shown in x.shown.items()}, **x.told}
     writer.figure(_name(studies, unit), figure, arrays, table, **_facts(studies), settings=settings)
     return table
 
@@ -171,7 +172,7 @@ def _legends(found: Sequence[Compared]) -> list[str]:
     """What captions mean: for all models at once, or for each where they differ."""
     labels: dict[str, list[str]] = {}
     for x in found:
-        labels.setdefault(x.study.legend, []).append(x.study.label)
+        labels.setdefault(x.legend, []).append(x.study.label)
     if len(labels) == 1:
         return [*labels]
     return [f"{', '.join(whose)}: {legend}" for legend, whose in labels.items()]

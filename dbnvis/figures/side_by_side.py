@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 
 from .. import plot
 from ..display import Rows
+from ..evaluate.predictiveness import TESTED
 from ..models.protocol import Generative
 from ..plot import Panel, Part, Space
 from ..visualize import (
@@ -24,6 +26,7 @@ from ..visualize import (
     UnitImages,
     Visualizer,
 )
+from ..visualize.tidy import predictions
 from . import diagnosis
 from .generative import evidence_samples
 from .generative.evidence_samples import accepted
@@ -48,7 +51,7 @@ FROM_STARTS = (
 
 ONE_UNIT = (
     "One unit by every method. Blue frame: the method's picture; the other tiles are single starts, samples or images. "
-    "Trust what several methods show; where they disagree, the unit has no single picture."
+    "A high score: the picture excites the unit. A high ρ: it tells what else does."
 )
 
 
@@ -154,6 +157,8 @@ class Compared:
         By the method's name.
     panels : dict of Panel
         A row of the sheet for each, by the method's name.
+    predicted : dict of list of float
+        How well each picture predicts the unit, by the method's name; empty where there are no test images at hand.
     missing : str
         Sentences on what is left out.
     """
@@ -162,6 +167,7 @@ class Compared:
     unit: Unit
     shown: dict[str, UnitImages]
     panels: dict[str, Panel]
+    predicted: dict[str, list[float]]
     missing: str
 
     @classmethod
@@ -170,16 +176,23 @@ class Compared:
         compared = methods_for(study, unit.layer)
         methods = [diagnosis.diagnosed(study, method) for method in study.applicable(compared)]
         shown = {type(method).__name__: study.pictures(method, [unit]) for method in methods}
-        panels = {}
+        panels, predicted = {}, {}
         for method, (name, x) in zip(methods, shown.items(), strict=True):
-            title = ": ".join(filter(None, (method.title, describe(method, changed=True))))
-            panels[name] = unit_row(study, method, x, study.captions(x)[0], 0, f"{whose}{title}{accepted(x)}", COMPARED)
+            title, captions = (
+                ": ".join(filter(None, (method.title, describe(method, changed=True)))),
+                study.captions(x)[0],
+            )
+            told = predictions(x, study.responses, study.model)
+            if told:
+                predicted[name] = told["predictiveness"][0].tolist()
+                captions = list(map(_with_prediction, captions, predicted[name]))
+            panels[name] = unit_row(study, method, x, captions, 0, f"{whose}{title}{accepted(x)}", COMPARED)
         left_out = [method for method in compared if type(method).__name__ not in shown]
         undefined = [method.title for method in left_out if not study.lacks_images(method)]
         missing = f" Not defined for this model: {', '.join(undefined)}." if undefined else ""
         if study.images is None:
             missing += " Methods that need training images are left out: none at hand."
-        return cls(study, unit, shown, panels, missing)
+        return cls(study, unit, shown, panels, predicted, missing)
 
     @property
     def chains(self) -> list[UnitImages]:
@@ -190,6 +203,35 @@ class Compared:
     def worth(self) -> str:
         """What the numbers of the chains mean, and how often the unit is on."""
         return "".join(f" {diagnosis.legend(x)}{diagnosis.odds(x, 0)}" for x in self.chains)
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """For a manifest: how well each method's picture predicts the unit, and over how many test images."""
+        best = {name: None if math.isnan(ranks[0]) else round(ranks[0], 4) for name, ranks in self.predicted.items()}
+        return {"predictiveness": {"test images": self.tested, **best}} if best else {}
+
+    @property
+    def tested(self) -> int:
+        """Test images that pictures are compared with."""
+        return 0 if self.study.responses.images is None else min(TESTED, len(self.study.responses.images))
+
+    @property
+    def legend(self) -> str:
+        """What the numbers below pictures mean."""
+        return f"{self.study.legend}{predicting_legend(self.tested) if self.predicted else ''}"
+
+
+def predicting_legend(tested: int) -> str:
+    """What r is, as a sentence to follow others."""
+    return (
+        f" ρ: how well the picture predicts the unit, the rank correlation, over {tested} test images as they are, of "
+        "the unit's pre-activation with the cosine of image and picture, each without its mean: 1 perfectly, 0 not at "
+        "all."
+    )
+
+
+def _with_prediction(caption: str, rank: float) -> str:
+    return caption if math.isnan(rank) else f"{caption}\nρ {rank:.2f}"
 
 
 def legend_of(names: Collection[str]) -> str:
@@ -223,10 +265,10 @@ def compare(study: Study, unit: Unit, named: Callable[[str], str] = str) -> Rows
         list(x.panels.values()),
         heading=f"{study.heading}: unit {unit} by {len(x.shown)} methods{''.join(map(diagnosis.warning, x.chains))}",
         caption=ONE_UNIT,
-        key=f"{legend_of(x.shown)}{x.worth} {study.legend}{x.missing}",
+        key=f"{legend_of(x.shown)}{x.worth} {x.legend}{x.missing}",
         tile=TILE,
         pack=PACK,
     )
     rows = study.rows(x.shown)
-    study.save(name, figure, x.shown, rows, unit=str(unit))
+    study.save(name, figure, x.shown, rows, unit=str(unit), **x.told)
     return rows

@@ -22,7 +22,7 @@ from ..train import EpochStats
 from ..train.backprop import BackpropStats
 from ..visualize import FilterCombination, NotApplicable, StrongestConnections, TopImages, Unit, UnitImages
 from ..visualize.filter_combination import combined_inputs
-from ..visualize.tidy import percentiles, picture_rows, together
+from ..visualize.tidy import compared, percentiles, picture_rows, together
 from .naming import rounded_down, sheet_name
 
 CHUNK = 96  # units between two steps of the progress bar
@@ -182,7 +182,7 @@ class Study:
     def rows(self, shown: Mapping[str, UnitImages | Array]) -> Rows:
         """Rows of a table, one for each picture of units in what a figure shows, with the numbers below it."""
         pictures = [value for value in shown.values() if isinstance(value, UnitImages)]
-        return together(picture_rows(each, percentiles(each, self.responses, self.model)) for each in pictures)
+        return together(picture_rows(each, compared(each, self.responses, self.model)) for each in pictures)
 
     @property
     def whitened(self) -> bool:

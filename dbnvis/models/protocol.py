@@ -13,7 +13,7 @@ from ..backend import Array
 from .layers import Network
 from .rbm import RBM, Machine
 from .spatial import ReceptiveField
-from .units import Position
+from .units import Position, unit_at
 
 
 @runtime_checkable
@@ -158,3 +158,15 @@ def fully_connected(model: Any) -> TypeGuard[DeepBelief]:
 def parts(model: Model) -> Sequence[Any]:
     """What has `params()`: the RBMs or autoencoders of a stack, or the one network of another model."""
     return model.parts if isinstance(model, Stacked) else [model.network]
+
+
+def pixels_seen(model: Model, layer: str, number: int) -> tuple[tuple[Any, ...], tuple[int, ...]]:
+    """Where in images (..., *input_shape) are the pixels that the unit of this number sees, and the shape of that part.
+
+    The others change nothing.
+    """
+    shape = tuple(model.input_shape)
+    if not isinstance(model, Spatial) or len(model.layer_shape(layer)) == 1:
+        return (...,), shape
+    rows, columns = model.receptive_field(layer, unit_at(model, layer, number).position).slices
+    return (..., rows, columns), (*shape[:-2], rows.stop - rows.start, columns.stop - columns.start)

@@ -14,6 +14,7 @@ from .base import ORANGE
 from .style import text_width
 
 GAP, TOP, BOTTOM = 0.05, 0.16, 0.15  # inches between tiles, above one for its number, below it for its caption
+LINE = 0.1  # inches that a second line of captions takes
 
 TITLE, SMALL, SMALLEST = 8, 6.5, 6  # points: of titles, of all else on a panel, of that on small tiles
 
@@ -49,7 +50,7 @@ class Panel:
     labels : sequence of str, length N, optional
         Above each tile, the unit's number; a longer one has the room above the tiles that follow without any.
     captions : sequence of str, length N, optional
-        Below each tile.
+        Below each tile, in one line or two.
     frames : sequence of str, length N, optional
         Colour of a frame around each tile, "" for none.
     absent : array (N, height, width) of bool, optional
@@ -121,7 +122,7 @@ class Panel:
     def pitch(self, tile: float) -> float:
         """From one tile to the next: as wide as the widest text, too."""
         font, widths = self.font(tile), [self.size(tile)[0]]
-        widths += [text_width(caption, font) for caption in self.captions or ()]
+        widths += [text_width(line, font) for caption in self.captions or () for line in caption.split("\n")]
         for i, label in enumerate(self.labels or ()):
             end = i + 1
             while end % self.columns and end < len(self.tiles) and not self.labels[end]:  # type: ignore[index]
@@ -135,7 +136,8 @@ class Panel:
 
     def margins(self) -> tuple[float, float]:
         """Above and below a tile."""
-        return TOP if self.labels else 0.03, BOTTOM if self.captions else 0.03
+        lines = max((caption.count("\n") for caption in self.captions or ()), default=0)
+        return TOP if self.labels else 0.03, BOTTOM + lines * LINE if self.captions else 0.03
 
     def height(self, tile: float) -> float:
         return self.rows * (self.size(tile)[1] + sum(self.margins()))

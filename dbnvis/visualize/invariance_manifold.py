@@ -15,11 +15,11 @@ from typing import Any, ClassVar, Literal
 
 from ..backend import Array, array_module, child_seeds, make_rng, move
 from ..evaluate.curvature import CURVATURES, random_tangent, tangent_curvatures
-from ..models.protocol import Model
+from ..models.protocol import Model, pixels_seen
 from ..models.units import Unit, as_units, unit_at
 from ..settings import check_settings
 from .activation_maximization import ActivationMaximization
-from .manifold_search import HIGHER, Search, pixels_seen
+from .manifold_search import HIGHER, Search
 from .sphere_ascent import Maxima
 from .visualizer import UnitImages, unit_images, unit_rngs
 

@@ -14,8 +14,7 @@ from typing import Any
 from ..backend import Array, array_module
 from ..evaluate.curvature import Function, random_tangent
 from ..models.layers import Network, Trainable
-from ..models.protocol import Model, Spatial
-from ..models.units import unit_at
+from ..models.protocol import Model, pixels_seen
 from .sphere_ascent import Maxima, maximize
 
 RINGS = (15.0, 30.0)  # degrees from an optimum at which the search for a higher one begins
@@ -136,18 +135,6 @@ def _distinct(u: Array, values: Array, first: Array) -> Array:
         if len(kept) < KEPT and all(float((u[row] * other).sum()) < ALIKE for other in kept):
             kept.append(u[row])
     return array_module(u).stack(kept)
-
-
-def pixels_seen(model: Model, layer: str, index: int) -> tuple[tuple[Any, ...], tuple[int, ...]]:
-    """Where in images (..., *input_shape) are the pixels that a unit sees, and the shape of that part.
-
-    The others change nothing: directions along them would be the flattest of all.
-    """
-    shape = tuple(model.input_shape)
-    if not isinstance(model, Spatial) or len(model.layer_shape(layer)) == 1:
-        return (...,), shape
-    rows, columns = model.receptive_field(layer, unit_at(model, layer, index).position).slices
-    return (..., rows, columns), (*shape[:-2], rows.stop - rows.start, columns.stop - columns.start)
 
 
 def unit_function(model: Model, layer: str, index: int, rough: bool = False) -> Function:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..backend import Array, array_module, to_numpy
 from ..display import Rows
+from ..evaluate.predictiveness import FEWEST, unit_predictiveness
 from ..evaluate.scores import Responses
 from ..models.protocol import Model
 from ..models.units import Unit, as_units
@@ -36,9 +37,12 @@ PICTURE = {
     "role": "what the picture is: best, start; mean, chain, draw, image; sum; filter; optimum, path",
     "score": "the unit's pre-activation at the picture, rescaled to the mean norm of the training images",
     "percentile": "percentage of test images, at this norm, that activate the unit less; empty where not measured",
+    "predictiveness": "rank correlation, over test images, of the unit's response and the cosine of image and picture",
+    "choice": "share of pairs of a strong and an ordinary test image in which the strong one is more like the picture",
     "norm": "Euclidean norm of the picture itself",
     "note": "a word on the unit where it needs one, such as dead",
 }
+BY_IMAGES = ("percentile", "predictiveness", "choice")  # of these, what test images say of a picture
 #: One number a unit, in `UnitImages.extras`. Others of one axis follow, by their own names.
 MEASURED = {
     "mixing": "R of the chains: potential scale reduction of all hidden units",
@@ -97,8 +101,8 @@ def address(unit: Unit) -> dict[str, Any]:
     return {"unit": str(unit), "layer": unit.layer, "index": unit.index, "position": position}
 
 
-def percentiles(pictures: UnitImages, responses: Responses, model: Model | None = None) -> Array:
-    """Of every picture the percentage of images that activate its unit less: (U, S), NaN where nothing is known.
+def compared(pictures: UnitImages, responses: Responses, model: Model | None = None) -> dict[str, Array]:
+    """Of every picture what test images say of it, (U, S) each, NaN where nothing is known.
 
     Parameters
     ----------
@@ -108,26 +112,51 @@ def percentiles(pictures: UnitImages, responses: Responses, model: Model | None 
     model : Model, optional
         The responses' own if absent.
 
+    Returns
+    -------
+    dict of array (U, S)
+        percentile: percentage of images that activate the unit less; predictiveness and choice
+        (`evaluate.predictiveness.unit_predictiveness`), where there are images.
+
     Raises
     ------
     KeyError, ValueError
         If the model has no such layer or unit.
     """
-    model = responses.model if model is None else model
-    if model is None:
-        raise ValueError("these responses do not name their model; make them by Responses.of(model, images)")
-    layer, numbers = as_units(model, pictures.units)
+    return {"percentile": percentiles(pictures, responses, model), **predictions(pictures, responses, model)}
+
+
+def percentiles(pictures: UnitImages, responses: Responses, model: Model | None = None) -> Array:
+    """The first of `compared`."""
+    model, layer, numbers = _of_whom(pictures, responses, model)
     return to_numpy(responses.percentile(layer, numbers, model.xp.asarray(pictures.scores)))
 
 
-def picture_rows(pictures: UnitImages, percent: Array | None = None) -> Rows:
+def predictions(pictures: UnitImages, responses: Responses, model: Model | None = None) -> dict[str, Array]:
+    """The others of `compared`; none where there are not images enough."""
+    model, layer, numbers = _of_whom(pictures, responses, model)
+    if responses.images is None or len(responses.images) < FEWEST:
+        return {}
+    found = unit_predictiveness(model, layer, numbers, pictures.images, responses.images)
+    return {"predictiveness": to_numpy(found.rank), "choice": to_numpy(found.choice)}
+
+
+def _of_whom(pictures: UnitImages, responses: Responses, model: Model | None) -> tuple[Model, str, list[int]]:
+    """The model, the layer and the numbers of the units that pictures are of."""
+    model = responses.model if model is None else model
+    if model is None:
+        raise ValueError("these responses do not name their model; make them by Responses.of(model, images)")
+    return model, *as_units(model, pictures.units)
+
+
+def picture_rows(pictures: UnitImages, told: Mapping[str, Array] | None = None) -> Rows:
     """A row for each picture of each unit, of the columns `COLUMNS`; None stands for a number that is not known.
 
     Parameters
     ----------
     pictures : UnitImages
-    percent : array (U, S), optional
-        Percentile of every picture.
+    told : dict of array (U, S), optional
+        What test images say of every picture (`compared`).
 
     Raises
     ------
@@ -141,7 +170,8 @@ def picture_rows(pictures: UnitImages, percent: Array | None = None) -> Rows:
     squares = pictures.images.astype("float64") ** 2
     norms = xp.sqrt(squares.sum(axis=tuple(range(2, squares.ndim)))).tolist()
     scores, measured = pictures.scores.tolist(), _measured(pictures)
-    shares = [[None] * n_pictures] * n_units if percent is None else percent.tolist()
+    unknown = [[None] * n_pictures] * n_units
+    by_images = {name: told[name].tolist() if told and name in told else unknown for name in BY_IMAGES}
     own, others = pictures.roles
     return Rows(
         {
@@ -150,7 +180,7 @@ def picture_rows(pictures: UnitImages, percent: Array | None = None) -> Rows:
             "picture": s,
             "role": others if s else own,
             "score": _known(scores[u][s]),
-            "percentile": _known(shares[u][s]),
+            **{name: _known(values[u][s]) for name, values in by_images.items()},
             "norm": _known(norms[u][s]),
             "note": pictures.notes[u] if pictures.notes else "",
             **{name: _known(values[u][s]) for name, values in measured.items()},

@@ -14,7 +14,7 @@ from ..models.protocol import Model
 from ..models.units import Unit, unit_at
 from ..settings import check_value
 from ..system.memory import check_memory
-from .tidy import frame, percentiles, picture_rows
+from .tidy import compared, frame, picture_rows
 
 COLUMNS = 12  # pictures in a row
 SHOWN = 36  # pictures at the most that a notebook shows unasked
@@ -147,8 +147,8 @@ class UnitImages(Brief):
         Parameters
         ----------
         responses : Responses, optional
-            What images do to the model's units, `Responses.of(model, images)`, for the column percentile; without
-            them it is None, as is every number that is not known.
+            What images do to the model's units, `Responses.of(model, images)`, for the columns percentile,
+            predictiveness and choice; without them they are None, as is every number that is not known.
 
         Returns
         -------
@@ -160,7 +160,7 @@ class UnitImages(Brief):
         ValueError, KeyError
             If it is not said of which units the pictures are, or the responses' model has no such units.
         """
-        return picture_rows(self, None if responses is None else percentiles(self, responses))
+        return picture_rows(self, None if responses is None else compared(self, responses))
 
     def to_frame(self, responses: Responses | None = None) -> Any:
         """The same `rows` as a pandas DataFrame, NaN where a number is not known.

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy import stats
+from small_models import convnet, random_dbn
 
 from dbnvis.backend import to_numpy
 from dbnvis.evaluate.predictiveness import (
@@ -14,7 +15,11 @@ from dbnvis.evaluate.predictiveness import (
     predictiveness,
     product,
     rank_interval,
+    unit_predictiveness,
 )
+from dbnvis.evaluate.scores import pre_activations
+from dbnvis.models.protocol import pixels_seen
+from dbnvis.models.units import central_units
 
 
 def host(x):
@@ -128,3 +133,37 @@ def test_what_cannot_be_compared_is_refused():
         predictiveness(np.full((30, 2), np.nan), x)
     with pytest.raises(ValueError, match="20 images"):
         rank_interval(0.5, 10)
+
+
+def test_pictures_of_units_are_tested_by_the_units_responses(xp):
+    """Each picture by its own unit, as the two parts do it; a picture that is not there has no number."""
+    rng, model = np.random.default_rng(7), random_dbn(xp)
+    pictures, images = rng.standard_normal((3, 4, 4, 5)), rng.random((60, 4, 5))
+    pictures[1, 2, 3, 1] = np.nan
+    found = unit_predictiveness(model, "h2", [4, 0, 6], pictures, xp.asarray(images))
+    responses = host(pre_activations(model, "h2", xp.asarray(images)))
+    for u, number in enumerate([4, 0, 6]):
+        for s in range(4):
+            if (u, s) == (1, 2):
+                assert np.isnan(host(found.rank)[u, s]) and np.isnan(host(found.choice)[u, s])
+                continue
+            alone = predictiveness(
+                cosine(pictures[u, s : s + 1].reshape(1, -1), images.reshape(60, -1)), responses[:, number : number + 1]
+            )
+            assert host(found.rank)[u, s] == pytest.approx(float(alone.rank[0]), abs=1e-6)
+            assert host(found.choice)[u, s] == pytest.approx(float(alone.choice[0]), abs=1e-6)
+
+
+def test_pixels_that_a_channel_does_not_see_change_nothing():
+    model, rng = convnet(), np.random.default_rng(8)
+    (*_, rows, columns), _ = pixels_seen(model, "conv1", central_units(model.layer_shape("conv1"))[0])
+    numbers = central_units(model.layer_shape("conv1"))[:2]
+    pictures, images = rng.standard_normal((2, 1, 12, 12)), rng.random((50, 12, 12))
+    own = unit_predictiveness(model, "conv1", numbers, pictures, images).rank
+    kept = pictures[..., rows, columns].copy()
+    pictures[...] = rng.standard_normal(pictures.shape)
+    pictures[..., rows, columns] = kept
+    assert (unit_predictiveness(model, "conv1", numbers, pictures, images).rank == own).all()
+    kernels = model.network.layers["conv1.pre"].W[:2, 0]
+    pictures[:, 0, rows, columns] = kernels
+    assert (unit_predictiveness(model, "conv1", numbers, pictures, images).rank > 0.5).all()

@@ -9,6 +9,7 @@ import pytest
 from one_of_each import families, small_dbn, study_of
 
 from dbnvis import Unit, plot
+from dbnvis.evaluate.predictiveness import cosine, predictiveness
 from dbnvis.evaluate.scores import pre_activations, rescale
 from dbnvis.figures import several_models, side_by_side
 from dbnvis.figures.several_models import compare_all, label_of, owners
@@ -63,8 +64,18 @@ def test_the_table_of_a_sheet_has_the_numbers_under_its_pictures(tmp_path, monke
         ]
         drawn = own[: len(panel.captions)]
         assert panel.captions[: len(drawn)] == [
-            f"{float(row['score']):.1f} {side_by_side_percent(row)}%" if row["score"] else "" for row in drawn
+            f"{float(row['score']):.1f} {side_by_side_percent(row)}%\nρ {float(row['predictiveness']):.2f}"
+            if row["score"]
+            else ""
+            for row in drawn
         ]
+        likeness = cosine(arrays[f"{method}.images"][0].reshape(len(own), -1), study.data.test_images)
+        for row, column in zip(own, likeness.T, strict=True):
+            if row["score"]:
+                seen = study.data.test_images
+                found = predictiveness(column[:, None], pre_activations(study.model, "h2", seen)[:, 3:4])
+                assert float(row["predictiveness"]) == pytest.approx(float(found.rank[0]), abs=1e-9)
+                assert float(row["choice"]) == pytest.approx(float(found.choice[0]), abs=1e-9)
         for row, score in zip(own, scores, strict=True):
             if row["score"]:
                 assert float(row["percentile"]) == pytest.approx(100 * (responses < score).mean())
@@ -74,6 +85,11 @@ def test_the_table_of_a_sheet_has_the_numbers_under_its_pictures(tmp_path, monke
             else:
                 assert {row[name] for row in own} == {""}
     manifest = json.loads((tmp_path / "compare_h2_3.json").read_text())
+    told = manifest["settings"]["predictiveness"]
+    assert told.pop("test images") == len(study.data.test_images)
+    assert told == {
+        row["method"]: pytest.approx(float(row["predictiveness"]), abs=1e-4) for row in rows if row["picture"] == "0"
+    }
     assert manifest["files_sha256"]["compare_h2_3.csv"] == file_hash(tmp_path / "compare_h2_3.csv")
 
 

@@ -16,7 +16,7 @@ from dbnvis.visualize import UnitImages
 from dbnvis.visualize.tidy import COLUMNS, PICTURE, together
 
 NAN = float("nan")
-PLAIN = {"note": "", "percentile": None, "method": "Some"}
+PLAIN = {"note": "", "percentile": None, "predictiveness": None, "choice": None, "method": "Some"}
 
 
 def some(**changes):
