@@ -27,6 +27,7 @@ from .figures.convnets import (
 from .figures.generative import clamping, conv_dbns, samples
 from .figures.generative.evidence_samples import evidence_samples
 from .figures.tables import acceptance, features, predicting
+from .methods_compared.compared_models import compare_methods
 from .runs.comparison import likelihood_table
 from .runs.experiments import Experiment
 from .runs.fine_tuned import FineTuning
@@ -190,6 +191,11 @@ FIGURES: dict[str, Figure] = {
         "second-layer units of patches beside the filters they are made of",
         paper.FIGURES["lee_2008"],
         "Lee, Ekanadham & Ng 2008",
+    ),
+    "methods_compared": _of_page(
+        "every method on six models: does its picture excite the unit, does it predict it: figures and tables",
+        compare_methods,
+        "Borowski et al. 2021",
     ),
     # --- a convolutional network, and what images do to it
     "units": _of_convnet(

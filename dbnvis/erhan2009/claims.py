@@ -21,7 +21,8 @@ from ..backend import Array, make_rng, move, to_numpy
 from ..datasets.deform import random_affine, warp
 from ..evaluate.agreement import agreement, optima, shuffled
 from ..evaluate.complexity import extent, novelty, spectral_entropy
-from ..evaluate.scores import unit_scores
+from ..evaluate.predictiveness import TESTED, cosine, predictiveness
+from ..evaluate.scores import pre_activations, unit_scores
 from ..figures.study import Study
 from ..models.protocol import stacked
 from ..visualize import FilterCombination, Unit
@@ -31,6 +32,7 @@ from .unit_pictures import AM, COMBINATION, GIBBS, NETWORKS, Layer, Pictures, Va
 
 ONE_OPTIMUM, AGREE, DEGRADES = "one optimum", "methods agree", "combination degrades"
 COMPLEX, INVARIANT = "deeper is more complex", "deeper is more invariant"
+PREDICTS = "predictiveness"
 KEPT, BEYOND = "gain kept", "gain kept beyond the null"
 SAME = 0.8  # cosine from which two optima count as one
 STEADY = 0.05  # spread of the scores of several starts up to which they count as equal
@@ -65,7 +67,7 @@ def measure(study: Study, name: str, n: int | None = None) -> tuple[list[Measure
     below: dict[tuple[str, str, str], Values] = {}  # what the layer below has of the quantities that rise or fall
     for layer in model.layer_names:
         at = Layer.of(study, random, layer, n)
-        measures = [m for part in (_one_optimum, _methods_agree, _combination) for m in part(at, rng)]
+        measures = [m for part in (_one_optimum, _methods_agree, _predictions, _combination) for m in part(at, rng)]
         for q in (*_reached(at), *_complexity(at), *_invariance(at)):
             key = q.claim, q.name, q.setting
             measures.append(row(*key[:2], q.values, rng, setting=q.setting, null=q.null, null_is=q.null_is))
@@ -174,6 +176,25 @@ def _methods_agree(at: Layer, rng: Any) -> Iterator[Measure]:
             target="24: at most 5",
             met=lambda rank: rank <= 5,
         )
+
+
+def _predictions(at: Layer, rng: Any) -> Iterator[Measure]:
+    """Does a method's picture tell what the unit does at test images? No condition: the paper does not claim it."""
+    tests = at.x.study.responses.images
+    for method in at.x.images if tests is not None else ():
+        own, other = _predictiveness(at.x, method, tests)
+        values = Values(own, [_predictiveness(p, method, tests)[0] for p in at.random])
+        facts: dict[str, Any] = {"null": float(other.mean()), "null_is": "another unit's picture"}
+        facts["arrays"] = {f"{PREDICTS}, {method}": own}
+        yield row(AGREE, PREDICTS, values, rng, setting=method, **facts)
+
+
+def _predictiveness(p: Pictures, method: str, tests: Array) -> tuple[Array, Array]:
+    """Rank correlation of each unit's response with the likeness of images and its own picture, another's (U,) each."""
+    responses = to_numpy(pre_activations(p.study.model, p.layer, tests[:TESTED], p.indices))
+    likeness = cosine(p.flat(method), to_numpy(tests[:TESTED]))
+    own, other = (predictiveness(x, responses).rank for x in (likeness, np.roll(likeness, 1, axis=1)))
+    return own, other
 
 
 @dataclass(frozen=True)

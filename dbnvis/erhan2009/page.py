@@ -68,6 +68,11 @@ class Page:
     writer : Writer
         Where figures and their captions go; those of one data set alone in a folder of its name under its root.
     seed : int
+    xp : module
+        Array library of the device.
+    progress : callable
+    on_epoch : callable
+        Called as on_epoch(stats, config) after each epoch.
     """
 
     digits: Dataset
@@ -76,6 +81,9 @@ class Page:
     open: Callable[[str, str, int | None], Study]
     writer: Writer
     seed: int
+    xp: Any
+    progress: Progress = silent
+    on_epoch: Callable[[Any, Any], None] = lambda stats, config: None
 
     @property
     def out(self) -> Path:
@@ -178,7 +186,7 @@ def open_page(
             studies[key] = open_study(model, sets[subject], out=out, seed=seed, xp=xp, progress=progress)
         return studies[key]
 
-    return Page(digits, patches, examples, study, writer, seed)
+    return Page(digits, patches, examples, study, writer, seed, xp, progress, on_epoch)
 
 
 def _folder(out: Path, family: str, data: Dataset, number: int | None) -> Path:

@@ -25,6 +25,7 @@ from .claims import (
     KEPT,
     KS,
     ONE_OPTIMUM,
+    PREDICTS,
     SAME,
     STEADY,
     measure,
@@ -138,8 +139,19 @@ def claims_text(judged: Verdicts, rows: Sequence[Measure]) -> str:
         lines += ["", f"## {name}", "", f"Units measured: {counts}.", ""]
         for claim in judged.models[name]:
             lines += claim.markdown()
-        lines += _targets(table)
+        lines += [*_predictions(table), *_targets(table)]
     return "\n".join([*lines, "", "## Between models", "", *judged.between.markdown()])
+
+
+def _predictions(table: Table) -> list[str]:
+    """How well each method's pictures predict their units, beside how well the methods agree."""
+    rows = [row for row in table.rows if row.quantity == PREDICTS]
+    lines = ["| layer | picture | predictiveness | another unit's picture | random weights |"]
+    lines += ["| --- | --- | --- | --- | --- |"]
+    for row in rows:
+        measured = f"{row.value:.2f} [{row.low:.2f}, {row.high:.2f}]"
+        lines.append(f"| {row.layer} | {row.setting} | {measured} | {row.null:.2f} | {row.random_weights:.2f} |")
+    return [texts()["claims"]["predictiveness"], "", *lines, ""] if rows else []
 
 
 def _targets(table: Table) -> list[str]:

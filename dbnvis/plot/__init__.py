@@ -11,6 +11,7 @@ from . import style as settings
 from .atlas import Places, places
 from .base import BLACK, BLUE, DPI, GREEN, ORANGE, save
 from .charts import Bands, HeatMap, Shares, Table, bars, scatter
+from .crosstab import crosstab
 from .dashboard import Chart, Histograms, Lines, Matrix, Tiles, dashboard
 from .grids import grid, packed, sheet
 from .panel import Panel, Part, Space, check_picture, is_picture
@@ -36,6 +37,7 @@ __all__ = [
     "Tiles",
     "bars",
     "check_picture",
+    "crosstab",
     "dashboard",
     "grid",
     "is_picture",

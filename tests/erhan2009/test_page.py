@@ -211,7 +211,7 @@ def test_what_was_seen_is_told_of_the_committed_page_alone(made):
 @pytest.mark.skipif(not COMMITTED.exists(), reason="the package is installed, not a checkout")
 def test_the_committed_page_agrees_with_its_tables_to_the_digit():
     digits, patches = (SimpleNamespace(name=name) for name in ("mnist", "patches"))
-    committed = page.Page(digits, patches, 2_500_000, lambda *model: None, Writer(COMMITTED), 0)
+    committed = page.Page(digits, patches, 2_500_000, lambda *model: None, Writer(COMMITTED), 0, np)
     assert (COMMITTED / "README.md").read_text() == page_text.page_text(committed)
 
 

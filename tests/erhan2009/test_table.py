@@ -9,9 +9,10 @@ import pytest
 from claim_rows import study_of
 
 from dbnvis.erhan2009 import table as claims_table
+from dbnvis.erhan2009.claims import PREDICTS
 from dbnvis.erhan2009.families import DIFFER
 from dbnvis.erhan2009.measures import read_measures
-from dbnvis.erhan2009.unit_pictures import AM
+from dbnvis.erhan2009.unit_pictures import AM, COMBINATION
 from dbnvis.erhan2009.verdicts import Table, by_model
 from dbnvis.plot import Bands, HeatMap, dashboard
 
@@ -51,6 +52,19 @@ def test_every_sentence_has_its_verdict_and_rule(written):
     assert len(sentences) == 5 + 5 + 1
     assert text.count("*Rule.*") == len(sentences)
     assert "nan" not in text
+
+
+def test_predictiveness_stands_beside_agreement(written):
+    """In h1 the combination is the weights, which predict the pre-activation best; the table in words has every row."""
+    rows, folder = written
+    found = {(r["model"], r["layer"], r["setting"]): r for r in rows if r["quantity"] == PREDICTS}
+    assert {layer for _, layer, _ in found} == set(LAYERS) and {r["least"] for r in found.values()} == {""}
+    text = (folder / "tables" / "claims.md").read_text()
+    for (model, layer, method), r in found.items():
+        assert f"| {layer} | {method} | {float(r['value']):.2f} [" in text
+        assert float(found[model, "h1", COMBINATION]["value"]) >= float(found[model, "h1", method]["value"]) - 1e-3
+        assert abs(float(r["null"])) < abs(float(found[model, "h1", COMBINATION]["value"]))
+    assert len(re.findall(r"^\| h\d \| \w+ ?\w* \| -?\d\.\d\d \[", text, re.M)) == len(found)
 
 
 def test_units_of_several_optima_are_named(written):

@@ -27,9 +27,10 @@ RANKS = {
     **dict.fromkeys(["runs", "sklearn", "doctor", "console"], 7),
     "figures": 8,
     **dict.fromkeys(["erhan2009", "report", "web"], 9),
-    "catalogue": 10,
-    "commands": 11,
-    "cli": 12,
+    "methods_compared": 10,
+    "catalogue": 11,
+    "commands": 12,
+    "cli": 13,
 }
 MATHS = {"numerics", "models", "evaluate", "train", "visualize", "views"}
 FILES = sorted(path.relative_to(ROOT) for path in ROOT.rglob("*.py"))
