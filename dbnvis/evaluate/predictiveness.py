@@ -25,9 +25,9 @@ from statistics import NormalDist
 
 from ..backend import Array, array_module
 from ..display import Brief
-from ..models.protocol import Model, pixels_seen
+from ..models.protocol import pixels_seen
 from .resampling import Estimate
-from .scores import pre_activations
+from .scores import Responses
 
 TESTED, FEWEST = 4_000, 20  # images that a picture is tested on, the first ones; fewer than the second say too little
 COLUMNS = 500  # pictures that are compared with the images at once
@@ -54,9 +54,7 @@ class Predictiveness(Brief):
     choice: Array
 
 
-def unit_predictiveness(
-    model: Model, layer: str, numbers: Sequence[int], pictures: Array, images: Array
-) -> Predictiveness:
+def unit_predictiveness(responses: Responses, layer: str, numbers: Sequence[int], pictures: Array) -> Predictiveness:
     """How well pictures of units predict what the units do at images: the number beside the score of a picture.
 
     The likeness is the `cosine`, over the pixels that the unit sees; the response is the pre-activation at the image as
@@ -64,13 +62,12 @@ def unit_predictiveness(
 
     Parameters
     ----------
-    model : Model
+    responses : Responses
+        Of the model to images that it was not trained on, of which the first `TESTED` count.
     layer : str
     numbers : sequence of int, length U
         Of the units.
     pictures : array (U, S, *input_shape)
-    images : array (N, *input_shape)
-        Images that the model was not trained on; the first `TESTED` count.
 
     Returns
     -------
@@ -80,11 +77,13 @@ def unit_predictiveness(
     Raises
     ------
     ValueError
-        As `predictiveness`.
+        As `predictiveness`, or if the responses have no images.
     """
+    answers = responses.at_first_images(layer, numbers, TESTED)
+    model, images = responses.model, responses.images
+    assert model is not None and images is not None  # or there were no answers
     images = images[:TESTED]
     xp, pictures = array_module(images), array_module(images).asarray(pictures)
-    responses = pre_activations(model, layer, images, numbers)
     drawn = xp.isfinite(pictures.reshape(*pictures.shape[:2], -1)).all(axis=2)
     alike: dict[str, list[int]] = {}  # units that see the same pixels, such as those at one position
     for u, number in enumerate(numbers):
@@ -96,7 +95,7 @@ def unit_predictiveness(
         owners = [(u, s) for u in units for s, shown in enumerate(drawn[u].tolist()) if shown]
         for start in range(0, len(owners), COLUMNS):
             of, which = (xp.asarray(each) for each in zip(*owners[start : start + COLUMNS], strict=True))
-            found = predictiveness(centred @ _centred(pictures[of, which][seen]).T, responses[:, of])
+            found = predictiveness(centred @ _centred(pictures[of, which][seen]).T, answers[:, of])
             rank[of, which], choice[of, which] = found.rank, found.choice
     return Predictiveness(rank, choice)
 

@@ -120,6 +120,7 @@ class Responses(Brief):
     model: Model | None = None
     images: Array | None = None
     _measured: dict[tuple[str, int], Array] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _unscaled: dict[tuple[str, int], Array] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
     def of(cls, model: Model, images: Array, n_quantiles: int | None = None) -> Responses:
@@ -153,6 +154,29 @@ class Responses(Brief):
         xp = array_module(scores)
         self._measure(layer, indices)
         return xp.stack([self._below(layer, number, row) for number, row in zip(indices, scores, strict=True)])
+
+    def at_first_images(self, layer: str, numbers: Sequence[int], n: int) -> Array:
+        """Pre-activations of units at the first `n` images as they are (n, U), computed once.
+
+        Parameters
+        ----------
+        layer : str
+        numbers : sequence of int, length U
+        n : int
+            The same at every call.
+
+        Raises
+        ------
+        ValueError
+            If the responses have no images.
+        """
+        if self.model is None or self.images is None:
+            raise ValueError("these responses have no images; make them by Responses.of(model, images)")
+        missing = [number for number in dict.fromkeys(numbers) if (layer, number) not in self._unscaled]
+        if missing:
+            found = pre_activations(self.model, layer, self.images[:n], missing).T
+            self._unscaled.update({(layer, number): x for number, x in zip(missing, found, strict=True)})
+        return array_module(self.images).stack([self._unscaled[layer, number] for number in numbers], axis=1)
 
     def _below(self, layer: str, number: int, scores: Array) -> Array:
         """Percentages of images below `scores` (S,) of a unit."""

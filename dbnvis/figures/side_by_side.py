@@ -182,7 +182,7 @@ class Compared:
                 ": ".join(filter(None, (method.title, describe(method, changed=True)))),
                 study.captions(x)[0],
             )
-            told = predictions(x, study.responses, study.model)
+            told = predictions(x, study.responses)
             if told:
                 predicted[name] = told["predictiveness"][0].tolist()
                 captions = list(map(_with_prediction, captions, predicted[name]))

@@ -74,11 +74,9 @@ def _rows(study: Study, layer: str, seed: int) -> Iterator[dict[str, Any]]:
     _, numbers = as_units(study.model, kept)
     usual = usual_scores(study, kept)
     best = next(x.pictures.scores[drawn, 0] for x in points if (x.setting, x.value) == ("starts", "9"))
-    tests = study.responses.images
-    assert tests is not None
     for x in points:
         pictures = x.pictures.images[drawn, 0]
-        rank = unit_predictiveness(study.model, layer, numbers, pictures[:, None], tests).rank[:, 0]
+        rank = unit_predictiveness(study.responses, layer, numbers, pictures[:, None]).rank[:, 0]
         row: dict[str, Any] = {"layer": layer, "setting": x.setting, "value": x.value, "units": len(kept)}
         measured = {"rank": rank, "gain": gain(scores(study, kept, pictures), usual, best)}
         for name, values in measured.items():

@@ -123,30 +123,24 @@ def compared(pictures: UnitImages, responses: Responses, model: Model | None = N
     KeyError, ValueError
         If the model has no such layer or unit.
     """
-    return {"percentile": percentiles(pictures, responses, model), **predictions(pictures, responses, model)}
+    return {"percentile": percentiles(pictures, responses, model), **predictions(pictures, responses)}
 
 
 def percentiles(pictures: UnitImages, responses: Responses, model: Model | None = None) -> Array:
     """The first of `compared`."""
-    model, layer, numbers = _of_whom(pictures, responses, model)
-    return to_numpy(responses.percentile(layer, numbers, model.xp.asarray(pictures.scores)))
-
-
-def predictions(pictures: UnitImages, responses: Responses, model: Model | None = None) -> dict[str, Array]:
-    """The others of `compared`; none where there are not images enough."""
-    model, layer, numbers = _of_whom(pictures, responses, model)
-    if responses.images is None or len(responses.images) < FEWEST:
-        return {}
-    found = unit_predictiveness(model, layer, numbers, pictures.images, responses.images)
-    return {"predictiveness": to_numpy(found.rank), "choice": to_numpy(found.choice)}
-
-
-def _of_whom(pictures: UnitImages, responses: Responses, model: Model | None) -> tuple[Model, str, list[int]]:
-    """The model, the layer and the numbers of the units that pictures are of."""
     model = responses.model if model is None else model
     if model is None:
         raise ValueError("these responses do not name their model; make them by Responses.of(model, images)")
-    return model, *as_units(model, pictures.units)
+    layer, numbers = as_units(model, pictures.units)
+    return to_numpy(responses.percentile(layer, numbers, model.xp.asarray(pictures.scores)))
+
+
+def predictions(pictures: UnitImages, responses: Responses) -> dict[str, Array]:
+    """The others of `compared`, of the responses' own model; none where there are not images enough."""
+    if responses.model is None or responses.images is None or len(responses.images) < FEWEST:
+        return {}
+    found = unit_predictiveness(responses, *as_units(responses.model, pictures.units), pictures.images)
+    return {"predictiveness": to_numpy(found.rank), "choice": to_numpy(found.choice)}
 
 
 def picture_rows(pictures: UnitImages, told: Mapping[str, Array] | None = None) -> Rows:

@@ -17,7 +17,7 @@ from dbnvis.evaluate.predictiveness import (
     rank_interval,
     unit_predictiveness,
 )
-from dbnvis.evaluate.scores import pre_activations
+from dbnvis.evaluate.scores import Responses, pre_activations
 from dbnvis.models.protocol import pixels_seen
 from dbnvis.models.units import central_units
 
@@ -140,7 +140,7 @@ def test_pictures_of_units_are_tested_by_the_units_responses(xp):
     rng, model = np.random.default_rng(7), random_dbn(xp)
     pictures, images = rng.standard_normal((3, 4, 4, 5)), rng.random((60, 4, 5))
     pictures[1, 2, 3, 1] = np.nan
-    found = unit_predictiveness(model, "h2", [4, 0, 6], pictures, xp.asarray(images))
+    found = unit_predictiveness(Responses.of(model, xp.asarray(images)), "h2", [4, 0, 6], pictures)
     responses = host(pre_activations(model, "h2", xp.asarray(images)))
     for u, number in enumerate([4, 0, 6]):
         for s in range(4):
@@ -159,11 +159,17 @@ def test_pixels_that_a_channel_does_not_see_change_nothing():
     (*_, rows, columns), _ = pixels_seen(model, "conv1", central_units(model.layer_shape("conv1"))[0])
     numbers = central_units(model.layer_shape("conv1"))[:2]
     pictures, images = rng.standard_normal((2, 1, 12, 12)), rng.random((50, 12, 12))
-    own = unit_predictiveness(model, "conv1", numbers, pictures, images).rank
+    responses = Responses.of(model, images)
+    own = unit_predictiveness(responses, "conv1", numbers, pictures).rank
     kept = pictures[..., rows, columns].copy()
     pictures[...] = rng.standard_normal(pictures.shape)
     pictures[..., rows, columns] = kept
-    assert (unit_predictiveness(model, "conv1", numbers, pictures, images).rank == own).all()
+    assert (unit_predictiveness(responses, "conv1", numbers, pictures).rank == own).all()
     kernels = model.network.layers["conv1.pre"].W[:2, 0]
     pictures[:, 0, rows, columns] = kernels
-    assert (unit_predictiveness(model, "conv1", numbers, pictures, images).rank > 0.5).all()
+    assert (unit_predictiveness(responses, "conv1", numbers, pictures).rank > 0.5).all()
+
+
+def test_without_images_nothing_is_predicted():
+    with pytest.raises(ValueError, match="have no images"):
+        unit_predictiveness(Responses({}), "h1", [0], np.zeros((1, 1, 4, 5)))
