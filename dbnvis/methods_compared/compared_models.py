@@ -43,7 +43,7 @@ def compare_methods(page: Page) -> None:
     studies = {name: replace(make(), writer=writer) for name, make in _models(page).items()}
     rows = [row for name, study in studies.items() for row in unit_table(study, name)]
     summary = summarize(rows, seed=page.seed)
-    facts: dict[str, Any] = {"seed": page.seed, "models": {name: study.facts for name, study in studies.items()}}
+    facts: dict[str, Any] = {"models": {name: study.facts for name, study in studies.items()}}
     another = sum(row["rank_another_units"] for row in rows) / len(rows)
     tested = min(len(study.data_at_hand().test_images) for study in studies.values())
     figure = table_figure(
@@ -52,8 +52,8 @@ def compare_methods(page: Page) -> None:
         tested=f"{min(tested, TESTED):,}",
         another=f"{another:.2f}",
     )
-    writer.figure("methods", figure, None, **facts)
-    writer.table("methods", summary, **facts)
+    writer.figure("methods", figure, None, seed=page.seed, **facts)
+    writer.table("methods", summary, seed=page.seed, **facts)
     curved = {name: studies[name] for name in FAMILIES}
     settings_curves(curved, writer, seed=page.seed, **facts)
 

@@ -55,14 +55,14 @@ class Point:
 
 
 def settings_curves(studies: dict[str, Study], writer: Writer, *, seed: int, **facts: Any) -> None:
-    """The table `settings`, and a figure for each model, `settings_<model>`."""
+    """The table `settings`, and a figure for each model, `settings_<model>`; `facts` go into the table's manifest."""
     rows: list[dict[str, Any]] = []
     for name, study in studies.items():
         own = [{"model": name, **row} for layer in study.model.layer_names for row in _rows(study, layer, seed)]
         rows += own
         figure = _figure(own, study, name)
         writer.figure(f"settings_{name.replace(' ', '_')}", figure, None, **study.facts, settings={"units": UNITS})
-    writer.table("settings", rows, seed=seed, **facts)
+    writer.table("settings", rows, seed=seed, settings={"units": UNITS}, **facts)
 
 
 def _rows(study: Study, layer: str, seed: int) -> Iterator[dict[str, Any]]:

@@ -98,9 +98,11 @@ def test_the_figure_sets_in_bold_what_cannot_be_told_from_the_best(table, monkey
 
 
 def test_a_crosstab_writes_every_number_once_and_leaves_empty_cells_empty():
-    values = np.array([[0.1, np.nan], [np.nan, np.nan], [0.95, -0.2]])
-    strong = {"t": np.array([[True, False], [False, False], [False, False]])}
-    figure = plot.crosstab({"t": values}, ["a", "", "b"], ["x", "y"], strong=strong, heading="h", caption="c", key="k")
+    values = np.array([[0.1, np.nan, np.nan], [np.nan, np.nan, np.nan], [0.95, np.nan, -0.2]])
+    strong = {"t": np.array([[True, False, False], [False, False, False], [False, False, False]])}
+    figure = plot.crosstab(
+        {"t": values}, ["a", "", "b"], ["x", "nothing", "y"], strong=strong, heading="h", caption="c", key="k"
+    )
     (axes,) = figure.axes
     cells = {text.get_text(): text for text in axes.texts}
     assert set(cells) == {"0.10", "0.95", "-0.20", "x", "y"}
