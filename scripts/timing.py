@@ -35,22 +35,27 @@ class Variant:
     """OPENBLAS_CORETYPE of its process; OpenBLAS's own choice if empty."""
 
 
-def options(description: str | None, rounds: int) -> argparse.Namespace:
-    """Read the command line that all benchmarks share.
+def options(
+    description: str | None, rounds: int, what: str = "how often each variant is timed", **more: dict[str, Any]
+) -> argparse.Namespace:
+    """Read the command line that all benchmarks share; `rounds` says `what`, and `more` are options of this one.
 
     A table that is there is kept, unless --overwrite; only whole measurements go to the folder of committed results.
     """
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="run through, with far too little work to measure")
-    parser.add_argument("--rounds", type=int, default=rounds, help="how often each variant is timed")
+    parser.add_argument("--rounds", type=int, default=rounds, help=what)
     parser.add_argument("--threads", type=int, help="threads of every library; its own choice if absent")
     parser.add_argument("--out", type=Path, default=Path("runs"), help="folder whose bench/ gets the table")
     parser.add_argument("--overwrite", action="store_true", help="replace the table that is there")
+    for name, settings in more.items():
+        parser.add_argument(f"--{name}", **settings)
     args = parser.parse_args()
     args.out = args.out.expanduser() / "bench"
-    trial = (args.quick, args.rounds, args.threads) != (False, rounds, None)
+    trial = (args.quick, args.rounds, args.threads) != (False, rounds, None) or any(getattr(args, x) for x in more)
     if trial and args.out.resolve().is_relative_to(COMMITTED):
-        parser.error(f"{args.out} is of results with the default settings; leave out --quick, --rounds and --threads")
+        said = ", ".join(f"--{name}" for name in ("quick", "rounds", *more))
+        parser.error(f"{args.out} is of results with the default settings; leave out {said} and --threads")
     table = args.out / f"{Path(sys.argv[0]).stem.removeprefix('bench_')}.csv"
     if table.exists() and not args.overwrite:
         parser.error(f"{table} is there; --overwrite replaces it, or give another folder (--out)")
@@ -112,15 +117,15 @@ def ratio(results: Sequence[dict[str, Any]], others: Sequence[dict[str, Any]]) -
 
 
 def write(
-    name: str, args: argparse.Namespace, rows: list[dict[str, Any]], figure: Any, variants: Sequence[Variant]
+    name: str, args: argparse.Namespace, rows: list[dict[str, Any]], figure: Any, variants: Sequence[Any], most: int = 0
 ) -> None:
-    """Print the table; write it with its manifest and its plot to `args.out`."""
+    """Print the table, or its first `most` rows; write it with its manifest and its plot to `args.out`."""
     from dbnvis import plot, results
     from dbnvis.system.files import replacing
 
     rows = [{k: float(f"{v:.4g}") if isinstance(v, float) else v for k, v in row.items()} for row in rows]
     widths = {key: max(len(str(row[key])) for row in [*rows, {k: k for k in rows[0]}]) for key in rows[0]}
-    for row in [{key: key for key in rows[0]}, *rows]:
+    for row in [{key: key for key in rows[0]}, *rows[: most or None]]:
         print("  ".join(str(row[key]).ljust(width) for key, width in widths.items()))
     machine = run(Variant("machine", "ours.machine"), args.threads)
     manifest = {

@@ -13,7 +13,7 @@ two of the same:
 The evidence e of a unit is the weighted sum of what its parts do, 1 each where they are fully there. Its
 pre-activation is a gain times e - t, and t, where the unit switches on, is all that tells "and" from "or". Strokes
 switch on at half of their contrast, and that makes an "or" one: at the norm of a single part, two parts at once have
-1 / sqrt(2) of the contrast each, and together they activate the rectified unit less than one part alone. In a DBN, whose
+1 / sqrt(2) of the contrast each, and together they activate a rectified unit less than one part alone. In a DBN, whose
 weights are symmetric, an "or" is one on the way up alone: on the way down it draws its parts independently.
 """
 

@@ -123,24 +123,26 @@ def bars(panels: Sequence[tuple[str, Bars]], *, x_label: str, heading: str, capt
 
 @dataclass(frozen=True)
 class HeatMap(Chart):
-    """A square table of values in [0, 1] on greys, white to black; a number or two in every cell.
+    """A table of values in [0, 1] on greys, white to black; a number or two in every cell.
 
-    `names` head rows and columns, `values` is (N, N), NaN for an empty cell; `texts` (N, N) stand in the cells.
+    `names` head the rows, and the columns too where there are no `columns`; `values` is (rows, columns), NaN for an
+    empty cell; `texts`, of the same shape, stand in the cells.
     """
 
     names: Sequence[str]
     values: Array
     texts: Sequence[Sequence[str]]
+    columns: Sequence[str] = ()
 
     def draw(self, axes: Any) -> None:
-        n = len(self.names)
         axes.imshow(self.values, cmap="Greys", vmin=0, vmax=1.15, aspect="auto", interpolation="nearest")
         for i, row in enumerate(self.texts):
             for j, text in enumerate(row):
                 color = "white" if self.values[i][j] > 0.6 else "black"
                 axes.text(j, i, text, ha="center", va="center", fontsize=6.5, color=color, linespacing=1.3)
-        axes.set_xticks(range(n), self.names, fontsize=6.5)
-        axes.set_yticks(range(n), self.names, fontsize=6.5, rotation=90, va="center")
+        heads, turned = self.columns or self.names, 0 if self.columns else 90
+        axes.set_xticks(range(len(heads)), heads, fontsize=6.5)
+        axes.set_yticks(range(len(self.names)), self.names, fontsize=6.5, rotation=turned, va="center")
         axes.tick_params(length=0)
 
 
