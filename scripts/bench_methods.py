@@ -9,7 +9,7 @@ from __future__ import annotations
 import runpy
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -39,6 +39,7 @@ SUMS = ("linear", "and")  # kinds of one feature
 BEST, TRUTH, OTHER = "best linear template", "planted feature", "another unit's feature"
 
 MEASURES = ("cosine", "features shown", "rank", "rank, nearest", "rank, product")
+COLUMNS = ("matched", "drawn", *MEASURES, "share of ceiling", "cosine low", "cosine high")
 
 #: A method: (model, layer, numbers of its units, training images) -> pictures (U, *shape) or several (U, S, *shape).
 Method = Callable[[Any, str, Sequence[int], np.ndarray], "np.ndarray | None"]
@@ -63,7 +64,7 @@ METHODS: dict[str, Method] = {
     **{name: entry(SETTINGS.get(name, kind())) for name, kind in VISUALIZERS.items() if name not in LEFT_OUT},
     "combination, k = 8": entry(FilterCombination(k=8)),
     "regularized, plain": entry(RECIPES["plain"]),
-    "am, norm 4": entry(ActivationMaximization(norm=4.0)),  # of four strokes; the images' mean norm is about 6
+    "am, norm 8": entry(ActivationMaximization(norm=8.0)),  # the images' mean norm is about 6
 }
 
 
@@ -183,27 +184,22 @@ def judged(pictures: np.ndarray, unit: PlantedUnit, tests: np.ndarray, response:
 
 
 def summary(case: Case, found: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Rows of the table: means over the units of a kind of all networks of a case."""
-    for kind in KINDS:
-        of_kind = [row for row in found if row["kind"] == kind]
-        planted_units = [row for row in of_kind if not row["method"]]
-        for method in dict.fromkeys(row["method"] for row in of_kind if row["method"]):
-            rows = [row for row in of_kind if row["method"] == method]
-            mean = {key: float(np.mean([row[key] for row in rows])) for key in ("drawn", *MEASURES, "ceiling")}
-            over = bootstrap(np.array([row["cosine"] for row in rows]), rng=make_rng(np, 0))
-            yield {
-                **asdict(case),
-                "kind": kind,
-                "method": method,
-                "planted units": len(planted_units),
-                "units": len(rows),
-                "matched": float(np.mean([row["matched"] for row in planted_units if row["same"]])),
-                "drawn": mean["drawn"],
-                "cosine low": over.low,
-                "cosine high": over.high,
-                **{key: mean[key] for key in MEASURES},
-                "share of ceiling": mean["rank"] / mean["ceiling"],
-            }
+    """Rows of the table: means over the units of a kind of all networks of a case; no numbers where no unit is one."""
+    methods = dict.fromkeys(row["method"] for row in found if row["method"])
+    for kind in dict.fromkeys(row["kind"] for row in found):
+        planted_units = [row for row in found if row["kind"] == kind and not row["method"]]
+        for method in methods:
+            rows = [row for row in found if (row["kind"], row["method"]) == (kind, method)]
+            counts = {"kind": kind, "method": method, "planted units": len(planted_units), "units": len(rows)}
+            yield {**asdict(case), **counts, **(_means(rows, planted_units) if rows else dict.fromkeys(COLUMNS, ""))}
+
+
+def _means(rows: list[dict[str, Any]], planted_units: list[dict[str, Any]]) -> dict[str, float]:
+    mean = {key: float(np.mean([row[key] for row in rows])) for key in ("drawn", *MEASURES, "ceiling")}
+    over = bootstrap(np.array([row["cosine"] for row in rows]), rng=make_rng(np, 0))
+    mean |= {"cosine low": over.low, "cosine high": over.high, "share of ceiling": mean["rank"] / mean["ceiling"]}
+    mean["matched"] = float(np.mean([row["matched"] for row in planted_units if row["same"]]))
+    return {key: mean[key] for key in COLUMNS}
 
 
 CAPTION = """Rows are methods, columns units or networks; darker is more. How like the planted features the pictures
@@ -227,10 +223,10 @@ def figure(rows: list[dict[str, Any]]) -> Any:
     def value(method: str, measure: str, case: Case, kinds: Sequence[str]) -> float:
         key = "rank, product" if method == BEST and measure.startswith("rank") else measure
         here = [row for row in rows if row["kind"] in kinds and asdict(case).items() <= row.items()]
-        own = [row for row in here if row["method"] == method and 2 * row["units"] >= row["planted units"]]
+        own = [row for row in here if row["method"] == method and 2 * row["units"] >= row["planted units"] > 0]
         return float(np.average([row[key] for row in own], weights=[row["units"] for row in own])) if own else np.nan
 
-    def chart(measure: str, note: str, columns: dict[str, tuple[Case, Sequence[str]]]) -> plot.HeatMap:
+    def chart(measure: str, note: str, columns: Mapping[str, tuple[Case, Sequence[str]]]) -> plot.HeatMap:
         values = np.array([[value(method, measure, *each) for each in columns.values()] for method in methods])
         texts = [["" if np.isnan(x) else f"{x:.2f}" for x in row] for row in values]
         return plot.HeatMap(TITLES[measure], note, methods, values, texts, list(columns))
@@ -261,7 +257,7 @@ def figure(rows: list[dict[str, Any]]) -> Any:
 
 def main() -> None:
     own = {"action": "append", "type": Path, "help": "file with a function draw(model, layer, indices, images)"}
-    args = options(__doc__, rounds=3, what="networks of each case", method=own)
+    args = options(__doc__, rounds=5, what="networks of each case", method=own)
     methods = {**METHODS, **{path.stem: runpy.run_path(str(path))["draw"] for path in args.method or []}}
     cases = list(QUICK if args.quick else CASES.values())
     rounds, epochs = (1, 2) if args.quick else (args.rounds, EPOCHS)

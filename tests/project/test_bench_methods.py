@@ -1,6 +1,8 @@
 """The benchmark of methods: what it says of pictures whose worth is known, and that it takes anybody's method."""
 
+import csv
 import importlib
+import re
 import sys
 from pathlib import Path
 
@@ -89,8 +91,20 @@ def test_a_network_that_has_learned_nothing_has_no_unit_to_draw(bench, monkeypat
     assert found(bench, case, {"exact": own_weights}) == {}
 
 
-def test_a_file_of_ones_own_is_entered_by_name(bench, monkeypatch, capsys, tmp_path):
-    (tmp_path / "mine.py").write_text("def draw(model, layer, indices, images):\n    return images[: len(indices)]\n")
+def test_kinds_that_a_network_has_not_learned_have_rows_without_numbers(bench):
+    told = [
+        {"kind": kind, "method": "", "matched": same, "same": same > 0.5} for kind, same in (("and", 0.9), ("or", 0.1))
+    ]
+    drawn = {"kind": "and", "method": "am", "drawn": 1.0, "ceiling": 0.8, **dict.fromkeys(bench.MEASURES, 0.4)}
+    learned, other = bench.summary(bench.Case("binary"), [*told, drawn])
+    assert (learned["units"], other["units"]) == (1, 0) and other["planted units"] == 1
+    assert learned["share of ceiling"] == pytest.approx(0.5) and learned["matched"] == 0.9
+    assert {other[key] for key in bench.COLUMNS} == {""} and learned.keys() == other.keys()
+
+
+def test_the_example_of_the_readme_is_entered_by_its_name(bench, monkeypatch, capsys, tmp_path):
+    (example,) = re.findall(r"```python\n(# mine\.py.*?)```", (SCRIPTS / "README.md").read_text(), re.DOTALL)
+    (tmp_path / "mine.py").write_text(example)
     monkeypatch.setattr(bench, "QUICK", (bench.Case("linear", noise=0.0),))
     monkeypatch.setattr(bench, "METHODS", {"combination": bench.METHODS["combination"]})
     line = ["bench_methods.py", "--quick", "--method", str(tmp_path / "mine.py"), "--out", str(tmp_path)]
@@ -99,7 +113,8 @@ def test_a_file_of_ones_own_is_entered_by_name(bench, monkeypatch, capsys, tmp_p
     out, said = capsys.readouterr()
     assert "case 1 of 1: activation linear" in said and str(tmp_path / "bench" / "methods.png") in out
     table = (tmp_path / "bench" / "methods.csv").read_text().splitlines()
-    assert [line.split(",")[6] for line in table[1:]][:2] == ["combination", "mine"]
+    of = {row["method"]: row for row in csv.DictReader(table)}
+    assert list(of)[:2] == ["combination", "mine"] and float(of["mine"]["cosine"]) > 0.9
     monkeypatch.setattr(
         sys, "argv", [*line[:1], "--method", str(tmp_path / "mine.py"), "--out", str(SCRIPTS.parent / "results")]
     )
