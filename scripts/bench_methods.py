@@ -75,7 +75,7 @@ class Case:
     activation: Literal["binary", "relu", "linear"]
     depth: int = 2
     parts: int = 4
-    noise: float = 0.05
+    noise: float = 0.02
     training: Literal["planted", "CD", "backprop", "backprop, decay"] = "planted"
 
     def __str__(self) -> str:
@@ -86,8 +86,8 @@ def varied(name: str, activation: Literal["binary", "relu"]) -> dict[str, Case]:
     """Around the case that `Case` has by default, by the heads of their columns."""
     return {
         f"{name}\nnoise 0": Case(activation, noise=0.0),
-        f"{name}\nnoise 0.05": Case(activation),
-        f"{name}\nnoise 0.1": Case(activation, noise=0.1),
+        f"{name}\nnoise 0.02": Case(activation),
+        f"{name}\nnoise 0.05": Case(activation, noise=0.05),
         f"{name}\n2 parts": Case(activation, parts=2),
         f"{name}\n3 layers": Case(activation, 3, 2),
     }
@@ -232,12 +232,12 @@ def figure(rows: list[dict[str, Any]]) -> Any:
         return plot.HeatMap(TITLES[measure], note, methods, values, texts, list(columns))
 
     by_kind = {
-        f"{name}\n{kind}": (Case(activation), (kind,))
-        for name, activation in (("binary", "binary"), ("ReLU", "relu"))
+        f"{name}\n{kind}": (case, (kind,))
+        for name, case in (("binary", Case("binary")), ("ReLU", Case("relu")))
         for kind in KINDS
     }
     by_case = {name: (case, SUMS) for name, case in CASES.items()}
-    of_kind = "Planted weights, noise 0.05, four parts, two hidden layers."
+    of_kind = "Planted weights, noise 0.02, four parts, two hidden layers."
     of_case = (
         "Units of one feature each (linear, and). 3 layers: of two parts each. Trained: on images of planted parts."
     )
