@@ -23,7 +23,7 @@ from dbnvis.backend import make_rng
 from dbnvis.evaluate.planted import KINDS, Planted, PlantedUnit, planted
 from dbnvis.evaluate.predictiveness import best_of, ceiling, cosine, predictiveness, product
 from dbnvis.evaluate.resampling import bootstrap
-from dbnvis.evaluate.scores import pre_activations
+from dbnvis.evaluate.scores import pre_activations, typical_responses, unit_scores
 from dbnvis.models.convolution import ReLU
 from dbnvis.models.layers import Dense, Flatten, Identity, Network
 from dbnvis.models.mlp import MLP
@@ -39,7 +39,8 @@ SUMS = ("linear", "and")  # kinds of one feature
 BEST, TRUTH, OTHER = "best linear template", "planted feature", "another unit's feature"
 
 MEASURES = ("cosine", "features shown", "rank", "rank, nearest", "rank, product")
-COLUMNS = ("matched", "drawn", *MEASURES, "share of ceiling", "cosine low", "cosine high")
+MEANS = ("drawn", *MEASURES, "ceiling", "gain")
+COLUMNS = ("matched", "drawn", *MEASURES, "share of ceiling", "gain by the feature's", "cosine low", "cosine high")
 
 #: A method: (model, layer, numbers of its units, training images) -> pictures (U, *shape) or several (U, S, *shape).
 Method = Callable[[Any, str, Sequence[int], np.ndarray], "np.ndarray | None"]
@@ -160,14 +161,16 @@ def measured(case: Case, seed: int, methods: dict[str, Method], epochs: int = EP
     best = ceiling(rows[:FITTED], fitted[0], rows[FITTED:], fitted[1])
     most = predictiveness(product(best, flat), response).rank
     pictures: dict[str, Any] = {name: methods[name](model, layer, numbers, images) for name in sorted(methods)}
-    pictures[BEST] = best
+    pictures[BEST], typical = best, typical_responses(model, layer, images, numbers)
     pictures[TRUTH] = [unit.features for unit in units]
     pictures[OTHER] = [unit.features for unit in (*units[1:], units[0])]
     for name, drawn in pictures.items():
         for i, unit in enumerate(units if drawn is not None else []):
             own = np.asarray(drawn[i]).reshape(-1, flat.shape[1])
             said = judged(own, unit, flat, response[:, i : i + 1])
-            yield {"kind": unit.kind, "method": name, **said, "ceiling": float(most[i])}
+            score = unit_scores(model, layer, [numbers[i]], np.nan_to_num(own[:1]).reshape(1, 1, *model.input_shape))
+            said |= {"ceiling": float(most[i]), "gain": float(score[0, 0] - typical[i])}
+            yield {"kind": unit.kind, "method": name, **said}
 
 
 def judged(pictures: np.ndarray, unit: PlantedUnit, tests: np.ndarray, response: np.ndarray) -> dict[str, Any]:
@@ -191,14 +194,24 @@ def summary(case: Case, found: list[dict[str, Any]]) -> Iterator[dict[str, Any]]
         for method in methods:
             rows = [row for row in found if (row["kind"], row["method"]) == (kind, method)]
             counts = {"kind": kind, "method": method, "planted units": len(planted_units), "units": len(rows)}
-            yield {**asdict(case), **counts, **(_means(rows, planted_units) if rows else dict.fromkeys(COLUMNS, ""))}
+            numbers: dict[str, Any] = dict.fromkeys(COLUMNS, "")
+            if rows:
+                truth = [row for row in found if (row["kind"], row["method"]) == (kind, TRUTH)]
+                numbers |= _means(rows, truth, [row["matched"] for row in planted_units if row["same"]])
+            yield {**asdict(case), **counts, **numbers}
 
 
-def _means(rows: list[dict[str, Any]], planted_units: list[dict[str, Any]]) -> dict[str, float]:
-    mean = {key: float(np.mean([row[key] for row in rows])) for key in ("drawn", *MEASURES, "ceiling")}
+def _means(rows: list[dict[str, Any]], truth: list[dict[str, Any]], matched: list[float]) -> dict[str, float]:
+    """`COLUMNS` of a method: means of its rows; gains by those of the planted features."""
+    mean, feature = (
+        {key: float(np.mean([row[key] for row in x])) for key in rows[0] if key in MEANS} for x in (rows, truth)
+    )
     over = bootstrap(np.array([row["cosine"] for row in rows]), rng=make_rng(np, 0))
-    mean |= {"cosine low": over.low, "cosine high": over.high, "share of ceiling": mean["rank"] / mean["ceiling"]}
-    mean["matched"] = float(np.mean([row["matched"] for row in planted_units if row["same"]]))
+    mean |= {"cosine low": over.low, "cosine high": over.high, "matched": float(np.mean(matched))}
+    mean |= {
+        "share of ceiling": mean["rank"] / mean["ceiling"],
+        "gain by the feature's": mean["gain"] / feature["gain"],
+    }
     return {key: mean[key] for key in COLUMNS}
 
 

@@ -121,15 +121,12 @@ def planted(
     below, units, layers = xp.eye(math.prod(SHAPE), dtype="float32"), [], []  # features of what parts are, (n, V)
     for i, made in enumerate(plans, 1):
         detected = [plan.features(below) for plan in made]
-        unused = UNUSED if i < len(plans) else 0
-        layers.append((*_weights(made, len(below), unused, noise, activation, rng), _downward(made, below)))
-        nothing = xp.zeros((unused, below.shape[1]), dtype="float32")
-        told = [*zip(made, detected, strict=True), *((_Plan("unused", []), row[None]) for row in nothing)]
+        layers.append((*_weights(made, len(below), noise, activation, rng), _downward(made, below)))
         units += [
             PlantedUnit(Unit(f"h{i}", u), plan.kind, tuple(plan.parts), x.reshape(-1, *SHAPE))
-            for u, (plan, x) in enumerate(told)
+            for u, (plan, x) in enumerate(zip(made, detected, strict=True))
         ]
-        below = xp.concatenate([*(x[:1] for x in detected), nothing])
+        below = xp.concatenate([x[:1] for x in detected])
     found = Planted(_model(layers, activation), tuple(units))
     images = found.images(1000, rng=rng)
     found.model.input_norm = float(xp.sqrt((images * images).sum(axis=(1, 2))).mean())
@@ -154,7 +151,8 @@ class _Plan:
 
     def features(self, below: Array) -> Array:
         """What it detects, (K, V), of the features of its possible parts, (n, V)."""
-        own, xp = below[self.parts], array_module(below)
+        xp = array_module(below)
+        own = below[xp.asarray(self.parts, dtype="int64")]
         return own if self.kind in EITHER else xp.asarray(self.weights, dtype=below.dtype)[None] @ own
 
     def switch(self, activation: Activation) -> tuple[float, float]:
@@ -187,13 +185,14 @@ def _groups(rng: Any, n: int, size: int) -> list[list[int]]:
 
 
 def _plans(depth: int, parts: int, kinds: Sequence[Kind], rng: Any) -> list[list[_Plan]]:
-    """Of every layer: strokes, at depth 3 the same patterns of strokes at every place, and the top units."""
+    """Of every layer: strokes, at depth 3 the same patterns of them at every place, and the top units; unused ones."""
     plans, n_types = [[_Plan("stroke", pixels) for pixels in _strokes()]], STROKES
     if depth == 3:
         groups, n_types = _groups(rng, STROKES, parts), STROKES // parts
         copies = [[PLACES * stroke + place for stroke in group] for group in groups for place in range(PLACES)]
         plans.append([_Plan("pattern", copy) for copy in copies])
-    return [*plans, _top(kinds, n_types, parts, rng)]
+    unused = [_Plan("unused", [])] * UNUSED
+    return [*([*layer, *unused] for layer in plans), _top(kinds, n_types, parts, rng)]
 
 
 def _top(kinds: Sequence[Kind], n_types: int, parts: int, rng: Any) -> list[_Plan]:
@@ -212,21 +211,21 @@ def _top(kinds: Sequence[Kind], n_types: int, parts: int, rng: Any) -> list[_Pla
     return plans
 
 
-def _weights(
-    plans: Sequence[_Plan], n_in: int, unused: int, noise: float, activation: Activation, rng: Any
-) -> tuple[Array, Array]:
-    """Weights (n_in, units) and biases (units,) of a layer, `unused` units of random weights last."""
-    W = rng.standard_normal((n_in, len(plans) + unused), dtype="float32")
+def _weights(plans: Sequence[_Plan], n_in: int, noise: float, activation: Activation, rng: Any) -> tuple[Array, Array]:
+    """Weights (n_in, units) and biases (units,) of a layer; those of unused units random, of half the usual norm."""
+    W = rng.standard_normal((n_in, len(plans)), dtype="float32")
     xp = array_module(W)
-    gains = []
-    bias = xp.zeros(W.shape[1], dtype="float32")
+    bias = xp.zeros(len(plans), dtype="float32")
     for u, plan in enumerate(plans):
-        on, reached = plan.switch(activation)
-        gains.append(GAIN if activation == "binary" else 1 / (reached - on))
-        W[:, u] *= noise * gains[-1]
-        W[xp.asarray(plan.parts), u] += gains[-1] * xp.asarray(plan.weights, dtype="float32")
-        bias[u] = -gains[-1] * on
-    W[:, len(plans) :] *= 0.5 * gains[0] * math.sqrt(len(plans[0].parts) / n_in)  # half the norm of a unit's
+        used = plan if plan.kind != "unused" else plans[0]
+        on, reached = used.switch(activation)
+        gain = GAIN if activation == "binary" else 1 / (reached - on)
+        if plan.kind == "unused":
+            W[:, u] *= 0.5 * gain * math.sqrt(len(used.parts) / n_in)
+            continue
+        W[:, u] *= noise * gain
+        W[xp.asarray(plan.parts), u] += gain * xp.asarray(plan.weights, dtype="float32")
+        bias[u] = -gain * on
     return W, bias
 
 
