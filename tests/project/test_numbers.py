@@ -16,7 +16,7 @@ ACCEPTANCE, LIKELIHOOD = "mnist/tables/acceptance.csv", "mnist/tables/likelihood
 CONTROL, MARK = "mnist/convnet/randomized_table.csv", "mnist/convnet/debugging_mark_table.csv"
 GABOR, ANGLES = "erhan2009/patches/tables/gabor_summary.csv", "erhan2009/mnist/tables/invariance.csv"
 FEATURES, PREDICTED = "mnist/tables/features.csv", "mnist/tables/predictiveness.csv"
-MNIST = "results/mnist/README.md"
+MNIST, BENCH = "results/mnist/README.md", "results/bench/README.md"
 OUTPUT, IMAGE = "randomized to output", "other image"
 
 
@@ -84,6 +84,43 @@ PREDICTORS = {
     "nearest of nine top images": ("mean of the top images, single pictures", "9"),
     "nearest of nine samples": ("clamped Gibbs sampling, single pictures", "9"),
 }
+
+SUMS, ALTERNATIVES = ("linear", "and"), ("or", "places")
+
+
+def planted(column, method, kinds=SUMS, **other):
+    """Mean over kinds of units in the benchmark of methods; default: binary, noise 0.02, two layers, four parts."""
+    case = {"activation": "binary", "noise": "0.02", "depth": "2", "parts": "4", "training": "planted", **other}
+    return sum(number("bench/methods.csv", column, method=method, kind=kind, **case) for kind in kinds) / len(kinds)
+
+
+#: Columns of the table of planted features there, and its rows.
+NETWORKS = (
+    {"noise": "0.0"},
+    {},
+    {"noise": "0.05"},
+    {"training": "CD"},
+    {"activation": "relu"},
+    {"activation": "relu", "training": "backprop"},
+    {"activation": "relu", "training": "backprop, decay"},
+)
+DRAWN = {
+    "combination of all filters": "combination",
+    "activation maximization": "am",
+    "clamped Gibbs sampling": "gibbs",
+    "mean of the top images": "top-images",
+    "strongest first-layer filter": "connections",
+    "regularized optimization": "regularized",
+    "best linear template": "best linear template",
+}
+
+
+def shown_and_predicted(method):
+    """The numbers of a row; sampling needs a DBN."""
+    rank = "rank, product" if method == "best linear template" else "rank"
+    cases = [case for case in NETWORKS if method != "gibbs" or "activation" not in case]
+    return [planted(column, method, **case) for case in cases for column in ("cosine", rank)]
+
 
 #: Page, what it says with a place for each number, and the numbers.
 SAID = [
@@ -187,6 +224,103 @@ SAID = [
         lambda: [
             number("mnist/tables/autoencoder.csv", "squared error per test image", method="autoencoder", code="30")
         ],
+    ),
+    *(
+        (
+            BENCH,
+            f"| {name} |" + (" {:.2f} / {:.2f} |" * 4 + " | | |" if method == "gibbs" else " {:.2f} / {:.2f} |" * 7),
+            lambda method=method: shown_and_predicted(method),
+        )
+        for name, method in DRAWN.items()
+    ),
+    (
+        BENCH,
+        "({:.2f} at three layers, too) and predicts them best, but for binary networks of three layers, where the mean "
+        "of the top images does ({:.2f}, against {:.2f})",
+        lambda: [
+            planted(column, method, depth="3", parts="2")
+            for column, method in (("cosine", "combination"), ("rank", "top-images"), ("rank", "combination"))
+        ],
+    ),
+    (
+        BENCH,
+        "{:.2f} against {:.2f} with noise 0.05, and predict less, {:.2f} against {:.2f}",
+        lambda: [
+            planted(column, method, noise="0.05")
+            for column in ("cosine", "rank")
+            for method in ("combination, k = 8", "combination")
+        ],
+    ),
+    (
+        BENCH,
+        "cosine falls from {:.2f} to {:.2f}, though it excites its unit only {:.2f} times as much",
+        lambda: (planted("cosine", "am", noise="0.0"), planted("cosine", "am"), planted("gain by the feature's", "am")),
+    ),
+    (
+        BENCH,
+        "{:.2f} without any noise in the weights, {:.2f} at a greater norm",
+        lambda: [planted("cosine", method, activation="relu", noise="0.0") for method in ("am", "am, norm 8")],
+    ),
+    (
+        BENCH,
+        "(the mean of the top images {:.2f} times as much, sampling {:.2f} times)",
+        lambda: [planted("gain by the feature's", method) for method in ("top-images", "gibbs")],
+    ),
+    (
+        BENCH,
+        "with weight decay the combination has {:.2f}",
+        lambda: [planted("cosine", "combination", activation="relu", training="backprop, decay")],
+    ),
+    (
+        BENCH,
+        "with noise 0.02 at {:.2f} of what the planted feature does",
+        lambda: [planted("gain by the feature's", "am", activation="relu")],
+    ),
+    (
+        BENCH,
+        "{:.2f} of the combination is what the sum of four has. Yet this sum predicts the unit ({:.2f}), and one "
+        "alternative alone does not ({:.2f}); the nearest of all four does ({:.2f})",
+        lambda: (
+            planted("cosine", "combination", ALTERNATIVES),
+            planted("rank", "combination", ALTERNATIVES),
+            planted("rank", "planted feature", ALTERNATIVES),
+            planted("rank, nearest", "planted feature", ALTERNATIVES),
+        ),
+    ),
+    (
+        BENCH,
+        "in ReLU networks {:.0f} % of them, at norm 8 {:.0f} %",
+        lambda: [
+            100 * planted("features shown", method, ALTERNATIVES, activation="relu") for method in ("am", "am, norm 8")
+        ],
+    ),
+    (
+        BENCH,
+        "Trained by CD, all {:.0f} of the units of one feature are found again, and none of the {:.0f} of alternatives",
+        lambda: (
+            2 * planted("units", "am", training="CD"),
+            2 * planted("planted units", "am", ALTERNATIVES, training="CD")
+            + planted("units", "am", ALTERNATIVES, training="CD"),
+        ),
+    ),
+    (
+        BENCH,
+        "(correlation {:.2f} of linear units) and no picture made of weights shows it: {:.2f} and {:.2f}; the mean of "
+        "the top images does, {:.2f}",
+        lambda: [
+            planted(column, method, kinds, activation="relu", training="backprop")
+            for column, method, kinds in (
+                ("matched", "am", ("linear",)),
+                ("cosine", "combination", SUMS),
+                ("cosine", "am", SUMS),
+                ("cosine", "top-images", SUMS),
+            )
+        ],
+    ),
+    (
+        BENCH,
+        "(`plain`) it has {:.2f} in the binary network without noise",
+        lambda: [planted("cosine", "regularized, plain", noise="0.0")],
     ),
     (
         MNIST,
