@@ -160,7 +160,12 @@ def measured(case: Case, seed: int, methods: dict[str, Method], epochs: int = EP
     rows = images.reshape(TRAINED, -1)
     best = ceiling(rows[:FITTED], fitted[0], rows[FITTED:], fitted[1])
     most = predictiveness(product(best, flat), response).rank
-    pictures: dict[str, Any] = {name: methods[name](model, layer, numbers, images) for name in sorted(methods)}
+    pictures: dict[str, Any] = {}
+    for name in sorted(methods):
+        pictures[name] = methods[name](model, layer, numbers, images)
+        shape = None if pictures[name] is None else np.shape(pictures[name])
+        if shape and (shape[0] != len(units) or shape[-2:] != model.input_shape or len(shape) not in (3, 4)):
+            raise ValueError(f"{name}: expected pictures (U, H, W) or (U, S, H, W) of {len(units)} units, got {shape}")
     pictures[BEST], typical = best, typical_responses(model, layer, images, numbers)
     pictures[TRUTH] = [unit.features for unit in units]
     pictures[OTHER] = [unit.features for unit in (*units[1:], units[0])]
@@ -271,7 +276,12 @@ def figure(rows: list[dict[str, Any]]) -> Any:
 def main() -> None:
     own = {"action": "append", "type": Path, "help": "file with a function draw(model, layer, indices, images)"}
     args = options(__doc__, rounds=5, what="networks of each case", method=own)
-    methods = {**METHODS, **{path.stem: runpy.run_path(str(path))["draw"] for path in args.method or []}}
+    methods = dict(METHODS)
+    for path in args.method or []:
+        found = runpy.run_path(str(path))
+        if not callable(found.get("draw")):
+            raise SystemExit(f"{path}: expected a function draw(model, layer, indices, images), found none")
+        methods[path.stem] = found["draw"]
     cases = list(QUICK if args.quick else CASES.values())
     rounds, epochs = (1, 2) if args.quick else (args.rounds, EPOCHS)
     rows: list[dict[str, Any]] = []

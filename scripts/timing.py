@@ -51,6 +51,8 @@ def options(
     for name, settings in more.items():
         parser.add_argument(f"--{name}", **settings)
     args = parser.parse_args()
+    if args.rounds < 1:
+        parser.error(f"--rounds must be at least 1, got {args.rounds}")
     args.out = args.out.expanduser() / "bench"
     trial = (args.quick, args.rounds, args.threads) != (False, rounds, None) or any(getattr(args, x) for x in more)
     if trial and args.out.resolve().is_relative_to(COMMITTED):

@@ -124,3 +124,18 @@ def test_the_example_of_the_readme_is_entered_by_its_name(bench, monkeypatch, ca
     with pytest.raises(SystemExit):
         bench.main()
     assert "--method" in capsys.readouterr().err
+
+
+def test_what_is_no_method_is_refused(bench, monkeypatch, capsys, tmp_path):
+    with pytest.raises(ValueError, match=r"odd: expected pictures \(U, H, W\) or .* of 16 units, got \(16, 256\)"):
+        found(bench, bench.Case("linear", noise=0.0), {"odd": lambda *args: np.zeros((16, 256))})
+    (tmp_path / "mine.py").write_text("def paint(): ...\n")
+    monkeypatch.setattr(
+        sys, "argv", ["bench_methods.py", "--method", str(tmp_path / "mine.py"), "--out", str(tmp_path)]
+    )
+    with pytest.raises(SystemExit, match=r"mine.py: expected a function draw\(model, layer, indices, images\)"):
+        bench.main()
+    monkeypatch.setattr(sys, "argv", ["bench_methods.py", "--rounds", "0", "--out", str(tmp_path)])
+    with pytest.raises(SystemExit):
+        bench.main()
+    assert "--rounds must be at least 1, got 0" in capsys.readouterr().err
