@@ -263,7 +263,8 @@ def convnet(batch: int = 100, n: int = EPOCH, epochs: int = 2, recipe: bool = Fa
     from dbnvis.train.backprop import ConvNetConfig, train_backprop
 
     images, labels = labelled_images(n)
-    plain: dict[str, Any] = {} if recipe else {"dropout": 0.0, "shift": 0, "weight_decay": 0.0}
+    plain: dict[str, Any] = {"dropout": 0.0, "shift": 0, "weight_decay": 0.0, "centered_gradients": False}
+    plain = {} if recipe else plain
     config = ConvNetConfig(epochs=epochs + 1, batch_size=batch, **plain)
     model = ConvNet.random(rng=np.random.default_rng(0))
     found = [stats.seconds for stats in train_backprop(model, images, labels, config, rng=np.random.default_rng(1))]

@@ -11,8 +11,8 @@ from ..models.convnet import ConvNet
 from ..train.backprop import ConvNetConfig, train_backprop
 from .workspace import Workspace
 
-#: A few seconds. Nothing is moved, so that a mark stays in its place.
-TRAINING = ConvNetConfig(epochs=8, shift=0, dropout=0.0)
+#: A few seconds. Nothing is moved, so that a mark stays in its place; plain gradients, so that units can die.
+TRAINING = ConvNetConfig(epochs=8, centered_gradients=False, shift=0, dropout=0.0)
 
 
 @dataclass

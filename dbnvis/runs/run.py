@@ -33,6 +33,7 @@ DEFAULTS_OF_OLD_CHECKPOINTS = {
     "temperatures": 1,
     "variance": CDConfig.variance,
     "tied": True,
+    "centered_gradients": False,
 }
 
 Config = CDConfig | DenoisingConfig

@@ -48,6 +48,8 @@ class BackpropConfig:
     """Share of the past in the running mean of gradients (Adam's beta1)."""
     weight_decay: float = 0.0
     """L2 penalty on the weights: each update shrinks them by rate * weight_decay, outside the optimizer."""
+    centered_gradients: bool = False
+    """From the gradient of a unit's weights their mean is subtracted (Yong et al. 2020, gradient centralization)."""
     dropout: float = 0.0
     """Share of the hidden units left out at every presentation, the others scaled up (Srivastava et al. 2014)."""
     input_dropout: float = 0.0
@@ -79,6 +81,10 @@ class ConvNetConfig(BackpropConfig):
     """At the start; it falls linearly to zero at the end. About 2e-3 for adam, 0.1 for sgd."""
     weight_decay: float = 0.3
     """L2 penalty on the weights, outside the optimizer: without it kernels keep the noise that they started from."""
+    centered_gradients: bool = True
+    """From the gradient of a unit's weights their mean is subtracted (Yong et al. 2020, gradient centralization). Adam
+    would else move the weights of a unit together, and above ReLUs, whose outputs are not negative, turn it off for
+    every image, for good."""
     dropout: float = 0.3
     """Share of the hidden dense units left out at every presentation, the others scaled up (Srivastava et al. 2014)."""
     shift: int = 2
@@ -241,17 +247,13 @@ def checked(model: Any, data: Array, targets: Array, config: BackpropConfig, nam
 def with_dropout(network: Network, config: BackpropConfig, *, rng: Any) -> Network:
     """`network` with dropout behind its input and its hidden dense layers' activations."""
     first, *_, last = network.layers
-    hidden = [address for address, layer in network.layers.items() if isinstance(layer, Dense)]
+    dense = [address.removesuffix(".pre") for address, layer in network.layers.items() if isinstance(layer, Dense)]
+    rates = {first: config.input_dropout, **dict.fromkeys(dense, config.dropout), last: 0.0}
     layers: dict[str, Layer] = {}
     for address, layer in network.layers.items():
         layers[address] = layer
-        rate = 0.0
-        if address == first:
-            rate = config.input_dropout
-        elif f"{address}.pre" in hidden:
-            rate = config.dropout
-        if rate and address != last:
-            layers[f"{address}.dropout"] = Dropout(rate, rng)
+        if rates.get(address):
+            layers[f"{address}.dropout"] = Dropout(rates[address], rng)
     return Network(layers)
 
 
@@ -279,6 +281,8 @@ class BackpropUpdate:
         gy *= 1 / len(x)
         backward(gy, self.learning)
         for name, gradient in self.learning.items():
+            if config.centered_gradients:
+                optim.center(gradient)
             w, kept = self.params[name], [arrays[f"{name}.{key}"] for key in optim.KEEPS[config.optimizer]]
             if config.optimizer == "adam":
                 began = 0 if name.startswith(f"{self.top}.") else config.top_epochs * n_batches

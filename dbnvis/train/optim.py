@@ -5,6 +5,7 @@ On the CPU they go through the arrays block by block, so that a step's passes ov
 References
 ----------
 Kingma, Ba (2015), "Adam: a method for stochastic optimization".
+Yong, Huang, Hua, Zhang (2020), "Gradient centralization: a new optimization technique for deep neural networks".
 """
 
 from __future__ import annotations
@@ -46,6 +47,17 @@ def adam(w: Array, gradient: Array, mean: Array, square: Array, *, rate: float, 
         xp.divide(m, g, out=g)
         g *= rate
         y -= g
+
+
+def center(gradient: Array) -> None:
+    """Subtract from the gradient of each unit's weights its mean over them, in place.
+
+    `gradient` is that of weights (n_in, n_out), of kernels (O, I, rows, columns), or of biases, which it leaves as it
+    is. A step along the result keeps the sum of a unit's weights, and so its answer to an input that is the same
+    everywhere.
+    """
+    if gradient.ndim > 1:
+        gradient -= gradient.mean(axis=0 if gradient.ndim == 2 else (1, 2, 3), keepdims=True)
 
 
 def _blocks(*arrays: Array) -> Iterator[tuple[Array, ...]]:

@@ -100,6 +100,21 @@ def test_weights_alone_decay(xp, rng):
         np.testing.assert_allclose(params(decayed)[name], factor * x, rtol=1e-12)
 
 
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_centered_gradients_keep_the_sum_of_a_units_weights(xp, optimizer):
+    """Of plain descent, which adds gradients alone; Adam scales each weight's by its own, and the sums drift apart."""
+    data, labels = problem(xp)
+    config = replace(SGD, optimizer=optimizer, learning_rate=0.01, centered_gradients=True)
+    model = classifier(dbn(xp), 3, rng=make_rng(xp, 0))
+    before = params(model)
+    run(model, data, labels, config)
+    for name, x in params(model).items():
+        assert (x != before[name]).any()
+        if name.endswith(".W"):
+            kept = np.allclose(x.sum(axis=0), before[name].sum(axis=0), atol=1e-12)
+            assert kept == (optimizer == "sgd")
+
+
 def test_the_rate_falls_linearly_to_zero(xp, rng):
     data, labels = problem(xp)
     epochs = run(classifier(dbn(xp), 3, rng=rng), data, labels, replace(SGD, epochs=4, batch_size=10))

@@ -55,3 +55,22 @@ def test_a_zero_gradient_moves_nothing(xp):
     w, zeros = xp.asarray(np.ones(3)), [xp.asarray(np.zeros(3)) for _ in range(3)]
     optim.adam(w, *zeros, rate=0.1, momentum=0.9, step=1)
     np.testing.assert_array_equal(host(w), 1)
+
+
+@pytest.mark.parametrize("shape", [(5, 3), (4, 2, 3, 3)])
+def test_a_centered_gradient_is_its_part_that_keeps_the_sum_of_a_units_weights(xp, shape):
+    """The orthogonal projection, as a matrix."""
+    _, (g, *_) = gradients(shape)
+    centered = xp.asarray(g.copy())
+    optim.center(centered)
+    n = shape[0] if len(shape) == 2 else 18  # weights of a unit
+    units = g.T if len(shape) == 2 else g.reshape(4, n)
+    expected = units @ (np.eye(n) - np.ones((n, n)) / n)
+    np.testing.assert_allclose(host(centered), expected.T if len(shape) == 2 else expected.reshape(shape), atol=1e-12)
+
+
+def test_the_gradient_of_biases_has_nothing_to_center(xp):
+    _, (g, *_) = gradients((7,))
+    centered = xp.asarray(g.copy())
+    optim.center(centered)
+    np.testing.assert_array_equal(host(centered), g)
