@@ -14,6 +14,7 @@ pytestmark = pytest.mark.skipif(not RESULTS.is_dir(), reason="the package is ins
 
 ACCEPTANCE, LIKELIHOOD = "mnist/tables/acceptance.csv", "mnist/tables/likelihood.csv"
 CONTROL, MARK = "mnist/convnet/randomized_table.csv", "mnist/convnet/debugging_mark_table.csv"
+AUDIT = "mnist/convnet/audit.csv"
 GABOR, ANGLES = "erhan2009/patches/tables/gabor_summary.csv", "erhan2009/mnist/tables/invariance.csv"
 FEATURES, PREDICTED = "mnist/tables/features.csv", "mnist/tables/predictiveness.csv"
 MNIST, BENCH = "results/mnist/README.md", "results/bench/README.md"
@@ -136,6 +137,7 @@ SAID = [
         "is still {:.2f} for guided backpropagation, for the gradient {:.2f} in size (two images: {:.2f};",
         lambda: (control("guided"), control("gradient", SIZE), control("gradient", SIZE, IMAGE)),
     ),
+    (MNIST, "convnet that ships with the package {:g} of 128 are dead", lambda: numbers(AUDIT, "dead", layer="dense1")),
     (
         MNIST,
         "a rank correlation of {:.2f} with those of the trained network, where maps of two different images have "
