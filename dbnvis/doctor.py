@@ -81,7 +81,7 @@ def machine() -> list[str]:
 def diagnosis(data_dir: Path | None = None) -> str:
     """The report of `dbnvis doctor`: the machine, and where each data set was found."""
     found = {
-        name: datasets.locate(name, data_dir) or ("embedded" if spec.generate else "not found")
+        name: datasets.locate(name, data_dir) or (spec.without_files if spec.generate else "not found")
         for name, spec in datasets.DATASETS.items()
     }
     return "\n".join([*machine(), *(f"data     {name}: {where}" for name, where in found.items())])

@@ -33,7 +33,7 @@ class Data(Options):
             self._describe()
             return
         for name, spec in datasets.DATASETS.items():
-            missing = "embedded" if spec.generate else f"not found; dbnvis data --fetch {name}"
+            missing = spec.without_files if spec.generate else f"not found; dbnvis data --fetch {name}"
             print(f"{name:14} {datasets.locate(name, self.data_dir) or missing}\n{'':14} {spec.about}")
 
     def _describe(self) -> None:

@@ -37,8 +37,9 @@ class Options:
     """Options of every command."""
 
     dataset: str = "auto"
-    """mnist, fashion-mnist, digits, patches, crops; auto: mnist where it is found or can be fetched, else digits. Or a
-    path: a folder of pictures, idx files, .npz, .npy, .mat or .csv; dbnvis data PATH says what they are."""
+    """mnist, fashion-mnist, digits, patches, photos, crops; auto: mnist where it is found or can be fetched, else
+    digits. Or a path: a folder of pictures, idx files, .npz, .npy, .mat or .csv; dbnvis data PATH says what they
+    are."""
     data_dir: Path | None = None
     """The folder that holds the data set; if absent, $DBNVIS_DATA, or else data/ and the user's cache."""
     out: Path = Path("runs")

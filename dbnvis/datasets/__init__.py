@@ -90,6 +90,13 @@ DATASETS: dict[str, Spec] = {
         input_range=(-math.inf, math.inf),
         whitened=True,
     ),
+    "photos": Spec(
+        about="110,000 patches, 12 x 12, of nine whitened photographs: the two, and seven of scikit-image",
+        generate=patches.sample_photos,
+        lacks=patches.photos_lack,
+        input_range=(-math.inf, math.inf),
+        whitened=True,
+    ),
     "crops": Spec(
         about="embedded: 1,100 crops, 70 x 70, of the two whitened photographs, for convolutional networks",
         generate=patches.sample_crops,

@@ -54,6 +54,8 @@ class Spec:
     from_folder : callable, optional
         Makes the four arrays from a folder of the user's own, of the data set's name, where one is found; without
         one, `generate` does.
+    lacks : callable
+        What `generate` lacks on this machine and how to get it, in words; "" if nothing.
     input_range : (float, float)
         Of the pixels.
     whitened : bool
@@ -69,9 +71,15 @@ class Spec:
     mirrors: tuple[str, ...] = ()
     generate: Callable[[], Arrays] | None = None
     from_folder: Callable[[Path], Arrays] | None = None
+    lacks: Callable[[], str] = str
     input_range: tuple[float, float] = (0.0, 1.0)
     whitened: bool = False
     patience: float = 5.0
+
+    @property
+    def without_files(self) -> str:
+        """How a data set that a function makes is at hand, in words."""
+        return self.lacks() or "embedded"
 
 
 def obtain(name: str, spec: Spec, data_dir: PathLike | None = None, *, download: bool, progress: bool) -> Path:

@@ -1,4 +1,4 @@
-"""Patches of whitened photographs, 12 x 12: scikit-learn's two sample photographs, or a folder of the user's own.
+"""Patches of whitened photographs, 12 x 12: two of scikit-learn, seven more of scikit-image, or a user's own folder.
 
 Every photograph is divided into 5 x 5 blocks. Five of them, one in each row and in each column, give the test patches,
 the others the training patches, and every photograph gives as many as the others. Patches with hardly anything on them
@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator
+from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +42,10 @@ EDGE = 1e-3
 LUMINANCE = (0.299, 0.587, 0.114)
 #: Olshausen's whitened photographs, `IMAGES` (512, 512, 10): no others are used where this file lies.
 MAT = "IMAGES.mat"
+#: Of `skimage.data`, in every wheel of it. Its brick wall is left out: courses at one distance, resampled by a
+#: perspective map, put one grating into every patch; grass and gravel are textures as well, but repeat nothing. Its
+#: other pictures are no photographs of scenes (cells, a page, the moon), or come without a licence (the motorcycle).
+SCENES = ("astronaut", "camera", "chelsea", "coffee", "grass", "gravel", "rocket")
 #: Pixels of a photograph, and of all: whitening one takes 60 bytes a pixel.
 LARGEST, ALTOGETHER = 25_000_000, 500_000_000
 #: Training patches (N, 12, 12), no labels, test patches (M, 12, 12), no labels.
@@ -56,10 +62,40 @@ def sample_crops() -> Arrays:
     return cut(_whitened_samples(), 2, crops=True)
 
 
+def sample_photos() -> Arrays:
+    """100,000 and 10,000 patches of scikit-learn's two photographs and seven of scikit-image, an equal share of each.
+
+    They come in random order, the same at every call, so that the first thousands are of all nine.
+
+    Raises
+    ------
+    FileNotFoundError
+        If scikit-image is not installed.
+    """
+    if reason := photos_lack():
+        raise FileNotFoundError(f"photos {reason}; patches are of two photographs, and embedded")
+    from skimage import data
+
+    scenes = (whiten(_grey(getattr(data, name)())) for name in SCENES)
+    train, _, test, _ = cut(chain(_whitened_samples(), scenes), 2 + len(SCENES))
+    rng = np.random.default_rng(SEED)
+    return rng.permutation(train), None, rng.permutation(test), None
+
+
+def photos_lack() -> str:
+    """What `sample_photos` lacks and how to get it, in words; "" if nothing."""
+    return "" if find_spec("skimage") else "needs scikit-image, which is not installed: pip install 'dbnvis[photos]'"
+
+
 def _whitened_samples() -> Iterator[np.ndarray]:
     from sklearn.datasets import load_sample_images
 
-    return (whiten(image @ LUMINANCE) for image in load_sample_images().images)
+    return (whiten(_grey(image)) for image in load_sample_images().images)
+
+
+def _grey(image: np.ndarray) -> np.ndarray:
+    """Luminance (H, W) of bytes (H, W, 3); grey ones (H, W) as they are."""
+    return image @ LUMINANCE if image.ndim == 3 else image
 
 
 def from_folder(folder: Path) -> Arrays:

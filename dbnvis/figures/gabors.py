@@ -98,7 +98,7 @@ def gabors(study: Study) -> tuple[list[dict[str, Any]], dict[str, Any]]:
             f"Framed: explained variance {GOOD} or more. Of the same filters with their pixels shuffled 99 % are "
             f"explained to less than {summary['shuffled pixels: explained variance, 99th percentile']}. "
             f"Spots are told from them by the band-pass: of {NEAREST} {_of(summary, NEAREST)}. "
-            f"Filters are drawn in the space of the data{'' if study.dataset != 'patches' else ', which is whitened'}."
+            f"Filters are drawn in the space of the data{', which is whitened' if study.whitened else ''}."
         ),
         tile=TILE,
     )

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 from scipy.io import savemat
+from sklearn.datasets import load_sample_images
 
 from dbnvis import datasets
+from dbnvis.cli import main
 from dbnvis.datasets import patches
 from dbnvis.datasets.whitening import whiten
 from dbnvis.system import matlab
@@ -75,6 +77,39 @@ def test_embedded_patches_are_the_same_every_time(embedded):
     np.testing.assert_array_equal(test, embedded.test_images)
     steps = embedded.test_images / patches.GRAIN
     np.testing.assert_array_equal(steps, np.rint(steps))  # last bits of the arithmetic do not show
+
+
+def test_photos_are_equal_parts_of_nine_scenes_in_random_order(monkeypatch):
+    images = pytest.importorskip("skimage.data", reason="scikit-image is not installed: the extra photos")
+    monkeypatch.setattr(patches, "N_TRAIN", 900)
+    monkeypatch.setattr(patches, "N_TEST", 90)
+    data = datasets.load("photos")
+    assert datasets.DATASETS["photos"].whitened and data.input_range == (-np.inf, np.inf)
+    assert data.train_images.var() == pytest.approx(0.1, rel=1e-3)
+    whole = [image @ patches.LUMINANCE for image in load_sample_images().images]
+    for name in ("astronaut", "camera", "chelsea", "coffee", "grass", "gravel", "rocket"):
+        pixels = getattr(images, name)().astype(float)
+        whole.append(pixels @ patches.LUMINANCE if pixels.ndim == 3 else pixels)
+    train, _, test, _ = patches.cut(map(whiten, whole), 9)  # 100 and 10 of each, one photograph after the other
+    places = [{patch.tobytes(): i for i, patch in enumerate(part)} for part in (train, test)]
+    order, of_test = (
+        [place[patch.tobytes()] for patch in part]
+        for place, part in zip(places, (data.train_images, data.test_images), strict=True)
+    )
+    assert sorted(order) == [*range(900)] and sorted(of_test) == [*range(90)]
+    assert {i // 100 for i in order[:90]} == {*range(9)}  # all nine early
+    np.testing.assert_array_equal(data.train_images, patches.sample_photos()[0])
+
+
+def test_photos_without_scikit_image_are_refused_with_the_line_that_installs_it(monkeypatch, capsys):
+    monkeypatch.setattr(patches, "find_spec", lambda name: None)
+    said = r"photos needs scikit-image, which is not installed: pip install 'dbnvis\[photos\]'"
+    with pytest.raises(FileNotFoundError, match=said):
+        datasets.load("photos")
+    assert main(["data"]) == 0
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("photos"))
+    assert line.endswith("needs scikit-image, which is not installed: pip install 'dbnvis[photos]'")
+    assert main(["train", "--dataset", "photos"]) == 2 and "dbnvis[photos]" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("side", [12, 15])

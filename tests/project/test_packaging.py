@@ -13,7 +13,7 @@ import dbnvis
 PACKAGE = Path(dbnvis.__file__).parent
 ROOT = PACKAGE.parent
 #: Where a library's name on import is not its name on installing.
-NAMES = {"PIL": "pillow", "sklearn": "scikit-learn", "tomllib": "tomli"}
+NAMES = {"PIL": "pillow", "skimage": "scikit-image", "sklearn": "scikit-learn", "tomllib": "tomli"}
 
 pytestmark = pytest.mark.skipif(not (ROOT / "setup.cfg").exists(), reason="the package is installed, not a checkout")
 
@@ -38,8 +38,8 @@ def imported():
 
 def test_every_library_that_is_imported_is_declared():
     libraries = {NAMES.get(name, name) for name in imported()} - sys.stdlib_module_names - {"dbnvis"}
-    # extras gpu-cuda12, gpu-cuda13, fast, interop; `UnitImages.to_frame` asks for pandas
-    optional = {"cupy", "numba", "torch", "safetensors", "pandas"}
+    # extras gpu-cuda12, gpu-cuda13, fast, interop, photos; `UnitImages.to_frame` asks for pandas
+    optional = {"cupy", "numba", "torch", "safetensors", "pandas", "scikit-image"}
     assert {"numpy", "pillow", "scikit-learn"} <= libraries
     assert libraries - optional - {"mpl_toolkits"} <= set(bounds())
 
