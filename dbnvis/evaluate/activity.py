@@ -9,6 +9,9 @@ They differ by the unit's own weights alone, so that nothing else need be anneal
 degree beta". It presumes that the chains it starts from have mixed with the unit off, but not that free chains turn
 the unit on and off.
 
+Of a block of detection units at most one is on. With r_i = Z_i / Z_0, of unit i of the block on and of all of them off,
+each annealed by itself, the odds of unit j are r_j / (1 + sum of the other r_i).
+
 References
 ----------
 Neal (2001), "Annealed importance sampling".
@@ -23,17 +26,17 @@ from typing import Any
 
 from ..backend import Array, array_module, to_numpy
 from ..images import UNBOUNDED, check_images
-from ..models.rbm import RBM
+from ..models.rbm import Machine
 from ..numerics import log_mean_exp, sigmoid
 from .chains import standard_error
 
 
-def p_on_of_chains(rbm: RBM, v: Array, indices: Sequence[int], *, sweeps: int, rng: Any) -> tuple[Array, Array]:
+def p_on_of_chains(rbm: Machine, v: Array, indices: Sequence[int], *, sweeps: int, rng: Any) -> tuple[Array, Array]:
     """p(h_j = 1) of the units `indices` from free chains that start at `v`.
 
     Parameters
     ----------
-    rbm : RBM
+    rbm : RBM, or Unrolled
     v : array (C, V)
         States of the machine's own distribution, as good as they can be had.
     indices : sequence of int, length U
@@ -56,13 +59,14 @@ def p_on_of_chains(rbm: RBM, v: Array, indices: Sequence[int], *, sweeps: int, r
 
 
 def annealed_log_odds(
-    rbm: RBM, v: Array, indices: Sequence[int], *, burn_in: int = 100, steps: int = 100, rng: Any
+    rbm: Machine, v: Array, indices: Sequence[int], *, burn_in: int = 100, steps: int = 100, rng: Any
 ) -> tuple[Array, Array]:
     """log(p(h_j = 1) / p(h_j = 0)) of the units `indices`, by annealing from the unit off to the unit on.
 
     Parameters
     ----------
-    rbm : RBM
+    rbm : RBM, or Unrolled
+        Of detection units, every unit of the block is annealed.
     v : array (U, C, V)
         Where the C chains of each unit start.
     indices : sequence of int, length U
@@ -78,11 +82,27 @@ def annealed_log_odds(
     log_odds (U,), error (U,)
         In nats; the mean weight estimates the odds without bias, its error is one standard error.
     """
-    v, xp = states_of(rbm, v.reshape(-1, rbm.n_visible)).reshape(v.shape), array_module(v)
-    own = xp.arange(len(v)), slice(None), xp.asarray(list(indices))
+    v = states_of(rbm, v.reshape(-1, rbm.n_visible)).reshape(v.shape)
+    blocks = [rbm.block(j) for j in indices]
+    of_unit, *of_others = [
+        # A smaller block, cut off at the border, has no such unit: its first is annealed again, and not counted.
+        _annealed(rbm, v, [block[min(i, len(block) - 1)] for block in blocks], blocks, burn_in, steps, rng)
+        for i in range(max(map(len, blocks)))
+    ]
+    return _against(of_unit, of_others, [len(block) for block in blocks])
+
+
+def _annealed(
+    rbm: Machine, v: Array, units: Sequence[int], blocks: list[list[int]], burn_in: int, steps: int, rng: Any
+) -> tuple[Array, Array]:
+    """log(Z_1 / Z_0) of one unit of each of the `blocks`, the others of its block off, and the standard error: (U,)."""
+    xp = array_module(v)
+    own = xp.arange(len(v)), slice(None), xp.asarray(list(units))
 
     def sweep(v: Array, beta: float) -> Array:
         h = rbm.sample_h_given_v(v, rng=rng)
+        for states, block in zip(h, blocks, strict=True):
+            states[..., block] = 0
         h[own] = beta
         return rbm.sample_v_given_h(h, rng=rng)
 
@@ -96,7 +116,18 @@ def annealed_log_odds(
     return log_mean_exp(log_w, axis=1), w.std(axis=1, ddof=1) / (w.mean(axis=1) * v.shape[1] ** 0.5)
 
 
-def states_of(rbm: RBM, v: Array) -> Array:
+def _against(unit: tuple[Array, Array], others: list[tuple[Array, Array]], sizes: Sequence[int]) -> tuple[Array, Array]:
+    """Log-odds of the unit against its block off or another of it on, and their error, from each log(Z_1 / Z_0)."""
+    log_r, error = unit
+    xp = array_module(log_r)
+    total, spread = xp.ones_like(log_r), xp.zeros_like(log_r)  # 1 + sum of r_i, and sum of (r_i error_i)^2
+    for i, (other, its_error) in enumerate(others, start=1):
+        r = xp.where(xp.asarray([size > i for size in sizes]), xp.exp(other), 0)
+        total, spread = total + r, spread + (r * its_error) ** 2
+    return log_r - xp.log(total), xp.sqrt(error**2 + spread / total**2)
+
+
+def states_of(rbm: Machine, v: Array) -> Array:
     """States v (N, V) of the visible units, or their means, as floats; ValueError for what binary units cannot be."""
     return check_images(v, shape=(rbm.n_visible,), within=(0.0, 1.0) if rbm.binary else UNBOUNDED, name="v")
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..evaluate.chains import LENGTHS, LEVEL, MIXED, SLOWEST_MIXED
-from ..models.protocol import Generative, fully_connected
+from ..models.protocol import Generative
 from ..visualize import ClampedGibbs, UnitImages
 from .study import Study
 
@@ -22,10 +22,10 @@ DETAILS = "results/mnist/README.md, Numbers of chains"  # where the numbers besi
 
 
 def diagnosed(study: Study, method: Any) -> Any:
-    """`method` with the diagnosis of its chains, if it runs some, in RBMs without maps, and images are at hand."""
+    """`method` with the diagnosis of its chains, if it runs some, and images are at hand."""
     if not runs_chains(method) or study.images is None or not isinstance(study.model, Generative):
         return method
-    return replace(method, diagnose=fully_connected(study.model))
+    return replace(method, diagnose=True)
 
 
 def runs_chains(method: Any) -> bool:

@@ -18,9 +18,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, ClassVar
 
-from ..backend import Array
+from ..backend import Array, array_module
 from ..images import floats_of, images_of
 from .conv_rbm import ConvRBM
 from .convolution import Channels
@@ -73,6 +74,20 @@ class Unrolled:
     def params(self) -> dict[str, Array]:
         return self.crbm.params()
 
+    @property
+    def vbias(self) -> Array:
+        """Of every visible unit, (V,): the channels' own, repeated."""
+        biases = self.crbm.vbias[:, None, None]
+        return self.rows(biases + array_module(biases).zeros(self.shape, dtype=biases.dtype))
+
+    def input_to_h(self, v: Array) -> Array:
+        """Pre-activations of the detection units: (..., V) -> (..., H)."""
+        return in_rows(self.crbm.input_to_h(self._maps(v)))
+
+    def input_to_v(self, h: Array) -> Array:
+        """Pre-activations of the visible units, of Gaussian ones the means: (..., H) -> (..., V)."""
+        return self.rows(self.crbm.input_to_v(in_maps(h, self.hidden_shape)))
+
     def mean_h_given_v(self, v: Array) -> Array:
         """Means of the detection units: (..., V) -> (..., H)."""
         return in_rows(self.crbm.mean_h_given_v(self._maps(v)))
@@ -105,16 +120,20 @@ class Unrolled:
         ValueError
             If a unit is no single one, but a group's mean.
         """
-        shape, size = self.hidden_shape, self.crbm.pool
-        maps = h.reshape(*h.shape[:-1], *shape[1:], shape[0])
-        for states, unit in zip(maps, units, strict=True):
-            group, position = unit_place(shape, unit)
-            if position == "mean":
-                raise ValueError("the mean of a group has no state to hold; give the position of one detection unit")
-            row, column = centre(shape) if position is None else position
-            first, left = row - row % size, column - column % size
-            states[..., first : first + size, left : left + size, group] = 0
-            states[..., row, column, group] = 1
+        for states, unit in zip(h, units, strict=True):
+            states[..., self.block(unit)] = 0
+            states[..., unit] = 1
+
+    def block(self, unit: int) -> list[int]:
+        """The detection units of the block of `unit`, itself first; ValueError for a group's mean."""
+        (groups, rows, columns), size = self.hidden_shape, self.crbm.pool
+        group, position = unit_place(self.hidden_shape, unit)
+        if position == "mean":
+            raise ValueError("the mean of a group has no state to hold; give the position of one detection unit")
+        row, column = centre(self.hidden_shape) if position is None else position
+        first, left = row - row % size, column - column % size
+        places = product(range(first, min(first + size, rows)), range(left, min(left + size, columns)))
+        return [unit, *((i * columns + j) * groups + group for i, j in places if (i, j) != (row, column))]
 
     def _maps(self, v: Array) -> Array:
         return v.reshape(*v.shape[:-1], *self.shape)

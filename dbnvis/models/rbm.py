@@ -39,6 +39,19 @@ class Machine(Protocol):
 
     def params(self) -> dict[str, Array]: ...
 
+    @property
+    def vbias(self) -> Array:
+        """Of every visible unit, (V,)."""
+        ...
+
+    def input_to_h(self, v: Array) -> Array:
+        """Pre-activations of the hidden units: (..., V) -> (..., H)."""
+        ...
+
+    def input_to_v(self, h: Array) -> Array:
+        """Pre-activations of binary visible units, means of Gaussian ones: (..., H) -> (..., V)."""
+        ...
+
     def mean_h_given_v(self, v: Array) -> Array:
         """E[h | v]: (..., V) -> (..., H)."""
         ...
@@ -61,6 +74,10 @@ class Machine(Protocol):
 
     def hold(self, h: Array, units: Sequence[int]) -> None:
         """In the states h[u] (U, ..., H), drawn given v, switch unit `units[u]` on, in place."""
+        ...
+
+    def block(self, unit: int) -> list[int]:
+        """The hidden units of which at most one is on together with `unit`, itself first."""
         ...
 
 
@@ -135,6 +152,10 @@ class RBM(Tabular):
         """In the states h[u] (U, ..., H), drawn given v, switch unit `units[u]` on, in place."""
         for states, unit in zip(h, units, strict=True):
             states[..., unit] = 1
+
+    def block(self, unit: int) -> list[int]:
+        """The unit by itself: any others may be on with it."""
+        return [unit]
 
     # --- p(v | h)
 

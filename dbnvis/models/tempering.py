@@ -1,4 +1,4 @@
-"""The machines between independent pixels and an RBM, for annealing and for tempered chains.
+"""The machines between independent pixels and an RBM, dense or convolutional, for annealing and for tempered chains.
 
 At inverse temperature beta the path from the base rates b0 (beta = 0) to the RBM (beta = 1) is
 
@@ -20,7 +20,9 @@ from typing import Any
 
 from ..backend import Array, array_module, bernoulli, logistic_sample, matmul
 from ..numerics import log_odds, sigmoid, softplus
-from .rbm import RBM, GaussianRBM
+from . import pooling as blocks
+from .conv_dbn import Unrolled
+from .rbm import RBM
 
 
 def base_rates(data: Array) -> Array:
@@ -28,65 +30,30 @@ def base_rates(data: Array) -> Array:
     return log_odds((data.mean(axis=0) * len(data) + 1) / (len(data) + 2))
 
 
-@dataclass(frozen=True)
-class Tempered:
-    """An RBM at all inverse temperatures. `beta` is a number, or an array that broadcasts against (..., 1).
+class Replicas:
+    """What machines at several inverse temperatures have in common: how their states change places.
 
-    Parameters
-    ----------
-    rbm : RBM
-        With binary visible units.
-    base_vbias : array (V,)
-        Visible biases b0 at beta = 0; see `base_rates`.
-
-    Raises
-    ------
-    TypeError
-        If the visible units are not binary.
-    ValueError
-        If `base_vbias` does not fit the RBM.
+    A subclass has the machine, `rbm`, and draws its units at any beta.
     """
 
-    rbm: RBM
+    rbm: Any
     base_vbias: Array
 
     def __post_init__(self) -> None:
-        if isinstance(self.rbm, GaussianRBM):
-            raise TypeError("tempering is written for binary visible units; this RBM has Gaussian ones")
+        if not self.rbm.binary:
+            raise TypeError("tempering is written for binary visible units; this machine has Gaussian ones")
         if self.base_vbias.shape != self.rbm.vbias.shape:
             raise ValueError(f"expected base_vbias {self.rbm.vbias.shape}, got {self.base_vbias.shape}")
         if not bool(array_module(self.base_vbias).isfinite(self.base_vbias).all()):
             raise ValueError("base_vbias must be finite; see `base_rates`, of images in [0, 1]")
 
-    def base_sample(self, n: int, *, rng: Any) -> Array:
-        """Exact draws of v at beta = 0: (n, V)."""
-        rows = array_module(self.base_vbias).ones((n, 1), dtype=self.base_vbias.dtype)
-        return bernoulli(sigmoid(rows * self.base_vbias), rng=rng)
-
-    @property
-    def base_log_partition(self) -> float:
-        """log Z at beta = 0, in closed form."""
-        return float(softplus(self.base_vbias.astype("float64")).sum()) + self.rbm.n_hidden * 0.6931471805599453
-
-    def log_weight(self, v: Array, pre: Array, beta: Any) -> Array:
-        """log sum_h p*_beta(v, h) - v.b0 of v (..., V) with `pre` = rbm.input_to_h(v): (...,), in float64."""
-        return beta * self._bias_gain(v) + softplus(beta * pre).sum(axis=-1, dtype="float64")
-
     def sample_h(self, pre: Array, beta: Any, *, rng: Any) -> Array:
         """Draw h ~ p_beta(h | v) from `pre` = rbm.input_to_h(v), (..., H)."""
-        xp = array_module(pre)
-        return logistic_sample(beta * pre, xp.zeros_like(self.rbm.hbias), rng=rng)
+        raise NotImplementedError
 
     def sample_v(self, h: Array, beta: Any, *, rng: Any) -> Array:
         """Draw v ~ p_beta(v | h): (..., H) -> (..., V)."""
-        pre = matmul(h, self.rbm.W.T)
-        pre *= beta
-        bias = (1 - beta) * self.base_vbias + beta * self.rbm.vbias
-        return logistic_sample(pre, bias, rng=rng, out=pre)
-
-    def sweep(self, v: Array, beta: Any, *, rng: Any) -> Array:
-        """One Gibbs sweep v -> h -> v at `beta`."""
-        return self.sample_v(self.sample_h(self.rbm.input_to_h(v), beta, rng=rng), beta, rng=rng)
+        raise NotImplementedError
 
     def exchange(self, h: Array, betas: Array, *, rng: Any) -> tuple[Array, Array]:
         """One sweep of every replica, then an offer to each pair of neighbours in temperature to change places.
@@ -125,3 +92,89 @@ class Tempered:
 
     def _bias_gain(self, v: Array) -> Array:
         return matmul(v, self.rbm.vbias - self.base_vbias)
+
+
+@dataclass(frozen=True)
+class Tempered(Replicas):
+    """An RBM at all inverse temperatures. `beta` is a number, or an array that broadcasts against (..., 1).
+
+    Parameters
+    ----------
+    rbm : RBM
+        With binary visible units.
+    base_vbias : array (V,)
+        Visible biases b0 at beta = 0; see `base_rates`.
+
+    Raises
+    ------
+    TypeError
+        If the visible units are not binary.
+    ValueError
+        If `base_vbias` does not fit the RBM.
+    """
+
+    rbm: RBM
+    base_vbias: Array
+
+    def base_sample(self, n: int, *, rng: Any) -> Array:
+        """Exact draws of v at beta = 0: (n, V)."""
+        rows = array_module(self.base_vbias).ones((n, 1), dtype=self.base_vbias.dtype)
+        return bernoulli(sigmoid(rows * self.base_vbias), rng=rng)
+
+    @property
+    def base_log_partition(self) -> float:
+        """log Z at beta = 0, in closed form."""
+        return float(softplus(self.base_vbias.astype("float64")).sum()) + self.rbm.n_hidden * 0.6931471805599453
+
+    def log_weight(self, v: Array, pre: Array, beta: Any) -> Array:
+        """log sum_h p*_beta(v, h) - v.b0 of v (..., V) with `pre` = rbm.input_to_h(v): (...,), in float64."""
+        return beta * self._bias_gain(v) + softplus(beta * pre).sum(axis=-1, dtype="float64")
+
+    def sample_h(self, pre: Array, beta: Any, *, rng: Any) -> Array:
+        xp = array_module(pre)
+        return logistic_sample(beta * pre, xp.zeros_like(self.rbm.hbias), rng=rng)
+
+    def sample_v(self, h: Array, beta: Any, *, rng: Any) -> Array:
+        pre = matmul(h, self.rbm.W.T)
+        pre *= beta
+        bias = (1 - beta) * self.base_vbias + beta * self.rbm.vbias
+        return logistic_sample(pre, bias, rng=rng, out=pre)
+
+    def sweep(self, v: Array, beta: Any, *, rng: Any) -> Array:
+        """One Gibbs sweep v -> h -> v at `beta`."""
+        return self.sample_v(self.sample_h(self.rbm.input_to_h(v), beta, rng=rng), beta, rng=rng)
+
+
+@dataclass(frozen=True)
+class TemperedMaps(Replicas):
+    """A convolutional RBM at all inverse temperatures, one detection unit fixed to 1, the others of its block to 0.
+
+    Parameters
+    ----------
+    rbm : Unrolled
+        With binary visible units.
+    base_vbias : array (V,)
+        As in `Tempered`.
+    unit : int
+        Number of the detection unit.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `Tempered`.
+    """
+
+    rbm: Unrolled
+    base_vbias: Array
+    unit: int
+
+    def sample_h(self, pre: Array, beta: Any, *, rng: Any) -> Array:
+        """Draw h ~ p_beta(h | v, unit on) from `pre` = rbm.input_to_h(v), (..., H)."""
+        size = self.rbm.crbm.pool
+        means = blocks.mean(blocks.in_maps(beta * pre, self.rbm.hidden_shape), size)
+        h = blocks.in_rows(blocks.sample(means, size, rng=rng))
+        self.rbm.hold(h[None], [self.unit])
+        return h
+
+    def sample_v(self, h: Array, beta: Any, *, rng: Any) -> Array:
+        return bernoulli(sigmoid((1 - beta) * self.base_vbias + beta * self.rbm.input_to_v(h)), rng=rng)

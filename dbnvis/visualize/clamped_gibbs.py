@@ -19,9 +19,10 @@ from ..backend.clusters import cluster_centres
 from ..evaluate import activity, chains
 from ..evaluate.chains import LEVEL
 from ..images import images_of
-from ..models.protocol import Generative, Model, fully_connected, generative
+from ..models.conv_dbn import Unrolled
+from ..models.protocol import Generative, Model, generative
 from ..models.rbm import RBM, Machine, clamp, gibbs
-from ..models.tempering import Tempered, base_rates
+from ..models.tempering import Replicas, Tempered, TemperedMaps, base_rates
 from ..models.units import Unit, as_units
 from ..settings import check_settings
 from .visualizer import MEMORY, UnitImages, check_applies, chunks, unit_images, unit_rngs
@@ -111,11 +112,6 @@ class ClampedGibbs:
             return "start 'data' needs images; pass images=... or use start='noise'"
         if self.diagnose and images is None:
             return "diagnose compares two starts and needs images; pass images=..."
-        if (self.temperatures > 1 or self.diagnose) and not fully_connected(model):
-            return (
-                f"tempered chains and diagnose are written for fully connected RBMs, {type(model).__name__} has others"
-                "; leave both settings out"
-            )
         return None
 
     def __call__(
@@ -260,24 +256,21 @@ class _Sampler:
     def _tempered(self, indices: list[int], start: str, rngs: list[Any]) -> States:
         """Parallel tempering: each unit's machine is one of its own, `clamp`."""
         xp = self.model.xp
-        assert isinstance(self.rbm, RBM)
         base = xp.zeros_like(self.rbm.vbias) if self.codes is None else base_rates(self.codes)
         betas = xp.linspace(1.0, 0.0, self.method.temperatures).astype(self.model.dtype)
         v = self._start(indices, start, UnitStreams(rngs))
-        units = [
-            _replicas(Tempered(clamp(self.rbm, j), base), x, betas, rng)
-            for j, x, rng in zip(indices, v, rngs, strict=True)
-        ]
+        units = [_replicas(_held(self.rbm, j, base), x, betas, rng) for j, x, rng in zip(indices, v, rngs, strict=True)]
         for states in zip(*units, strict=True):
             v, h = (xp.stack(arrays) for arrays in zip(*states, strict=True))
-            on = xp.ones_like(h[0, :, :1])
-            parts = zip(indices, h, strict=True)
-            yield v, xp.stack([xp.concatenate([x[:, :j], on, x[:, j:]], axis=1) for j, x in parts])
+            if isinstance(self.rbm, RBM):  # whose clamped machines lack the unit
+                on = xp.ones_like(h[0, :, :1])
+                parts = zip(indices, h, strict=True)
+                h = xp.stack([xp.concatenate([x[:, :j], on, x[:, j:]], axis=1) for j, x in parts])
+            yield v, h
 
     def _activity(self, indices: list[int]) -> tuple[Array, Array]:
         """p(unit on) and its standard error from free chains and by annealing: (U, 2) each."""
         xp, method = self.model.xp, self.method
-        assert isinstance(self.rbm, RBM)
         rng = make_rng(xp, self.shared_seed, 2)
         rows = (rng.random(method.chains) * len(self.codes)).astype(int)
         v = gibbs(self.rbm, _drawn(self.rbm, self.codes[rows], rng), method.burn_in, rng=rng)
@@ -291,7 +284,15 @@ class _Sampler:
         return p, error
 
 
-def _replicas(path: Tempered, v: Array, betas: Array, rng: Any) -> States:
+def _held(rbm: Machine, unit: int, base: Array) -> Replicas:
+    """A machine with `unit` fixed to 1, at all temperatures."""
+    if isinstance(rbm, RBM):
+        return Tempered(clamp(rbm, unit), base)
+    assert isinstance(rbm, Unrolled)
+    return TemperedMaps(rbm, base, unit)
+
+
+def _replicas(path: Replicas, v: Array, betas: Array, rng: Any) -> States:
     """Tempered chains from `v` (C, V): the states at beta = 1 after every sweep."""
     h = path.sample_h(array_module(v).stack([path.rbm.input_to_h(v)] * len(betas)), betas[:, None, None], rng=rng)
     yield v, h[0]
