@@ -24,7 +24,7 @@ from .figures.convnets import (
     planted_mark,
     tsne,
 )
-from .figures.generative import clamping, conv_dbns, samples
+from .figures.generative import clamping, conv_dbns, samples, scenes
 from .figures.generative.evidence_samples import evidence_samples
 from .figures.tables import acceptance, features, predicting
 from .methods_compared.compared_models import compare_methods
@@ -249,6 +249,13 @@ FIGURES: dict[str, Figure] = {
         "a mark in one class's images, and the views that expose it",
         planted_mark.planted_mark,
         "Lapuschkin et al. 2019",
+    ),
+    # --- photographs
+    "scenes": Figure(
+        "what DBNs of two and of nine photographs generate while a unit is on; give --dataset photos",
+        scenes.scenes,
+        "data",
+        trains="eight minutes",
     ),
     # --- convolutional DBNs
     "crbm": Figure(

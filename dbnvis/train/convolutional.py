@@ -110,7 +110,7 @@ def train_crbm(
         synchronize(xp)
         state.epoch = epoch + 1
         if state.epoch == config.epochs:
-            h = crbm.mean_h_given_v(data[:CHUNK])
+            h = crbm.mean_h_given_v(_spread(data, CHUNK))
             warn_if_constant(h.reshape(len(h), -1), layer, config.epochs * n_batches, size)
         seconds = time.perf_counter() - started
         yield _monitor(crbm, data, held_out, layer, state.epoch, config.rate(epoch + 1 - 1 / n_batches), seconds)
@@ -189,8 +189,8 @@ def _gradient(crbm: ConvRBM, data: tuple[Array, Array], model: tuple[Array, Arra
 def _monitor(
     crbm: ConvRBM, data: Array, held_out: Array | None, layer: str, epoch: int, rate: float, seconds: float
 ) -> EpochStats:
-    """Look at the first images of training and held-out data; TrainingDiverged if the machine is no longer finite."""
-    xp = array_module(crbm.W)
+    """Look at images spread over training and held-out data; TrainingDiverged if the machine is no longer finite."""
+    xp, data = array_module(crbm.W), _spread(data, MONITOR)
     peaks, errors = [], []
     for v in _chunks(data):
         h = crbm.mean_h_given_v(v)
@@ -203,18 +203,23 @@ def _monitor(
         "free_energy": _mean_free_energy(crbm, data),
     }
     if held_out is not None:
-        measured["held_out_energy"] = _mean_free_energy(crbm, held_out)
+        measured["held_out_energy"] = _mean_free_energy(crbm, _spread(held_out, MONITOR))
     return epoch_stats(measured, unit_audit(xp.concatenate(peaks), filters), layer, epoch, rate, seconds)
 
 
 def _mean_free_energy(crbm: ConvRBM, images: Array) -> Array:
-    """Of the first `images`, ()."""
+    """Of `images`, ()."""
     return array_module(images).concatenate([crbm.free_energy(v) for v in _chunks(images)]).mean()
 
 
+def _spread(images: Array, n: int) -> Array:
+    """At most `n` images, evenly spread: the first ones may all be of one photograph, or of one class."""
+    return images[:: -(-len(images) // n)]
+
+
 def _chunks(images: Array) -> list[Array]:
-    """The first `MONITOR` images, in parts; the last one may reach beyond them."""
-    return [images[i : i + CHUNK] for i in range(0, min(len(images), MONITOR), CHUNK)]
+    """The images, in parts."""
+    return [images[i : i + CHUNK] for i in range(0, len(images), CHUNK)]
 
 
 def train_conv_dbn(

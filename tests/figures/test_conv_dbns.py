@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from small_crbms import strokes
 
-from dbnvis import checkpoint
+from dbnvis import checkpoint, datasets
 from dbnvis.datasets import Dataset
 from dbnvis.figures.generative import conv_dbns
+from dbnvis.models.conv_dbn import ConvDBN
+from dbnvis.models.conv_rbm import ConvRBM
 from dbnvis.results import Writer
 from dbnvis.runs import conv_machines
 from dbnvis.train import ConvCDConfig
@@ -103,12 +105,33 @@ def test_the_figure_holds_both_layers(tmp_path):
     assert [path.name for path in written] == ["crbm_tiny.png", "crbm_tiny.json", "crbm_tiny.npz"]
     manifest = json.loads(written[1].read_text())
     assert manifest["recipe"]["groups"] == [3, 2] and manifest["settings"]["h2.samples"]["chains"] == 40
+    assert set(manifest["dead"]) == {"h1", "h2"}
     arrays = np.load(written[2])
     filters = model.crbms[0].W[:, 0]
     order = np.argsort(-np.linalg.norm(filters, axis=(1, 2)))
     np.testing.assert_allclose(arrays["h1"], filters[order], atol=1e-7)  # as large as they are
     assert arrays["h2.combination"].shape == (2, 6, 6)  # 2 x 2 blocks of 2 x 2, each under a filter of 3 x 3
     assert arrays["h2.samples"].shape == (2, 1 + conv_dbns.CHAINS, 10, 10)
+
+
+def test_dead_groups_are_counted_over_all_images_and_not_over_the_first(tmp_path):
+    """One group finds a bright image, which is the last; the others are off, or on alike, on all of them."""
+    W = np.zeros((3, 1, 3, 3), "f4")
+    W[0] = 4.0
+    model = ConvDBN([ConvRBM(W, np.zeros(1, "f4"), np.array([-20, -9, 1], "f4"), 1)], (5, 5))
+    images = np.zeros((1001, 5, 5), "f4")
+    assert conv_dbns.dead_groups(model, "h1", images) == 3
+    images[-1] = 1
+    assert conv_dbns.dead_groups(model, "h1", images) == 2
+
+
+@pytest.mark.slow
+def test_every_group_of_photographs_has_a_filter(tmp_path):
+    """Of another seed than the committed figure's."""
+    data, recipe = datasets.load("crops"), conv_machines.PHOTOGRAPHS
+    how = {"seed": 1, "xp": np, "on_epoch": lambda stats, config: None}
+    model = conv_machines.open_model(data, recipe, tmp_path / "m.npz", **how)
+    assert [conv_dbns.dead_groups(model, layer, data.train_images) for layer in model.layer_names] == [0, 0]
 
 
 def test_photographs_have_a_recipe_of_their_own():

@@ -152,6 +152,16 @@ def test_settings_that_make_no_sense_are_refused(settings):
         ConvCDConfig(**settings)
 
 
+def test_what_is_monitored_is_spread_over_the_data():
+    """The group responds to the last 400 of 1,100 images alone, as those of a second photograph would be."""
+    crbm = ConvRBM(np.full((1, 1, 2, 2), 8.0), np.zeros(1), np.full(1, -24.0), 1)
+    data = np.zeros((1100, 1, 4, 4))
+    config = ConvCDConfig(epochs=1, learning_rate=0.0, sparsity_target=None, persistent=False)
+    assert next(train_crbm(crbm, data, config, rng=make_rng(np, 0))).dead == 1
+    data[700:] = 1
+    assert next(train_crbm(crbm, data, config, rng=make_rng(np, 0))).dead == 0
+
+
 def test_divergence_is_an_error():
     crbm = GaussianConvRBM(**ConvRBM.random(3, 1, 3, rng=make_rng(np, 0)).params(), variance=0.1)
     config = ConvCDConfig(epochs=20, learning_rate=1e6)

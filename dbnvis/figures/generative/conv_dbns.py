@@ -12,8 +12,9 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from ... import plot, results
-from ...backend import make_rng, move
+from ...backend import Array, make_rng, move
 from ...datasets import Dataset
+from ...evaluate.audit import unit_audit
 from ...models.conv_dbn import ConvDBN
 from ...models.conv_rbm import ConvRBM
 from ...plot import Panel
@@ -25,6 +26,7 @@ from .. import diagnosis
 
 SAMPLED, CHAINS = 8, 5  # units whose single chains are drawn, and how many of each
 COLUMNS, TILE = 10, 0.36
+AUDITED = 250  # images at the most that groups are looked at on
 
 
 def conv_dbns(space: Workspace) -> None:
@@ -41,6 +43,7 @@ def figure(model: ConvDBN, data: Dataset, recipe: Recipe, writer: Writer, *, see
     """Draw the first layer's filters and what the second layer's groups show."""
     rng, sha256 = make_rng(xp, seed, 1), results.model_hash(model)
     images = move(data.train_images[: recipe.examples], xp)
+    dead = {layer: dead_groups(model, layer, images) for layer in model.layer_names}
     if recipe.canvas is not None:
         model, images = replace(model, input_shape=recipe.canvas), images[:, : recipe.canvas[0], : recipe.canvas[1]]
     units = {
@@ -57,10 +60,14 @@ def figure(model: ConvDBN, data: Dataset, recipe: Recipe, writer: Writer, *, see
     h1_numbers, numbers = ([str(unit.index) for unit in units[layer]] for layer in ("h1", "h2"))
     of_unit = [label for unit in units["h2"][: len(single)] for label in (str(unit.index), *[""] * (CHAINS - 1))]
     position = middle(model, "h2")
+    titles = [
+        f"h1: {len(h1)} filters, {h1.shape[1]} x {h1.shape[2]}, {dead['h1']} dead",
+        f"h2: linear combination, {h2.shape[1]} x {h2.shape[2]}, {dead['h2']} of {len(h2)} dead",
+    ]
     panels = [
         [
-            Panel(h1, True, COLUMNS, f"h1: {len(h1)} filters, {h1.shape[1]} x {h1.shape[2]}", labels=h1_numbers),
-            Panel(h2, True, COLUMNS, f"h2: linear combination, {h2.shape[1]} x {h2.shape[2]}", labels=numbers),
+            Panel(h1, True, COLUMNS, titles[0], labels=h1_numbers),
+            Panel(h2, True, COLUMNS, titles[1], labels=numbers),
         ],
         [
             Panel(samples.images[:, 0], signed, COLUMNS, "h2: mean of samples, unit fixed to 1", labels=numbers),
@@ -75,7 +82,8 @@ def figure(model: ConvDBN, data: Dataset, recipe: Recipe, writer: Writer, *, see
             "groups that have learned nothing. Single chains show how much a unit leaves open."
         ),
         key=(
-            f"Groups with large weights first, their numbers above; pooling 2 x 2. Pictures of h2: units in row "
+            "Groups with large weights first, their numbers above; dead: those that no image, or every one alike, "
+            f"turns on. Pooling 2 x 2. Pictures of h2: units in row "
             f"{position[0]}, column {position[1]} of the map, on images of {model.input_shape[0]} x "
             f"{model.input_shape[1]} pixels. Linear combination: the filters of h1 below a unit times their weights. "
             f"Samples: {sampling.chains} chains of {sampling.burn_in + sampling.draws * sampling.thin} sweeps from "
@@ -91,10 +99,19 @@ def figure(model: ConvDBN, data: Dataset, recipe: Recipe, writer: Writer, *, see
         "seed": seed,
         "model_sha256": sha256,
         "recipe": asdict(recipe),
+        "dead": dead,
         "settings": {"h2.combination": parts.settings, "h2.samples": samples.settings},
         "versions": results.versions(xp.__name__),
     }
     writer.figure(f"crbm_{recipe.subject}", drawn, arrays, **facts)
+
+
+def dead_groups(model: ConvDBN, layer: str, images: Array) -> int:
+    """Groups of `layer` whose most probable detection unit is dead as `unit_audit` says, over `AUDITED` images."""
+    spread = images[:: -(-len(images) // AUDITED)]  # the first ones may all be of one photograph
+    peaks = model.encode(spread, layer).max(axis=(2, 3))
+    filters = model.crbms[model.depth(layer) - 1].W.reshape(peaks.shape[1], -1).T
+    return int(unit_audit(peaks, filters).dead.sum())
 
 
 def middle(model: ConvDBN, layer: str) -> tuple[int, int]:
