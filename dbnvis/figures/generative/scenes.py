@@ -11,6 +11,7 @@ from ... import checkpoint, plot, results
 from ...backend import Array, make_rng, move, to_numpy
 from ...datasets import DATASETS, Dataset
 from ...evaluate.gabor import fit_gabors, is_band_pass
+from ...models.protocol import DeepBelief, fully_connected
 from ...plot import Panel
 from ...results import Writer
 from ...runs.stacks import train
@@ -70,16 +71,18 @@ def measured(means: Array) -> dict[str, float]:
     }
 
 
-def _model(space: Workspace, data: Dataset) -> Any:
+def _model(space: Workspace, data: Dataset) -> DeepBelief:
     """The DBN that is kept; trained and kept if there is none."""
     hidden, configs = PATCHES_RECIPE
     folder = space.writer.root / "models" / f"DBN-{data.name}"
     how = {"seed": space.seed, "xp": space.xp, "resume": True, "overwrite": space.writer.overwrite}
     path = train(data, hidden, configs, folder=folder, on_epoch=space.on_epoch, **how)
-    return checkpoint.load(path, xp=space.xp).model
+    model = checkpoint.load(path, xp=space.xp).model
+    assert fully_connected(model)
+    return model
 
 
-def _sampling_means(model: Any, data: Dataset, *, seed: int) -> Array:
+def _sampling_means(model: DeepBelief, data: Dataset, *, seed: int) -> Array:
     """E[x | unit on] of every unit of the layer, (U, H, W), on the host."""
     units = [Unit(LAYER, i) for i in range(*model.layer_shape(LAYER))]
     rng = make_rng(model.xp, seed)
