@@ -460,9 +460,7 @@ def test_mistakes_are_named(call, message):
         call()
 
 
-def test_settings_for_connected_machines_are_refused():
-    with pytest.raises(TypeError, match="fully connected"):
-        sampled(two_layers(np)[0], ["h1:0"], temperatures=3)
+def test_an_unknown_layer_is_refused():
     with pytest.raises(KeyError, match="h1, h2"):
         two_layers(np)[0].depth("h3")
 
