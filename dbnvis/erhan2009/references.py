@@ -38,7 +38,7 @@ def references(x: Pictures) -> Iterator[Measure]:
     drawn = x.images[COMBINATION][:, 0].reshape(len(x.indices), -1)
     off = np.abs(drawn - filters(study)[x.indices]).max()
     yield exactly("combination minus the unit's filter, largest absolute pixel", off, 25, 0)
-    subject = "patches" if study.dataset == "patches" else "digits"
+    subject = "patches" if study.whitened else "digits"
     shown, columns, _ = erhan.SHOWN[subject]
     side = 12 if subject == "patches" else 6
     yield exactly("units of a layer in the figures", shown, 26, side**2)
