@@ -118,5 +118,5 @@ def _write(
         side_by_side=False,
     )
     settings = {"sampling": asdict(SAMPLING), "hidden": hidden, "configs": [asdict(config) for config in configs]}
-    made = {"networks": facts, "settings": settings, "versions": results.versions(xp.__name__)}
+    made: dict[str, Any] = {"networks": facts, "settings": settings, "versions": results.versions(xp.__name__)}
     writer.figure("scenes", figure, arrays, seed=seed, **made)
