@@ -181,20 +181,22 @@ def _methods_agree(at: Layer, rng: Any) -> Iterator[Measure]:
 def _predictions(at: Layer, rng: Any) -> Iterator[Measure]:
     """Does a method's picture tell what the unit does at test images? No condition: the paper does not claim it."""
     tests = at.x.study.responses.images
-    for method in at.x.images if tests is not None else ():
-        own, other = _predictiveness(at.x, method, tests)
-        values = Values(own, [_predictiveness(p, method, tests)[0] for p in at.random])
+    found = [] if tests is None else [_predictiveness(p, tests[:TESTED]) for p in (at.x, *at.random)]
+    for method in at.x.images if found else ():
+        (own, other), *random = (each[method] for each in found)
         facts: dict[str, Any] = {"null": float(other.mean()), "null_is": "another unit's picture"}
         facts["arrays"] = {f"{PREDICTS}, {method}": own}
-        yield row(AGREE, PREDICTS, values, rng, setting=method, **facts)
+        yield row(AGREE, PREDICTS, Values(own, [x for x, _ in random]), rng, setting=method, **facts)
 
 
-def _predictiveness(p: Pictures, method: str, tests: Array) -> tuple[Array, Array]:
-    """Rank correlation of each unit's response with the likeness of images and its own picture, another's (U,) each."""
-    responses = to_numpy(pre_activations(p.study.model, p.layer, tests[:TESTED], p.indices))
-    likeness = cosine(p.flat(method), to_numpy(tests[:TESTED]))
-    own, other = (predictiveness(x, responses).rank for x in (likeness, np.roll(likeness, 1, axis=1)))
-    return own, other
+def _predictiveness(p: Pictures, tests: Array) -> dict[str, tuple[Array, Array]]:
+    """By method: rank correlation of the units' responses with the likeness to their own pictures, to another's (U,)."""
+    responses = to_numpy(pre_activations(p.study.model, p.layer, tests, p.indices))
+    likeness = {method: cosine(p.flat(method), to_numpy(tests)) for method in p.images}
+    return {
+        method: (predictiveness(x, responses).rank, predictiveness(np.roll(x, 1, axis=1), responses).rank)
+        for method, x in likeness.items()
+    }
 
 
 @dataclass(frozen=True)
