@@ -190,7 +190,7 @@ def _predictions(at: Layer, rng: Any) -> Iterator[Measure]:
 
 
 def _predictiveness(p: Pictures, tests: Array) -> dict[str, tuple[Array, Array]]:
-    """By method: rank correlation of the units' responses with the likeness to their own pictures, to another's (U,)."""
+    """By method: rank correlation of units' responses with the likeness to their own pictures, to another's (U,)."""
     responses = to_numpy(pre_activations(p.study.model, p.layer, tests, p.indices))
     likeness = {method: cosine(p.flat(method), to_numpy(tests)) for method in p.images}
     return {
