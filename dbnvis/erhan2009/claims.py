@@ -178,9 +178,9 @@ def _methods_agree(at: Layer, rng: Any) -> Iterator[Measure]:
         )
 
 
-def _predictions(at: Layer, rng: Any) -> Iterator[Measure]:
+def _predictions(at: Layer, _: Any) -> Iterator[Measure]:
     """Does a method's picture tell what the unit does at test images? No condition: the paper does not claim it."""
-    tests = at.x.study.responses.images
+    tests, rng = at.x.study.responses.images, make_rng(np, at.x.study.seed, 14)  # its own: other intervals stay
     found = [] if tests is None else [_predictiveness(p, tests[:TESTED]) for p in (at.x, *at.random)]
     for method in at.x.images if found else ():
         (own, other), *random = (each[method] for each in found)

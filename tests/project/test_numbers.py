@@ -16,6 +16,7 @@ ACCEPTANCE, LIKELIHOOD = "mnist/tables/acceptance.csv", "mnist/tables/likelihood
 CONTROL, MARK = "mnist/convnet/randomized_table.csv", "mnist/convnet/debugging_mark_table.csv"
 AUDIT = "mnist/convnet/audit.csv"
 GABOR, ANGLES = "erhan2009/patches/tables/gabor_summary.csv", "erhan2009/mnist/tables/invariance.csv"
+COMPARED = "comparison/tables/methods.csv"
 FEATURES, PREDICTED = "mnist/tables/features.csv", "mnist/tables/predictiveness.csv"
 MNIST, BENCH = "results/mnist/README.md", "results/bench/README.md"
 OUTPUT, IMAGE = "randomized to output", "other image"
@@ -43,6 +44,13 @@ def control(view, measure="rank correlation", column=OUTPUT):
 
 def mark(what, column="marked"):
     return number(MARK, column, **{"per cent": what})
+
+
+def nearest_in_convnet():
+    """What the nearest of nine top images predicts in the layers of the convnet above the maps of conv2."""
+    where = {"model": "digits convnet", "method": "mean of the top images, single pictures", "pictures": "9"}
+    upper = ({"layer": "conv2", "position": "mean"}, {"layer": "dense1"}, {"layer": "output"})
+    return [number(COMPARED, "rank", **where, **each) for each in upper]
 
 
 def text(page):
@@ -131,6 +139,18 @@ SAID = [
         "README.md",
         "images of MNIST {:.1f} nats",
         lambda: [number(LIKELIHOOD, "test, forward", training="centered PCD-1")],
+    ),
+    (
+        "README.md",
+        "(h3 of a DBN: {:.2f}, its optimum {:.2f})",
+        lambda: [
+            number(COMPARED, "rank", model="digits DBN", layer="h3", method=method) for method in (COMBINATION, OPTIMUM)
+        ],
+    ),
+    (
+        "README.md",
+        "nine training images do ({:.2f} to {:.2f})",
+        lambda: (min(x := nearest_in_convnet()), max(x)),
     ),
     (
         "README.md",

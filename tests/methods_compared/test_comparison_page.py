@@ -1,0 +1,133 @@
+"""The page of the comparison says what its tables say."""
+
+import csv
+import re
+from pathlib import Path
+
+import pytest
+
+import dbnvis
+
+RESULTS = Path(dbnvis.__file__).parents[1] / "results" / "comparison"
+pytestmark = pytest.mark.skipif(not RESULTS.is_dir(), reason="the package is installed, not a checkout")
+
+AM, COMBINATION, TOP = "activation maximization", "linear combination of filters", "mean of the top images"
+NEAREST, WEIGHTED = f"{TOP}, single pictures", "model samples weighted by the unit's response"
+GIBBS, BEST, MEAN = "clamped Gibbs sampling", "best linear template", "mean image"
+#: Columns of the page's table; of samples the first that a model has.
+COLUMNS = [
+    [(AM, "1")],
+    [(COMBINATION, "1")],
+    [("regularized optimization", "1")],
+    [(TOP, "1")],
+    [(NEAREST, "9")],
+    [(GIBBS, "1"), (WEIGHTED, "1")],
+    [(BEST, "1")],
+]
+
+
+def read(name):
+    with (RESULTS / "tables" / name).open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def means():
+    """{place: {(method, pictures): row}}."""
+    found = {}
+    for row in read("methods.csv"):
+        place = " ".join(filter(None, (row["model"], row["layer"], row["position"])))
+        found.setdefault(place, {})[row["method"], row["pictures"]] = row
+    return found
+
+
+@pytest.fixture(scope="module")
+def page():
+    return (RESULTS / "README.md").read_text()
+
+
+def said(page, pattern):
+    """The numbers that the page has in the places `{}` of a sentence."""
+    words = re.sub(r"\\?\s+", r"\\s+", re.escape(pattern)).replace(r"\{\}", r"(-?\d+(?:\.\d+)?)")
+    (found,) = re.findall(words, page)
+    return [float(x) for x in ([found] if isinstance(found, str) else found)]
+
+
+def rank(means, place, method, pictures="1", column="rank"):
+    return float(means[place][method, pictures][column])
+
+
+def test_the_table_of_the_page_has_every_row_of_the_table(means, page):
+    lines = {}
+    for line in page.splitlines():
+        first, *cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if first in means:
+            lines[first] = cells
+    assert list(lines) == list(means)
+    for place, cells in lines.items():
+        rows = [next((means[place][key] for key in keys if key in means[place]), None) for keys in COLUMNS]
+        assert cells == ["" if row is None else f"{float(row['rank']):.2f}" for row in rows]
+
+
+def test_the_combination_is_ahead_in_as_many_layers_as_the_page_says(means, page):
+    upper = [place for place in means if "convnet" not in place and not place.endswith(" h1")]
+    assert len(upper) == 11
+    ahead = []
+    for place in upper:
+        rivals = {
+            method: row
+            for (method, n), row in means[place].items()
+            if n == "1" and method not in (BEST, MEAN) and "single" not in method
+        }
+        best = max(rivals, key=lambda method: float(rivals[method]["rank"]))
+        apart = all(float(row["behind_low"]) > 0 for method, row in rivals.items() if method != best)
+        if best == COMBINATION and apart:
+            ahead.append(place)
+    assert len(ahead) == 9 and "In nine of them" in page
+    assert set(upper) - set(ahead) == {"digits SDAE h2", "patches SDAE h2"}
+    for place in set(upper) - set(ahead):
+        row = means[place][COMBINATION, "1"]
+        assert float(row["behind_low"]) <= 0 <= float(row["behind_high"])
+
+
+def test_numbers_in_sentences_are_those_of_the_table(means, page):
+    h3, dense = "digits DBN h3", ("digits convnet conv2 mean", "digits convnet dense1", "digits convnet output")
+    row = means[h3][AM, "1"]
+    assert said(page, "it is {} against {} (difference {} to {})") == pytest.approx(
+        [rank(means, h3, COMBINATION), rank(means, h3, AM), float(row["behind_low"]), float(row["behind_high"])],
+        abs=0.005,
+    )
+    assert said(page, "reaches only {} of what") == pytest.approx(
+        [rank(means, h3, COMBINATION, column="gain")], abs=0.005
+    )
+    spans = said(
+        page,
+        "the combination {} to {}, the optimum {} to {}. There the nearest of nine training images "
+        "predicts best, {} to {},",
+    )
+    wanted = []
+    for method, n in ((COMBINATION, "1"), (AM, "1"), (NEAREST, "9")):
+        values = [rank(means, place, method, n) for place in dense]
+        wanted += [min(values), max(values)]
+    assert spans == pytest.approx(wanted, abs=0.005)
+    output = dense[-1]
+    assert said(page, "are told apart by it in {} % of the pairs, by the optimum in {} %") == pytest.approx(
+        [100 * rank(means, output, NEAREST, "9", "choice"), 100 * rank(means, output, AM, column="choice")], abs=0.5
+    )
+    values = [rank(means, place, BEST) for place in dense]
+    assert said(page, "The best linear template predicts {} to {} there")[:2] == pytest.approx(
+        [min(values), max(values)], abs=0.005
+    )
+    assert said(page, "(one {}, nine {} in h3 of the DBN), and hardly help top images ({}, {})") == pytest.approx(
+        [
+            rank(means, h3, f"{GIBBS}, single pictures", "1"),
+            rank(means, h3, f"{GIBBS}, single pictures", "9"),
+            rank(means, h3, NEAREST, "1"),
+            rank(means, h3, NEAREST, "9"),
+        ],
+        abs=0.005,
+    )
+    everything = [float(row["rank_another_units"]) for rows in means.values() for row in rows.values()]
+    assert said(page, "picture predicts nothing ({} on average") == pytest.approx(
+        [sum(everything) / len(everything)], abs=0.005
+    )
