@@ -26,7 +26,7 @@ from .figures.convnets import (
 )
 from .figures.generative import clamping, conv_dbns, samples, scenes
 from .figures.generative.evidence_samples import evidence_samples
-from .figures.tables import acceptance, features, predicting
+from .figures.tables import acceptance, deformed, features, predicting
 from .methods_compared.compared_models import compare_methods
 from .runs.comparison import likelihood_table
 from .runs.experiments import Experiment
@@ -168,6 +168,13 @@ FIGURES: dict[str, Figure] = {
         "test errors of a classifier, pretrained and from random weights: a table",
         finetuning.classifier_table,
         "half an hour",
+    ),
+    "deformed_classifier": Figure(
+        "test errors of classifiers fine-tuned on plain and on deformed digits, three seeds each: a table",
+        lambda space: deformed.deformed_table(FineTuning(**vars(space))),
+        "data",
+        "Loosli, Canu & Bottou 2007",
+        trains="an hour",
     ),
     "autoencoder": _fine_tuned(
         "errors of deep autoencoders and of PCA: a table", finetuning.autoencoder_table, "half an hour"
