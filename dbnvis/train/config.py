@@ -55,6 +55,9 @@ class CDConfig:
     biases start at its log-odds."""
     sparsity_cost: float = 0.5
     """Pull of the hidden biases towards the target (Lee et al. 2008: biases only)."""
+    averaging: float = 0.0
+    """The model gets the mean of its parameters over this share of the updates, the last ones, in whole epochs (Polyak
+    & Juditsky 1992); 0: their last values."""
     variance: float = 0.1
     """Of Gaussian visible units, given the hidden ones; the default suits whitened patches. Binary units have none."""
 
@@ -74,6 +77,7 @@ class CDConfig:
             l1_decay="[0, inf)",
             sparsity_target="(0, 1)",
             sparsity_cost="[0, inf)",
+            averaging="[0, 1]",
             variance="(0, inf)",
         )
         if self.temperatures > 1 and not self.persistent:
