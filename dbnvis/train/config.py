@@ -56,8 +56,8 @@ class CDConfig:
     sparsity_cost: float = 0.5
     """Pull of the hidden biases towards the target (Lee et al. 2008: biases only)."""
     averaging: float = 0.0
-    """The model gets the mean of its parameters over this share of the updates, the last ones, in whole epochs (Polyak
-    & Juditsky 1992); 0: their last values."""
+    """Share of the epochs, the last ones, over whose updates the parameters are averaged (Polyak & Juditsky 1992): the
+    model gets the mean; 0: the last values."""
     variance: float = 0.1
     """Of Gaussian visible units, given the hidden ones; the default suits whitened patches. Binary units have none."""
 

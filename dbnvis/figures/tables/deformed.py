@@ -3,8 +3,6 @@
 References
 ----------
 Loosli, Canu, Bottou (2007), "Training invariant support vector machines using selective sampling".
-McNemar (1947), "Note on the sampling error of the difference between correlated proportions or percentages": paired
-errors.
 """
 
 from __future__ import annotations
