@@ -28,7 +28,7 @@ from .figures.generative import clamping, conv_dbns, samples, scenes
 from .figures.generative.evidence_samples import evidence_samples
 from .figures.tables import acceptance, deformed, features, predicting
 from .methods_compared.compared_models import compare_methods
-from .runs.comparison import AVERAGED, likelihood_table
+from .runs.comparison import AVERAGED, BRIEFLY, likelihood_table
 from .runs.experiments import Experiment
 from .runs.fine_tuned import FineTuning
 
@@ -159,7 +159,7 @@ FIGURES: dict[str, Figure] = {
     ),
     "averaging": Figure(
         "what averaging the last parameters does to the likelihood, a table of three brief trainings",
-        lambda space: likelihood_table(space, AVERAGED, table="averaging"),
+        lambda space: likelihood_table(space, AVERAGED, BRIEFLY, table="averaging"),
         "data",
         "Polyak & Juditsky 1992",
         trains="ten minutes",

@@ -40,6 +40,8 @@ AVERAGED: dict[str, Recipe] = {
     "constant rate": ((500,), replace(BRIEF, schedule="constant")),
     "constant rate averaged": ((500,), replace(BRIEF, schedule="constant", averaging=0.5)),
 }
+#: Enough for models so brief.
+BRIEFLY = Estimation(steps=(100, 1_000, 2_500))
 
 
 def likelihood_facts(how: Estimation) -> dict[str, Any]:

@@ -230,7 +230,8 @@ SAID = [
     (
         MNIST,
         "the classifier makes {:.1f} % fewer errors on the test images: {:.2f} % become {:.2f} %, means of three "
-        "seeds, each with a DBN of its own (95 % interval over test images: {} % fewer; by seed {:.1f}, {:.1f} and {:.1f} %)",
+        "seeds, each with a DBN of its own (95 % interval over test images: {} % fewer; by seed {:.1f}, {:.1f} and "
+        "{:.1f} %)",
         lambda: [
             number(DEFORMED, FEWER, seed=ALL, training="deformed"),
             *(number(DEFORMED, ERROR, seed=ALL, training=training) for training in ("plain", "deformed")),
