@@ -17,6 +17,7 @@ CONTROL, MARK = "mnist/convnet/randomized_table.csv", "mnist/convnet/debugging_m
 AUDIT = "mnist/convnet/audit.csv"
 GABOR, ANGLES = "erhan2009/patches/tables/gabor_summary.csv", "erhan2009/mnist/tables/invariance.csv"
 FEATURES, PREDICTED = "mnist/tables/features.csv", "mnist/tables/predictiveness.csv"
+AVERAGING = "mnist/tables/averaging.csv"
 DEFORMED, ALL = "mnist/tables/deformed_classifier.csv", "mean of 2"
 ERROR, FEWER = "test error, %", "fewer test errors, %"
 MNIST, BENCH = "results/mnist/README.md", "results/bench/README.md"
@@ -211,6 +212,16 @@ SAID = [
             ],
         )
         for name in ("CD-1", "CD-3", "PCD-1", "centered PCD-1")
+    ),
+    (
+        MNIST,
+        "no likelihood to be trusted ({:.0f} forward, {:.0f} reverse), their mean has {:.1f} and {:.1f}. At a falling "
+        "rate, the default, the last parameters have {:.1f} and {:.1f} after as many epochs",
+        lambda: [
+            number(AVERAGING, f"test, {way}", training=training)
+            for training in ("constant rate", "constant rate averaged", "falling rate")
+            for way in ("forward", "reverse")
+        ],
     ),
     (
         MNIST,
