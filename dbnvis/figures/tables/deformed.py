@@ -14,7 +14,7 @@ from ...evaluate.resampling import bootstrap
 from ...models.mlp import MLP
 from ...runs.fine_tuned import FineTuning
 
-SEEDS = 2
+SEEDS = 3
 FEW = 10  # errors, below which a share of them has no interval worth the name
 TRAININGS = ("plain", "deformed")
 
