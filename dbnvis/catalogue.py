@@ -26,9 +26,9 @@ from .figures.convnets import (
 )
 from .figures.generative import clamping, conv_dbns, samples, scenes
 from .figures.generative.evidence_samples import evidence_samples
-from .figures.tables import acceptance, features, predicting
+from .figures.tables import acceptance, deformed, features, predicting
 from .methods_compared.compared_models import compare_methods
-from .runs.comparison import likelihood_table
+from .runs.comparison import AVERAGED, BRIEFLY, likelihood_table
 from .runs.experiments import Experiment
 from .runs.fine_tuned import FineTuning
 
@@ -157,6 +157,13 @@ FIGURES: dict[str, Figure] = {
         "Salakhutdinov & Murray 2008",
         trains="an hour",
     ),
+    "averaging": Figure(
+        "what averaging the last parameters does to the likelihood, a table of three brief trainings",
+        lambda space: likelihood_table(space, AVERAGED, BRIEFLY, table="averaging"),
+        "data",
+        "Polyak & Juditsky 1992",
+        trains="ten minutes",
+    ),
     "infinite": Figure(
         "four digits and 35 deformations of each, by index",
         lambda space: deformations.deformations(space.data, space.writer),
@@ -168,6 +175,13 @@ FIGURES: dict[str, Figure] = {
         "test errors of a classifier, pretrained and from random weights: a table",
         finetuning.classifier_table,
         "half an hour",
+    ),
+    "deformed_classifier": Figure(
+        "test errors of classifiers fine-tuned on plain and on deformed digits, three seeds each: a table",
+        lambda space: deformed.deformed_table(FineTuning(**vars(space))),
+        "data",
+        "Loosli, Canu & Bottou 2007",
+        trains="an hour",
     ),
     "autoencoder": _fine_tuned(
         "errors of deep autoencoders and of PCA: a table", finetuning.autoencoder_table, "half an hour"

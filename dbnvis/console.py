@@ -20,7 +20,8 @@ from .system.memory import bounded_memory
 from .system.streams import Stream, standard_streams, stop_signals, visible
 from .system.threads import sharing_processors
 from .train import CDConfig, ConvCDConfig, DenoisingConfig, EpochStats
-from .train.backprop import BackpropConfig, BackpropStats
+from .train.backprop import BackpropStats
+from .train.config import BackpropConfig
 
 
 class Command(Protocol):

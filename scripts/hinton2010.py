@@ -10,6 +10,7 @@ from dbnvis.cli import figures_script
 FIGURES = {
     "training": "every epoch's statistics, a line for each layer",
     "likelihood": "Tieleman (2008): how the training decides the likelihood; takes an hour",
+    "averaging": "what averaging the last parameters does to the likelihood",
     "infinite": "Loosli, Canu & Bottou (2007): the deformed digits of `dbnvis train --examples`",
     "health": "filters as they grew, parameters, activities and chains; only a model of `dbnvis train` keeps them",
 }

@@ -21,7 +21,7 @@ from ..runs.classifiers import percent_wrong, train_convnet
 from ..runs.comparison import likelihood_facts
 from ..runs.run import HIDDEN
 from ..train import CDConfig, DenoisingConfig
-from ..train.backprop import ConvNetConfig
+from ..train.config import ConvNetConfig
 from .options import ModelOptions, Options, load_study, train
 
 #: What `--family` takes, and the field of `Train` with its settings.

@@ -39,16 +39,17 @@ def bootstrap(
     resamples: int = 1000,
     level: float = 0.95,
 ) -> Estimate:
-    """Statistic of `values` (N,) with its percentile interval over resamples of the N.
+    """Statistic of `values` (N, ...) with its percentile interval over resamples of the N.
 
     Of a share take `share`: where all N are alike, all resamples are, too, and the interval would be a point.
 
     Parameters
     ----------
-    values : array (N,)
+    values : array (N, ...)
+        A row with several numbers is drawn as a whole: they are paired.
     rng : numpy or cupy Generator
     statistic : callable
-        (array, axis) -> array without that axis; default: the mean.
+        (array, axis) -> array without that axis, a number for each resample; default: the mean.
     resamples : int
     level : float
         Share of the resamples inside the interval.

@@ -13,7 +13,8 @@ from ..figures.health import training_curves, training_health
 from ..figures.study import Study
 from ..models.dbn import DBN
 from ..models.layers import Softmax
-from ..train.backprop import BackpropConfig, measure
+from ..train.backprop import measure
+from ..train.config import BackpropConfig
 from .audits import counted
 from .comparing import finite
 from .drawn import Kept

@@ -12,7 +12,8 @@ from ..backend import Array, make_rng, move
 from ..datasets import Dataset
 from ..evaluate.scores import Responses
 from ..models.convnet import ConvNet
-from ..train.backprop import BackpropStats, ConvNetConfig, measure, train_backprop
+from ..train.backprop import BackpropStats, measure, train_backprop
+from ..train.config import ConvNetConfig
 from .run import MODEL, TRAINING, Run
 from .stacks import QUANTILES
 from .tuning import Tuning

@@ -33,6 +33,16 @@ RECIPES: dict[str, Recipe] = {
     "DBN": ((500, 2000), (CENTERED, replace(CENTERED, epochs=100, learning_rate=0.005, start="transposed"))),
 }
 
+BRIEF = replace(CENTERED, epochs=30)
+#: Brief trainings that tell what the mean of the last parameters is worth.
+AVERAGED: dict[str, Recipe] = {
+    "falling rate": ((500,), BRIEF),
+    "constant rate": ((500,), replace(BRIEF, schedule="constant")),
+    "constant rate averaged": ((500,), replace(BRIEF, schedule="constant", averaging=0.5)),
+}
+#: Enough for models so brief.
+BRIEFLY = Estimation(steps=(100, 1_000, 2_500))
+
 
 def likelihood_facts(how: Estimation) -> dict[str, Any]:
     """What a manifest says of how likelihoods were estimated."""
@@ -40,8 +50,14 @@ def likelihood_facts(how: Estimation) -> dict[str, Any]:
     return {"unit": "nats; log p per image, mean over images", "settings": settings}
 
 
-def likelihood_table(space: Workspace, recipes: Mapping[str, Recipe] = RECIPES, how: Estimation | None = None) -> None:
-    """Train a model by each recipe and write the table `likelihood` of them.
+def likelihood_table(
+    space: Workspace,
+    recipes: Mapping[str, Recipe] = RECIPES,
+    how: Estimation | None = None,
+    *,
+    table: str = "likelihood",
+) -> None:
+    """Train a model by each recipe and write a table of them.
 
     Finished models are kept in `models/<recipe>/model.npz` under the writer's root, interrupted trainings go on.
 
@@ -51,6 +67,8 @@ def likelihood_table(space: Workspace, recipes: Mapping[str, Recipe] = RECIPES, 
     recipes : dict of (hidden units of each layer, CDConfig or one per layer)
         By name.
     how : Estimation, optional
+    table : str
+        Its name.
 
     Raises
     ------
@@ -71,7 +89,7 @@ def likelihood_table(space: Workspace, recipes: Mapping[str, Recipe] = RECIPES, 
     }
     for name, run in runs.items():  # refuse now what would be refused after hours
         planned(data, *recipes[name], **run)[0].kept(xp=space.xp)
-    writer.check(writer.sheet("likelihood"), **facts)
+    writer.check(writer.sheet(table), **facts)
     paths = {
         name: train(data, *recipes[name], **run, xp=space.xp, on_epoch=space.on_epoch) for name, run in runs.items()
     }
@@ -90,4 +108,4 @@ def likelihood_table(space: Workspace, recipes: Mapping[str, Recipe] = RECIPES, 
                 **row,
             }
         )
-    writer.table("likelihood", rows, **facts, versions=results.versions(space.xp.__name__))
+    writer.table(table, rows, **facts, versions=results.versions(space.xp.__name__))

@@ -8,7 +8,8 @@ import numpy as np
 
 from ..backend import Array, make_rng, move, to_numpy
 from ..models.convnet import ConvNet
-from ..train.backprop import ConvNetConfig, train_backprop
+from ..train.backprop import train_backprop
+from ..train.config import ConvNetConfig
 from .workspace import Workspace
 
 #: A few seconds. Nothing is moved, so that a mark stays in its place; plain gradients, so that units can die.

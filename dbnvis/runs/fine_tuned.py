@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
 from .. import checkpoint, results
 from ..backend import Array, make_rng, move
+from ..datasets.infinite import InfiniteDigits, Stream
 from ..models.dbn import DBN
 from ..models.mlp import MLP, autoencoder, classifier
 from ..models.rbm import RBM
 from ..train import CDConfig
-from ..train.backprop import BackpropConfig, BackpropStats, train_backprop
+from ..train.backprop import BackpropStats, train_backprop
+from ..train.config import BackpropConfig
 from .run import Run
 from .stacks import train
 from .tuning import Tuning
@@ -53,6 +55,8 @@ class FineTuning(Workspace):
     classifier_pretraining, autoencoder_pretraining : CDConfig
         Of every RBM.
     classifier_tuning, autoencoder_tuning : BackpropConfig
+    folder : str
+        Of the networks, in `models`.
     """
 
     classifier_hidden: tuple[int, ...] = CLASSIFIER_HIDDEN
@@ -61,11 +65,16 @@ class FineTuning(Workspace):
     autoencoder_pretraining: CDConfig = RECONSTRUCTING
     classifier_tuning: BackpropConfig = DISCRIMINATIVE
     autoencoder_tuning: BackpropConfig = RECONSTRUCTIVE
+    folder: str = ""
 
     @property
     def models(self) -> Path:
         """Folder of the networks."""
-        return self.writer.root / "models"
+        return self.writer.root / "models" / self.folder
+
+    def seeded(self, number: int) -> FineTuning:
+        """The same trainings by another seed, `number` after this one, in a folder of their own; 0: these."""
+        return replace(self, seed=self.seed + number, folder=f"seed-{self.seed + number}") if number else self
 
     def images(self, part: str) -> tuple[Array, Array | None]:
         """Images and labels, if any, of the "train" or "test" part, on the device."""
@@ -75,8 +84,12 @@ class FineTuning(Workspace):
     def classifier_dbn(self) -> DBN:
         return self._pretrained("classifier", self.classifier_hidden, self.classifier_pretraining)
 
-    def classifier(self, start: Literal["pretrained", "random"] = "pretrained") -> MLP:
-        """The classifier, fine-tuned from the pretrained network or from random weights (Glorot & Bengio 2010)."""
+    def classifier(self, start: Literal["pretrained", "random"] = "pretrained", deformed: bool = False) -> MLP:
+        """The classifier, fine-tuned from the pretrained network or from random weights (Glorot & Bengio 2010).
+
+        If `deformed`, the first epoch reads the training images, every later one a deformation of each that no other
+        reads (Loosli, Canu & Bottou 2007); no more of them, and as many updates.
+        """
         rng, classes = make_rng(self.xp, self.seed, 11), self.data.n_classes
         if start == "pretrained":
             dbn = self.classifier_dbn()
@@ -85,7 +98,11 @@ class FineTuning(Workspace):
             rbms = [RBM.random(n, m, rng=rng, scale=4 * math.sqrt(2 / (n + m))) for n, m in sizes]
             dbn = DBN(rbms, self.data.input_shape, input_norm=self.classifier_dbn().input_norm)
         model = classifier(dbn, classes, rng=rng)
-        return self._tuned(f"classifier-{start}", model, dbn, self.classifier_tuning)
+        if not deformed:
+            return self._tuned(f"classifier-{start}", model, dbn, self.classifier_tuning)
+        digits, n = InfiniteDigits(self.data), len(self.data.train_images)
+        with Stream(digits, self.classifier_tuning.epochs * n, chunk=n) as stream:
+            return self._tuned(f"classifier-{start}-deformed", model, dbn, self.classifier_tuning, stream)
 
     def autoencoder(self, n_code: int) -> MLP:
         """The autoencoder with `n_code` linear code units, fine-tuned."""
@@ -108,11 +125,14 @@ class FineTuning(Workspace):
         )
         return checkpoint.load(path, xp=self.xp).model
 
-    def _tuned(self, name: str, model: MLP, dbn: DBN, config: BackpropConfig) -> MLP:
-        """`model`, unrolled from `dbn`, fine-tuned: the finished one where it is kept, or from the last epoch kept."""
+    def _tuned(self, name: str, model: MLP, dbn: DBN, config: BackpropConfig, stream: Stream | None = None) -> MLP:
+        """`model`, unrolled from `dbn`, fine-tuned: the finished one where it is kept, or from the last epoch kept.
+
+        Of a `stream` every epoch reads a chunk, as many deformed images as there are training images, in their order.
+        """
         final, part = (self.models / f"{name}{suffix}.npz" for suffix in ("", ".training"))
         settings = {**asdict(config), "dbn_sha256": results.model_hash(dbn)}
-        facts = {"dataset": self.data.name, "data_sha256": self.data.sha256}
+        facts = {"dataset": self.data.name, "data_sha256": stream.sha256 if stream else self.data.sha256}
         asked = {"model": MLP.__name__, **settings, "seed": self.seed, **facts}
         facts |= self.data.remembered
         run = Run(final, part, asked, resume=True, overwrite=self.writer.overwrite)
@@ -126,7 +146,7 @@ class FineTuning(Workspace):
             (images, labels), (test_images, test_labels) = self.images("train"), self.images("test")
             epochs = train_backprop(
                 model,
-                images,
+                (lambda epoch: move(stream.images(epoch), self.xp)) if stream else images,
                 labels if config.loss == "softmax" else images,
                 config,
                 rng=make_rng(self.xp, self.seed, 13),

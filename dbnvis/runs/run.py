@@ -31,6 +31,7 @@ DEFAULTS_OF_OLD_CHECKPOINTS = {
     "schedule": "linear",
     "k_epochs": None,
     "temperatures": 1,
+    "averaging": 0.0,
     "variance": CDConfig.variance,
     "tied": True,
     "centered_gradients": False,

@@ -1,8 +1,8 @@
 """Learning: generators of epoch statistics. Nothing here prints, plots or writes."""
 
-from .backprop import BackpropConfig, BackpropState, BackpropStats, train_backprop
+from .backprop import BackpropState, BackpropStats, train_backprop
 from .cd import CDState, train_rbm
-from .config import CDConfig, ConvCDConfig
+from .config import BackpropConfig, CDConfig, ConvCDConfig
 from .convolutional import ConvState, train_conv_dbn, train_crbm
 from .denoising import DAEState, SDAEState, train_dae, train_sdae
 from .greedy import DBNState, train_dbn

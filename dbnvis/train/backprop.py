@@ -11,16 +11,17 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from ..backend import Array, array_module, child_seeds, make_rng
 from ..images import UNBOUNDED, check_images, images_of, plain_array
 from ..models.layers import Dense, Dropout, Layer, Network
 from ..models.spatial import SpatialNetwork
-from ..settings import check_kind, check_settings, check_trainable, check_value
+from ..settings import check_kind, check_trainable
 from . import optim
+from .config import BackpropConfig, ConvNetConfig
 from .greedy import mean_norm
 from .losses import LOSSES, Loss
 from .monitor import TrainingDiverged
@@ -28,71 +29,6 @@ from .shifts import shifted
 
 CHUNK = 5000  # images passed up at once when a loss is measured
 CHUNK_OF_MAPS = 500  # of networks with maps, which are larger
-
-
-@dataclass(frozen=True)
-class BackpropConfig:
-    """How a network is fine-tuned. The defaults are for a classifier."""
-
-    loss: Literal["softmax", "pixels", "squared"] = "softmax"
-    """softmax: cross-entropy of class labels; pixels: cross-entropy of pixels in [0, 1]; squared: squared error."""
-    epochs: int = 100
-    """Passes over the data."""
-    batch_size: int = 100
-    """Images per update; all of them where there are fewer."""
-    optimizer: Literal["adam", "sgd"] = "adam"
-    """Adam (Kingma & Ba 2015), or gradient descent with momentum."""
-    learning_rate: float = 1e-3
-    """At the start; it falls linearly to zero at the end. About 1e-3 for adam, 0.1 for sgd."""
-    momentum: float = 0.9
-    """Share of the past in the running mean of gradients (Adam's beta1)."""
-    weight_decay: float = 0.0
-    """L2 penalty on the weights: each update shrinks them by rate * weight_decay, outside the optimizer."""
-    centered_gradients: bool = False
-    """From the gradient of a unit's weights their mean is subtracted (Yong et al. 2020, gradient centralization)."""
-    dropout: float = 0.0
-    """Share of the hidden units left out at every presentation, the others scaled up (Srivastava et al. 2014)."""
-    input_dropout: float = 0.0
-    """Share of the pixels left out, likewise."""
-    top_epochs: int = 0
-    """In the first epochs only the top layer learns, so that its random start does not spoil the others."""
-
-    def __post_init__(self) -> None:
-        check_settings(
-            self,
-            epochs="[1, inf)",
-            batch_size="[1, inf)",
-            learning_rate="[0, inf)",
-            momentum="[0, 1)",
-            weight_decay="[0, inf)",
-            dropout="[0, 1)",
-            input_dropout="[0, 1)",
-            top_epochs="[0, inf)",
-        )
-
-
-@dataclass(frozen=True)
-class ConvNetConfig(BackpropConfig):
-    """How a convolutional classifier is trained; settled on the last 10,000 of MNIST's training images, held out."""
-
-    epochs: int = 18
-    """Passes over the data."""
-    learning_rate: float = 2e-3
-    """At the start; it falls linearly to zero at the end. About 2e-3 for adam, 0.1 for sgd."""
-    weight_decay: float = 0.3
-    """L2 penalty on the weights, outside the optimizer: without it kernels keep the noise that they started from."""
-    centered_gradients: bool = True
-    """From the gradient of a unit's weights their mean is subtracted (Yong et al. 2020, gradient centralization). Adam
-    would else move the weights of a unit together, and above ReLUs, whose outputs are not negative, turn it off for
-    every image, for good."""
-    dropout: float = 0.3
-    """Share of the hidden dense units left out at every presentation, the others scaled up (Srivastava et al. 2014)."""
-    shift: int = 2
-    """Every presentation moves the image by up to so many pixels, in rows and in columns; 0: not at all."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_value("shift", self.shift, int, "[0, inf)")
 
 
 @dataclass
@@ -123,8 +59,8 @@ class BackpropStats:
 
 def train_backprop(
     model: Any,
-    data: Array,
-    targets: Array,
+    data: Array | Callable[[int], Array],
+    targets: Array | Callable[[int], Array],
     config: BackpropConfig,
     *,
     rng: Any,
@@ -139,10 +75,11 @@ def train_backprop(
     ----------
     model : MLP or ConvNet
         Or another with `network`, `layer_names` and `input_shape`, whose parameters are contiguous arrays.
-    data : array (N, *input_shape) or (N, V)
-        Left unchanged; a last incomplete batch of an epoch is left out.
-    targets : integer array (N,), or array like data
-        Class labels, or the pixels to reconstruct (in [0, 1] for the loss "pixels").
+    data : array (N, *input_shape) or (N, V), or a function of the epoch
+        Left unchanged; a last incomplete batch of an epoch is left out. A function returns the images of epoch 0, 1,
+        ..., the same N for all and the same images at every call: a stream.
+    targets : integer array (N,), or array like data, or a function of the epoch
+        Class labels, or the pixels to reconstruct (in [0, 1] for the loss "pixels"); of all epochs, or of each.
     config : BackpropConfig
     rng : numpy or cupy Generator
         Every epoch draws from a generator of its own, seeded from this one.
@@ -158,8 +95,8 @@ def train_backprop(
     Raises
     ------
     ValueError
-        If data or targets do not fit the model or each other, are empty, not finite or out of range, or all labels are
-        the same.
+        If data or targets do not fit the model or each other, are empty, not finite or out of range, all labels are the
+        same, or an epoch's images are more or fewer.
     TrainingDiverged
         If the loss or a parameter is no longer finite after an epoch.
     """
@@ -168,7 +105,8 @@ def train_backprop(
     network = _trained_part(model, loss)
     params, xp = network.params(), model.xp
     check_trainable(params)
-    data, targets = checked(model, data, targets, config, "data")
+    given = (data, targets)
+    data, targets = checked(model, *_of_epoch(given, 0), config, "data")
     if loss.labels and int(targets.min()) == int(targets.max()):
         raise ValueError(f"a classifier needs at least two classes, and every label of the data is {int(targets[0])}")
     held_out = None if held_out is None else checked(model, *held_out, config, "held-out data")
@@ -184,6 +122,8 @@ def train_backprop(
     n_batches = len(data) // B
     for epoch in range(state.epoch, config.epochs):
         started = time.perf_counter()
+        if epoch and any(map(callable, given)):
+            data, targets = checked(model, *_of_epoch(given, epoch), config, f"data of epoch {epoch}", len(data))
         epoch_rng = make_rng(xp, seeds[epoch])
         order = xp.argsort(epoch_rng.random(len(data)))[: n_batches * B].reshape(n_batches, B)
         update.begin_epoch(epoch, epoch_rng)
@@ -219,9 +159,19 @@ def measure(model: Any, data: Array, targets: Array, config: BackpropConfig) -> 
     return losses / len(data), errors / len(data) * (100 if loss.labels else 1)
 
 
-def checked(model: Any, data: Array, targets: Array, config: BackpropConfig, name: str) -> tuple[Array, Array]:
+def _of_epoch(given: tuple[Any, Any], epoch: int) -> tuple[Array, Array]:
+    """Data and targets of `epoch`: what a stream has for it, or the array of all epochs."""
+    data, targets = (x(epoch) if callable(x) else x for x in given)
+    return data, targets
+
+
+def checked(
+    model: Any, data: Array, targets: Array, config: BackpropConfig, name: str, n: int | None = None
+) -> tuple[Array, Array]:
     """Data (N, *input_shape) in the type of the parameters and targets as the loss takes them, or ValueError."""
     data, n_out = images_of(model, data, name), model.sizes[-1]
+    if n is not None and len(data) != n:
+        raise ValueError(f"the {name} of a stream are {len(data)} images, the first epoch's were {n}; give all as many")
     targets = plain_array(targets, f"targets of the {name}", model.xp)
     if targets.shape[:1] != (len(data),):
         raise ValueError(f"expected a target for each of the {len(data)} images of {name}, got shape {targets.shape}")

@@ -49,6 +49,7 @@ from ..models.rbm import RBM, GaussianRBM
 from ..models.tempering import Tempered, base_rates
 from ..numerics import log_odds
 from ..settings import check_kind, check_trainable
+from .averaging import Average
 from .config import CDConfig
 from .monitor import MONITOR, EpochStats, monitor, warn_if_constant
 
@@ -63,7 +64,7 @@ class CDState:
     """Epochs done."""
     arrays: dict[str, Array] = field(default_factory=dict)
     """chains (B, H), or (T, B, H) with T temperatures: hidden states; h_mean (H,): running mean of h given the data; W,
-    vbias, hbias: the updates' velocities."""
+    vbias, hbias: the updates' velocities; W.average, ...: means of the parameters, once averaging has begun."""
 
 
 def train_rbm(
@@ -125,7 +126,8 @@ def train_rbm(
     seeds = child_seeds(rng, config.epochs + 1)
     if state.epoch == 0:
         _initialize(rbm, images, config, state, make_rng(xp, seeds[-1]), set_biases)
-    update = CDUpdate(rbm, images, config, state)
+    average = Average(rbm.params(), state.arrays, config.averaging, config.epochs)
+    update = CDUpdate(rbm, images, config, state, average)
     n_batches = len(images) // update.batch_size
     epoch_rng, repeat, recorded_for = None, None, None
     for epoch in range(state.epoch, config.epochs):
@@ -136,11 +138,12 @@ def train_rbm(
         rates = [config.rate(epoch + i / n_batches) for i in range(n_batches)]
         update.begin_epoch(xp.argsort(epoch_rng.random(len(images))), rates)
         momentum = config.momentum if epoch < config.momentum_epochs else config.final_momentum
-        arguments = (config.gibbs_steps(epoch), momentum, epoch_rng)
+        arguments = (config.gibbs_steps(epoch), momentum, epoch >= average.first, epoch_rng)
         if repeat is None or recorded_for != (*arguments, *update.addresses()):
             repeat = recorded(xp, partial(update, *arguments))
             recorded_for = (*arguments, *update.addresses())
         repeat(n_batches)
+        average.end_epoch(epoch, n_batches)
         synchronize(xp)
         state.epoch = epoch + 1
         if state.epoch == config.epochs:
@@ -185,10 +188,11 @@ class CDUpdate:
     What changes from batch to batch is read from arrays, so that a GPU can replay a recorded update.
     """
 
-    def __init__(self, rbm: RBM, data: Array, config: CDConfig, state: CDState):
+    def __init__(self, rbm: RBM, data: Array, config: CDConfig, state: CDState, average: Average):
         xp, dtype = array_module(rbm.W), rbm.W.dtype
         B = min(config.batch_size, len(data))
         self.rbm, self.data, self.config, self.arrays, self.batch_size = rbm, data, config, state.arrays, B
+        self.average = average
         self.binary = not isinstance(rbm, GaussianRBM)
         # Rows of the data above rows of the model: one matrix product gives the difference of the two statistics.
         self.v = xp.empty((2 * B, rbm.n_visible), dtype=dtype)
@@ -216,7 +220,7 @@ class CDUpdate:
         """Which arrays a recorded update works on, of those that could be replaced between epochs."""
         return [id(x) for x in (*self.rbm.params().values(), *self.arrays.values())]
 
-    def __call__(self, k: int, momentum: float, rng: Any) -> None:
+    def __call__(self, k: int, momentum: float, averaged: bool, rng: Any) -> None:
         """One update of CD-k (Hinton 2002), or of PCD-k where the chains persist (Tieleman 2008)."""
         config = self.config
         next_batch(self.order, self.rates, self.batch, out=(self.rows, self.rate))
@@ -228,6 +232,8 @@ class CDUpdate:
             add_sparsity_gradient(changes["hbias"], self.arrays["h_mean"], rate=self.rate, cost=cost, target=target)
         decays = {"weight_decay": config.weight_decay, "l1_decay": config.l1_decay}
         momentum_step(self.rbm.params(), self.arrays, changes, rate=self.rate, momentum=momentum, **decays)
+        if averaged:
+            self.average.add()
 
     def positive_phase(self, rng: Any) -> None:
         """Clamp the data: v_data, and h_data given it; without persistent chains, they restart there."""

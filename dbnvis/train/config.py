@@ -1,11 +1,11 @@
-"""How one RBM is trained, and how a convolutional one."""
+"""How one RBM is trained, how a convolutional one, and how a network is by backpropagation."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-from ..settings import check_settings
+from ..settings import check_settings, check_value
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,9 @@ class CDConfig:
     biases start at its log-odds."""
     sparsity_cost: float = 0.5
     """Pull of the hidden biases towards the target (Lee et al. 2008: biases only)."""
+    averaging: float = 0.0
+    """Share of the epochs, the last ones, over whose updates the parameters are averaged (Polyak & Juditsky 1992): the
+    model gets the mean; 0: the last values."""
     variance: float = 0.1
     """Of Gaussian visible units, given the hidden ones; the default suits whitened patches. Binary units have none."""
 
@@ -74,6 +77,7 @@ class CDConfig:
             l1_decay="[0, inf)",
             sparsity_target="(0, 1)",
             sparsity_cost="[0, inf)",
+            averaging="[0, 1]",
             variance="(0, inf)",
         )
         if self.temperatures > 1 and not self.persistent:
@@ -141,3 +145,68 @@ class ConvCDConfig:
     def rate(self, epoch: float) -> float:
         """Learning rate after so many epochs, a fraction included."""
         return self.learning_rate * (1 - epoch / self.epochs)
+
+
+@dataclass(frozen=True)
+class BackpropConfig:
+    """How a network is fine-tuned. The defaults are for a classifier."""
+
+    loss: Literal["softmax", "pixels", "squared"] = "softmax"
+    """softmax: cross-entropy of class labels; pixels: cross-entropy of pixels in [0, 1]; squared: squared error."""
+    epochs: int = 100
+    """Passes over the data."""
+    batch_size: int = 100
+    """Images per update; all of them where there are fewer."""
+    optimizer: Literal["adam", "sgd"] = "adam"
+    """Adam (Kingma & Ba 2015), or gradient descent with momentum."""
+    learning_rate: float = 1e-3
+    """At the start; it falls linearly to zero at the end. About 1e-3 for adam, 0.1 for sgd."""
+    momentum: float = 0.9
+    """Share of the past in the running mean of gradients (Adam's beta1)."""
+    weight_decay: float = 0.0
+    """L2 penalty on the weights: each update shrinks them by rate * weight_decay, outside the optimizer."""
+    centered_gradients: bool = False
+    """From the gradient of a unit's weights their mean is subtracted (Yong et al. 2020, gradient centralization)."""
+    dropout: float = 0.0
+    """Share of the hidden units left out at every presentation, the others scaled up (Srivastava et al. 2014)."""
+    input_dropout: float = 0.0
+    """Share of the pixels left out, likewise."""
+    top_epochs: int = 0
+    """In the first epochs only the top layer learns, so that its random start does not spoil the others."""
+
+    def __post_init__(self) -> None:
+        check_settings(
+            self,
+            epochs="[1, inf)",
+            batch_size="[1, inf)",
+            learning_rate="[0, inf)",
+            momentum="[0, 1)",
+            weight_decay="[0, inf)",
+            dropout="[0, 1)",
+            input_dropout="[0, 1)",
+            top_epochs="[0, inf)",
+        )
+
+
+@dataclass(frozen=True)
+class ConvNetConfig(BackpropConfig):
+    """How a convolutional classifier is trained; settled on the last 10,000 of MNIST's training images, held out."""
+
+    epochs: int = 18
+    """Passes over the data."""
+    learning_rate: float = 2e-3
+    """At the start; it falls linearly to zero at the end. About 2e-3 for adam, 0.1 for sgd."""
+    weight_decay: float = 0.3
+    """L2 penalty on the weights, outside the optimizer: without it kernels keep the noise that they started from."""
+    centered_gradients: bool = True
+    """From the gradient of a unit's weights their mean is subtracted (Yong et al. 2020, gradient centralization). Adam
+    would else move the weights of a unit together, and above ReLUs, whose outputs are not negative, turn it off for
+    every image, for good."""
+    dropout: float = 0.3
+    """Share of the hidden dense units left out at every presentation, the others scaled up (Srivastava et al. 2014)."""
+    shift: int = 2
+    """Every presentation moves the image by up to so many pixels, in rows and in columns; 0: not at all."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_value("shift", self.shift, int, "[0, inf)")

@@ -18,6 +18,9 @@ AUDIT = "mnist/convnet/audit.csv"
 GABOR, ANGLES = "erhan2009/patches/tables/gabor_summary.csv", "erhan2009/mnist/tables/invariance.csv"
 COMPARED = "comparison/tables/methods.csv"
 FEATURES, PREDICTED = "mnist/tables/features.csv", "mnist/tables/predictiveness.csv"
+AVERAGING = "mnist/tables/averaging.csv"
+DEFORMED, ALL = "mnist/tables/deformed_classifier.csv", "mean of 3"
+ERROR, FEWER = "test error, %", "fewer test errors, %"
 MNIST, BENCH = "results/mnist/README.md", "results/bench/README.md"
 OUTPUT, IMAGE = "randomized to output", "other image"
 
@@ -232,6 +235,16 @@ SAID = [
     ),
     (
         MNIST,
+        "no likelihood to be trusted ({:.0f} forward, {:.0f} reverse), their mean has {:.1f} and {:.1f}. At a falling "
+        "rate, the default, the last parameters have {:.1f} and {:.1f} after as many epochs",
+        lambda: [
+            number(AVERAGING, f"test, {way}", training=training)
+            for training in ("constant rate", "constant rate averaged", "falling rate")
+            for way in ("forward", "reverse")
+        ],
+    ),
+    (
+        MNIST,
         "from a pretrained DBN, 50 epochs, dropout | **{:.2f} %** wrong |",
         lambda: [number("mnist/tables/classifier.csv", "test error, %", start="pretrained")],
     ),
@@ -239,6 +252,23 @@ SAID = [
         MNIST,
         "| the same fine-tuning from random weights | {:.2f} % wrong |",
         lambda: [number("mnist/tables/classifier.csv", "test error, %", start="random")],
+    ),
+    (
+        MNIST,
+        "from a pretrained DBN, on deformed digits (mean of three seeds) | **{:.3f} %** wrong |",
+        lambda: [number(DEFORMED, ERROR, seed=ALL, training="deformed")],
+    ),
+    (
+        MNIST,
+        "the classifier makes {:.1f} % fewer errors on the test images: {:.3f} % become {:.3f} %, means of three "
+        "seeds, each with a DBN of its own (95 % interval over test images: {} % fewer; by seed {:.1f}, {:.1f} and "
+        "{:.1f} %;",
+        lambda: [
+            number(DEFORMED, FEWER, seed=ALL, training="deformed"),
+            *(number(DEFORMED, ERROR, seed=ALL, training=training) for training in ("plain", "deformed")),
+            rows(DEFORMED, seed=ALL, training="deformed")[0]["95 % interval"],
+            *(number(DEFORMED, FEWER, seed=seed, training="deformed") for seed in "012"),
+        ],
     ),
     (
         MNIST,

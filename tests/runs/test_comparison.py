@@ -16,7 +16,7 @@ from dbnvis.evaluate.likelihood import binarized
 from dbnvis.models.mlp import classifier
 from dbnvis.results import Writer
 from dbnvis.runs import stacks
-from dbnvis.runs.comparison import likelihood_table
+from dbnvis.runs.comparison import AVERAGED, likelihood_table
 from dbnvis.runs.workspace import Workspace
 
 STEPS = (20, 50, 50)
@@ -123,6 +123,23 @@ def test_recipes_become_rows_and_finished_models_are_kept(tmp_path):
     manifest = json.loads(written[1].read_text())
     assert manifest["settings"]["convention"] == "threshold"
     assert manifest["recipes"]["two"]["epochs"] == 2 and manifest["dataset"] == "tiny"
+
+
+def test_a_table_of_another_name_stands_beside_the_first(tmp_path):
+    data, recipe = tiny(), ((8,), CDConfig(epochs=1, batch_size=20))
+    likelihood_table(space(data, tmp_path), {"one": recipe}, FEW)
+    before = (tmp_path / "tables" / "likelihood.csv").read_bytes()
+    likelihood_table(space(data, tmp_path), {"one": recipe, "two": recipe}, FEW, table="other")
+    assert (tmp_path / "tables" / "likelihood.csv").read_bytes() == before
+    with (tmp_path / "tables" / "other.csv").open() as file:
+        assert [row["training"] for row in csv.DictReader(file)] == ["one", "two"]
+
+
+def test_brief_trainings_differ_in_what_they_are_named_for():
+    """The averaged model passes through the parameters of the one at a constant rate."""
+    (_, falling), (_, constant), (_, averaged) = AVERAGED.values()
+    assert replace(constant, schedule="linear") == falling
+    assert replace(averaged, averaging=0.0) == constant and averaged.averaging > 0
 
 
 def test_images_are_binarized_as_asked():

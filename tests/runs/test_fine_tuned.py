@@ -12,8 +12,10 @@ from sklearn.decomposition import PCA
 from dbnvis import ActivationMaximization, CDConfig, TopImages, checkpoint, plot
 from dbnvis.backend import make_rng, move, to_numpy
 from dbnvis.datasets import Dataset
+from dbnvis.datasets.infinite import InfiniteDigits
 from dbnvis.figures import finetuning, sheets
 from dbnvis.figures.opening import open_study
+from dbnvis.figures.tables import deformed
 from dbnvis.models.layers import Dense
 from dbnvis.models.mlp import autoencoder, classifier
 from dbnvis.plot.charts import CLASSES
@@ -21,7 +23,8 @@ from dbnvis.results import Writer, array_hash
 from dbnvis.runs import fine_tuned
 from dbnvis.runs.fine_tuned import FineTuning
 from dbnvis.train import TrainingDiverged
-from dbnvis.train.backprop import BackpropConfig
+from dbnvis.train.backprop import train_backprop
+from dbnvis.train.config import BackpropConfig
 
 CD = CDConfig(epochs=2, batch_size=20, momentum_epochs=1)
 
@@ -34,6 +37,16 @@ def bars(seed=0):
     images[np.arange(180), labels] = 1
     images = np.clip(images * rng.uniform(0.6, 1, images.shape) + 0.05, 0, 1).astype("float32")
     return Dataset("bars", images[:120], labels[:120], images[120:], labels[120:], sha256=array_hash(images, labels))
+
+
+def noisy():
+    """The bars behind noise, so that some are taken for others."""
+    data, rng = bars(), np.random.default_rng(8)
+    noise = {
+        f"{part}_images": np.clip(x + rng.normal(0, 0.5, x.shape), 0, 1).astype("float32")
+        for part, x in (("train", data.train_images), ("test", data.test_images))
+    }
+    return replace(data, **noise, sha256=array_hash(*noise.values()))
 
 
 def tuning_in(folder, **changes):
@@ -128,6 +141,56 @@ def test_fine_tuning_starts_from_the_pretrained_network(folder):
     np.testing.assert_array_equal(dbn.rbms[0].W, tuning.classifier_dbn().rbms[0].W)
 
 
+# --- deformed images
+
+
+def test_deformed_training_reads_the_images_and_then_a_deformation_of_each(folder, monkeypatch):
+    """Every epoch as many as there are training images, by index, with their labels."""
+    tuning, seen = tuning_in(folder), []
+
+    def watched(model, data, targets, config, **keywords):
+        if callable(data):
+            seen.append(([data(epoch) for epoch in range(config.epochs)], targets))
+        return train_backprop(model, data, targets, config, **keywords)
+
+    monkeypatch.setattr(fine_tuned, "train_backprop", watched)
+    model, digits = tuning.classifier(deformed=True), InfiniteDigits(tuning.data)
+    ((shown, labels),) = seen
+    n_test, n = len(tuning.data.test_images), len(tuning.data.train_images)
+    for epoch, images in enumerate(shown):
+        index = np.arange(n) + n_test + epoch * n
+        np.testing.assert_array_equal(images, digits.images(index).reshape(n, -1))
+        np.testing.assert_array_equal(labels, digits.labels(index))
+    assert (shown[1] != shown[0]).any() and (shown[2] != shown[1]).any()
+    saved = checkpoint.load(folder / "models" / "classifier-pretrained-deformed.npz", xp=np)
+    assert "deformed by" in saved.info["data_sha256"]
+    assert parameters(tuning.classifier(deformed=True)) == parameters(model) and len(seen) == 1  # kept
+    assert parameters(tuning.classifier()) != parameters(model)
+
+
+def test_an_interrupted_training_on_deformed_images_goes_on_to_the_same_bits(folder, tmp_path):
+    whole = tuning_in(folder).classifier(deformed=True)
+
+    def interrupted(iterable, description, total):
+        for i, item in enumerate(iterable):
+            yield item
+            if i == 1:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        tuning_in(tmp_path, progress=interrupted).classifier(deformed=True)
+    assert parameters(tuning_in(tmp_path).classifier(deformed=True)) == parameters(whole)
+
+
+def test_other_seeds_keep_networks_of_their_own(folder):
+    tuning = tuning_in(folder)
+    assert tuning.seeded(0) is tuning
+    other = tuning.seeded(2)
+    assert (other.seed, other.models) == (5, folder / "models" / "seed-5")
+    assert parameters(other.classifier()) != parameters(tuning.classifier())
+    assert (folder / "models" / "seed-5" / "classifier-pretrained.npz").exists()
+
+
 def test_a_diverged_fine_tuning_leaves_no_model(folder, tmp_path):
     config = BackpropConfig(epochs=2, batch_size=20, optimizer="sgd", learning_rate=1e38)
     with np.errstate(all="ignore"), pytest.raises(TrainingDiverged, match="lower the learning rate"):
@@ -215,6 +278,44 @@ def test_the_table_of_the_classifier(folder):
     assert manifest["data_sha256"] == data.sha256
     assert manifest["seed"] == 3
     assert manifest["models_sha256"]["pretrained"] == array_hash(*model.network.params().values())
+
+
+def test_the_table_of_deformed_digits(folder):
+    """Errors counted anew, of every seed and training; the interval from resamples drawn here."""
+    tuning = tuning_in(folder, classifier_tuning=BackpropConfig(epochs=2, batch_size=20))
+    tuning = replace(tuning, data=noisy(), folder="noisy")
+    deformed.deformed_table(tuning, seeds=2)
+    rows, data = rows_of(tuning.writer.written[0]), tuning.data
+    labels = [(row["seed"], row["training"]) for row in rows]
+    assert labels == [(seed, t) for seed in ("3", "4", "mean of 2") for t in ("plain", "deformed")]
+    wrong = np.array(
+        [
+            [
+                tuning.seeded(i).classifier(deformed=t == "deformed").encode(data.test_images, "output").argmax(axis=1)
+                != data.test_labels
+                for t in ("plain", "deformed")
+            ]
+            for i in range(2)
+        ]
+    )  # (seeds, trainings, images)
+    errors = 100 * np.concatenate([wrong.mean(axis=2).ravel(), wrong.mean(axis=(0, 2))])
+    np.testing.assert_allclose([float(row["test error, %"]) for row in rows], errors, atol=5e-4)
+    plain, moved = wrong.sum(axis=0)
+    assert plain.sum() >= 20
+    draws = np.random.default_rng(1).integers(0, len(plain), (4000, len(plain)))
+    gains = 100 * (1 - moved[draws].sum(axis=1) / plain[draws].sum(axis=1))
+    low, high = (float(x) for x in rows[-1]["95 % interval"].split(" to "))
+    assert float(rows[-1]["fewer test errors, %"]) == pytest.approx(100 * (1 - moved.sum() / plain.sum()), abs=0.06)
+    np.testing.assert_allclose([low, high], np.quantile(gains, [0.025, 0.975]), atol=0.25 * np.ptp([low, high]))
+    assert rows[-2]["95 % interval"] == ""
+
+
+@pytest.mark.parametrize(("n", "interval"), [(9, ""), (10, "0.0 to 0.0")])
+def test_a_share_of_few_errors_has_no_interval(tmp_path, monkeypatch, n, interval):
+    monkeypatch.setattr(deformed, "misclassified", lambda model, images, labels: np.arange(len(images)) < n)
+    tuning = tuning_in(tmp_path)
+    deformed.deformed_table(tuning, seeds=1)
+    assert [row["95 % interval"] for row in rows_of(tuning.writer.written[0])] == ["", interval] * 2
 
 
 def test_the_table_of_the_autoencoder(folder):

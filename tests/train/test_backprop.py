@@ -243,6 +243,57 @@ def test_resuming_gives_the_same_bits(xp, optimizer, stop):
     ]
 
 
+# --- streams
+
+
+def stream_of(xp, n=40):
+    """Images and labels of their own for every epoch."""
+    return tuple(lambda epoch, which=which: problem(xp, n, seed=100 + epoch)[which] for which in (0, 1))
+
+
+@pytest.mark.parametrize("streamed", [(True, True), (True, False), (False, True)])
+def test_a_stream_of_the_same_images_is_the_array(xp, streamed):
+    given = problem(xp)
+    as_stream = [(lambda epoch, x=x: x) if yes else x for x, yes in zip(given, streamed, strict=True)]
+    models = [classifier(dbn(xp, dtype="float32"), 3, rng=make_rng(xp, 0)) for _ in range(2)]
+    arrays, streams = run(models[0], *given, BITS), run(models[1], *as_stream, BITS)
+    assert [stats.loss for stats in arrays] == [stats.loss for stats in streams]
+    for name, x in params(models[0]).items():
+        assert x.tobytes() == params(models[1])[name].tobytes()
+
+
+def test_every_epoch_of_a_stream_learns_from_its_own_images_and_labels(xp):
+    """Epoch by epoch, the network is changed as by the arrays of that epoch alone."""
+    images, labels = stream_of(xp)
+    models = [classifier(dbn(xp), 3, rng=make_rng(xp, 0)) for _ in range(2)]
+    run(models[0], images, labels, BITS)
+    later = BackpropState()
+    for epoch in range(BITS.epochs):
+        next(train_backprop(models[1], images(epoch), labels(epoch), BITS, rng=make_rng(xp, 0), state=later))
+    for name, x in params(models[0]).items():
+        assert x.tobytes() == params(models[1])[name].tobytes()
+
+
+@pytest.mark.parametrize("stop", [1, 3])
+def test_an_interrupted_stream_resumes_to_the_same_bits(xp, stop):
+    images, labels = stream_of(xp)
+    whole, model = (classifier(dbn(xp, dtype="float32"), 3, rng=make_rng(xp, 0)) for _ in range(2))
+    run(whole, images, labels, BITS)
+    state = BackpropState()
+    epochs = train_backprop(model, images, labels, BITS, rng=make_rng(xp, 0), state=state)
+    for _ in range(stop):
+        next(epochs)
+    run(model, images, labels, BITS, state=state)
+    for name, x in params(whole).items():
+        assert x.tobytes() == params(model)[name].tobytes()
+
+
+def test_epochs_of_other_sizes_are_refused(xp, rng):
+    images, labels = (lambda epoch, which=which: problem(xp, 40 - epoch)[which] for which in (0, 1))
+    with pytest.raises(ValueError, match="data of epoch 1 of a stream are 39 images, the first epoch's were 40"):
+        run(classifier(dbn(xp), 3, rng=rng), images, labels, replace(BITS, batch_size=8))
+
+
 def test_data_and_targets_are_left_as_they_are(xp, rng):
     data, labels = problem(xp)
     before = host(data).copy(), host(labels).copy()
