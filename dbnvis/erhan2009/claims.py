@@ -22,7 +22,7 @@ from ..datasets.deform import random_affine, warp
 from ..evaluate.agreement import agreement, optima, shuffled
 from ..evaluate.complexity import extent, novelty, spectral_entropy
 from ..evaluate.predictiveness import TESTED, cosine, predictiveness
-from ..evaluate.scores import pre_activations, unit_scores
+from ..evaluate.scores import pre_activations, spread, unit_scores
 from ..figures.study import Study
 from ..models.protocol import stacked
 from ..visualize import FilterCombination, Unit
@@ -181,7 +181,7 @@ def _methods_agree(at: Layer, rng: Any) -> Iterator[Measure]:
 def _predictions(at: Layer, _: Any) -> Iterator[Measure]:
     """Does a method's picture tell what the unit does at test images? No condition: the paper does not claim it."""
     tests, rng = at.x.study.responses.images, make_rng(np, at.x.study.seed, 14)  # its own: other intervals stay
-    found = [] if tests is None else [_predictiveness(p, tests[:TESTED]) for p in (at.x, *at.random)]
+    found = [] if tests is None else [_predictiveness(p, spread(tests, TESTED)) for p in (at.x, *at.random)]
     for method in at.x.images if found else ():
         (own, other), *random = (each[method] for each in found)
         facts: dict[str, Any] = {"null": float(other.mean()), "null_is": "another unit's picture"}

@@ -20,6 +20,7 @@ Salakhutdinov, Murray (2008), "On the quantitative analysis of deep belief netwo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -85,7 +86,7 @@ def annealed_log_odds(
     v = states_of(rbm, v.reshape(-1, rbm.n_visible)).reshape(v.shape)
     blocks = [rbm.block(j) for j in indices]
     of_unit, *of_others = [
-        # A smaller block, cut off at the border, has no such unit: its first is annealed again, and not counted.
+        # A smaller block, cut off at the border, has no such unit: its last is annealed again, and not counted.
         _annealed(rbm, v, [block[min(i, len(block) - 1)] for block in blocks], blocks, burn_in, steps, rng)
         for i in range(max(map(len, blocks)))
     ]
@@ -120,11 +121,17 @@ def _against(unit: tuple[Array, Array], others: list[tuple[Array, Array]], sizes
     """Log-odds of the unit against its block off or another of it on, and their error, from each log(Z_1 / Z_0)."""
     log_r, error = unit
     xp = array_module(log_r)
-    total, spread = xp.ones_like(log_r), xp.zeros_like(log_r)  # 1 + sum of r_i, and sum of (r_i error_i)^2
-    for i, (other, its_error) in enumerate(others, start=1):
-        r = xp.where(xp.asarray([size > i for size in sizes]), xp.exp(other), 0)
-        total, spread = total + r, spread + (r * its_error) ** 2
-    return log_r - xp.log(total), xp.sqrt(error**2 + spread / total**2)
+    log_rs = [
+        xp.where(xp.asarray([size > i for size in sizes]), other, -math.inf)
+        for i, (other, _) in enumerate(others, start=1)
+    ]
+    log_total = xp.zeros_like(log_r)  # of 1 + sum of r_i
+    for each in log_rs:
+        log_total = xp.logaddexp(log_total, each)
+    variance = error**2
+    for each, (_, its_error) in zip(log_rs, others, strict=True):
+        variance = variance + (xp.exp(each - log_total) * its_error) ** 2
+    return log_r - log_total, xp.sqrt(variance)
 
 
 def states_of(rbm: Machine, v: Array) -> Array:

@@ -27,9 +27,9 @@ from ..backend import Array, array_module
 from ..display import Brief
 from ..models.protocol import pixels_seen
 from .resampling import Estimate
-from .scores import Responses
+from .scores import Responses, spread
 
-TESTED, FEWEST = 4_000, 20  # images that a picture is tested on, the first ones; fewer than the second say too little
+TESTED, FEWEST = 4_000, 20  # images that a picture is tested on; fewer than the second say too little
 COLUMNS = 500  # pictures that are compared with the images at once
 STRONG = 0.1  # share of the images, those of the highest responses, that count as strong
 ORDINARY = (0.25, 0.75)  # quantiles of the responses between which an image counts as ordinary
@@ -63,7 +63,7 @@ def unit_predictiveness(responses: Responses, layer: str, numbers: Sequence[int]
     Parameters
     ----------
     responses : Responses
-        Of the model to images that it was not trained on, of which the first `TESTED` count.
+        Of the model to images that it was not trained on, of which `TESTED` count, evenly `spread`.
     layer : str
     numbers : sequence of int, length U
         Of the units.
@@ -79,10 +79,10 @@ def unit_predictiveness(responses: Responses, layer: str, numbers: Sequence[int]
     ValueError
         As `predictiveness`, or if the responses have no images.
     """
-    answers = responses.at_first_images(layer, numbers, TESTED)
+    answers = responses.at_images(layer, numbers, TESTED)
     model, images = responses.model, responses.images
     assert model is not None and images is not None  # or there were no answers
-    images = images[:TESTED]
+    images = spread(images, TESTED)
     xp, pictures = array_module(images), array_module(images).asarray(pictures)
     drawn = xp.isfinite(pictures.reshape(*pictures.shape[:2], -1)).all(axis=2)
     alike: dict[str, list[int]] = {}  # units that see the same pixels, such as those at one position

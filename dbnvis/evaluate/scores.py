@@ -32,6 +32,13 @@ def rescale(images: Array, norm: float, n_axes: int) -> Array:
     return images * (norm / xp.where(length > 0, length, 1)).astype(images.dtype)
 
 
+def spread(images: Array, n: int) -> Array:
+    """At most `n` images, evenly spread over all (N, ...): the first ones may all be of one photograph, or easier."""
+    if len(images) <= n:
+        return images
+    return images[array_module(images).linspace(0, len(images) - 1, n).round().astype("int64")]
+
+
 def pre_activations(model: Model, layer: str, images: Array, indices: Sequence[int] | None = None) -> Array:
     """Pre-activations of units of `layer` at images (N, *input_shape): (N, U).
 
@@ -120,7 +127,7 @@ class Responses(Brief):
     model: Model | None = None
     images: Array | None = None
     _measured: dict[tuple[str, int], Array] = field(default_factory=dict, init=False, repr=False, compare=False)
-    _unscaled: dict[tuple[str, int], Array] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _unscaled: dict[tuple[str, int, int], Array] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
     def of(cls, model: Model, images: Array, n_quantiles: int | None = None) -> Responses:
@@ -155,15 +162,14 @@ class Responses(Brief):
         self._measure(layer, indices)
         return xp.stack([self._below(layer, number, row) for number, row in zip(indices, scores, strict=True)])
 
-    def at_first_images(self, layer: str, numbers: Sequence[int], n: int) -> Array:
-        """Pre-activations of units at the first `n` images as they are (n, U), computed once.
+    def at_images(self, layer: str, numbers: Sequence[int], n: int) -> Array:
+        """Pre-activations of units at `n` of the images, evenly `spread`, as they are: (n, U); computed once.
 
         Parameters
         ----------
         layer : str
         numbers : sequence of int, length U
         n : int
-            The same at every call.
 
         Raises
         ------
@@ -172,11 +178,12 @@ class Responses(Brief):
         """
         if self.model is None or self.images is None:
             raise ValueError("these responses have no images; make them by Responses.of(model, images)")
-        missing = [number for number in dict.fromkeys(numbers) if (layer, number) not in self._unscaled]
+        kept = self._unscaled
+        missing = [number for number in dict.fromkeys(numbers) if (layer, number, n) not in kept]
         if missing:
-            found = pre_activations(self.model, layer, self.images[:n], missing).T
-            self._unscaled.update({(layer, number): x for number, x in zip(missing, found, strict=True)})
-        return array_module(self.images).stack([self._unscaled[layer, number] for number in numbers], axis=1)
+            found = pre_activations(self.model, layer, spread(self.images, n), missing).T
+            kept.update({(layer, number, n): x for number, x in zip(missing, found, strict=True)})
+        return array_module(self.images).stack([kept[layer, number, n] for number in numbers], axis=1)
 
     def _below(self, layer: str, number: int, scores: Array) -> Array:
         """Percentages of images below `scores` (S,) of a unit."""

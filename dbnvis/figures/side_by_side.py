@@ -178,10 +178,8 @@ class Compared:
         shown = {type(method).__name__: study.pictures(method, [unit]) for method in methods}
         panels, predicted = {}, {}
         for method, (name, x) in zip(methods, shown.items(), strict=True):
-            title, captions = (
-                ": ".join(filter(None, (method.title, describe(method, changed=True)))),
-                study.captions(x)[0],
-            )
+            title = ": ".join(filter(None, (method.title, describe(method, changed=True))))
+            captions = study.captions(x)[0]
             told = predictions(x, study.responses)
             if told:
                 predicted[name] = told["predictiveness"][0].tolist()
@@ -222,7 +220,7 @@ class Compared:
 
 
 def predicting_legend(tested: int) -> str:
-    """What r is, as a sentence to follow others."""
+    """What ρ is, as a sentence to follow others."""
     return (
         f" ρ: how well the picture predicts the unit, the rank correlation, over {tested} test images as they are, of "
         "the unit's pre-activation with the cosine of image and picture, each without its mean: 1 perfectly, 0 not at "

@@ -41,16 +41,19 @@ def compare_methods(page: Page) -> None:
     """
     writer = replace(page.writer, root=page.out.parent / "comparison", figures="figures", tables="tables")
     studies = {name: replace(make(), writer=writer) for name, make in _models(page).items()}
+    facts: dict[str, Any] = {"models": {name: study.facts for name, study in studies.items()}}
+    for table in ("methods", "settings"):
+        writer.check(writer.sheet(table), seed=page.seed, **facts)
     rows = [row for name, study in studies.items() for row in unit_table(study, name)]
     summary = summarize(rows, seed=page.seed)
-    facts: dict[str, Any] = {"models": {name: study.facts for name, study in studies.items()}}
-    another = sum(row["rank_another_units"] for row in rows) / len(rows)
+    others = [row["rank_another_units"] for row in rows]
     tested = min(len(study.data_at_hand().test_images) for study in studies.values())
     figure = table_figure(
         summary,
         HEADING.format(n=len(studies)),
         tested=f"{min(tested, TESTED):,}",
-        another=f"{another:.2f}",
+        another=f"{sum(others) / len(others):.2f}",
+        size=f"{sum(map(abs, others)) / len(others):.2f}",
     )
     writer.figure("methods", figure, None, seed=page.seed, **facts)
     writer.table("methods", summary, seed=page.seed, **facts)

@@ -16,7 +16,7 @@ from ..figures.tables.predicting import BEST, MEAN, SINGLE
 
 Rows = Sequence[dict[str, Any]]
 
-#: Columns of the figure: what `predicting.label` calls them, and the words at their head.
+#: Columns of the figure: method, of single pictures with their number, and the words at their head.
 SHOWN = {
     "activation maximization": "maximization",
     "linear combination of filters": "combination",
@@ -27,6 +27,7 @@ SHOWN = {
     "clamped Gibbs sampling": "samples, mean",
     f"clamped Gibbs sampling{SINGLE}, 9": "nearest of 9 samples",
     "model samples weighted by the unit's response": "weighted samples, mean",
+    f"model samples weighted by the unit's response{SINGLE}, 9": "nearest of 9 weighted samples",
     BEST: "best linear template",
 }
 CAPTION = (
@@ -35,11 +36,12 @@ CAPTION = (
 )
 KEY = (
     "Left: rank correlation, over {tested} test images, of the unit's pre-activation with the cosine of image and "
-    "picture; mean over the units, whose number stands behind the layer. Another unit's picture gives {another} on "
-    "average. Right: pre-activation at the picture at the norm of the data, 0: as at a usual image, 1: as at the "
-    "unit's best optimum. Bold: the best method of the row, and those whose difference from it, paired by unit, has "
-    "a 95 % interval that holds 0. Nearest of 9: likeness to whichever of nine single pictures is most like the "
-    "image. Best linear template: by ridge regression on training images, about what one picture could reach."
+    "picture; mean over the units, whose number stands behind the layer. Another unit's picture: {another} on "
+    "average, its size {size}. Right: pre-activation at the picture at the norm of the data, 0: as at a usual "
+    "image, 1: as at the unit's best optimum. Bold: the best method of the row, and those whose difference from it, "
+    "paired by unit, has a 95 % interval that holds 0. Nearest of 9: likeness to whichever of nine single pictures "
+    "is most like the image. Best linear template: by ridge regression on training images, about what one picture "
+    "could reach."
 )
 
 
@@ -103,6 +105,7 @@ def _summary(key: tuple[str, int], rows: Rows, best: Array, seed: int) -> dict[s
         "rank_product": float(column(rows, "rank_product").mean()),
         "share_of_ceiling": float(rank.mean() / column(rows, "ceiling").mean()),
         "rank_another_units": float(column(rows, "rank_another_units").mean()),
+        "size_another_units": float(np.abs(column(rows, "rank_another_units")).mean()),
     }
     return {name: round(x, 4) if isinstance(x, float) else x for name, x in row.items()}
 

@@ -12,7 +12,8 @@ import numpy as np
 from .. import results
 from ..backend import Array, move, to_numpy
 from ..evaluate.predictiveness import predictiveness, rank_interval
-from ..evaluate.scores import typical_responses, unit_scores
+from ..evaluate.scores import TYPICAL, spread, typical_responses, unit_scores
+from ..figures.naming import describe
 from ..figures.side_by_side import methods_for
 from ..figures.study import Study
 from ..figures.tables.predicting import Tested, TestedLayer, images_used
@@ -44,7 +45,7 @@ def unit_table(study: Study, name: str, n: int = UNITS) -> list[dict[str, Any]]:
         If there is no data at hand, or the table that is there is of another model, data or settings and must stay.
     """
     table = f"units_{name.replace(' ', '_')}"
-    settings = {**images_used(study.data_at_hand()), "units": n}
+    settings = {**images_used(study.data_at_hand()), "units": n, "methods": _settings(study)}
     study.check_table(table)
     path = study.writer.sheet(table)
     if results.is_whole(path) and not study.writer.overwrite:
@@ -57,6 +58,14 @@ def unit_table(study: Study, name: str, n: int = UNITS) -> list[dict[str, Any]]:
     ]
     study.save_table(table, rows, **settings)
     return read(path)
+
+
+def _settings(study: Study) -> dict[str, dict[str, str]]:
+    """Every method's settings in words, by layer."""
+    return {
+        layer: {method.title: describe(method) for method in study.applicable(methods_for(study, layer))}
+        for layer in study.model.layer_names
+    }
 
 
 def read(path: Any) -> list[dict[str, Any]]:
@@ -84,7 +93,7 @@ def gain(score: Array, usual: Array, best: Array) -> Array:
 def usual_scores(study: Study, units: Sequence[Unit]) -> Array:
     """What units do at usual training images (U,)."""
     layer, numbers = as_units(study.model, units)
-    return to_numpy(typical_responses(study.model, layer, study.images, numbers))
+    return to_numpy(typical_responses(study.model, layer, spread(study.images, TYPICAL), numbers))
 
 
 def _rows(study: Study, units: Sequence[Unit]) -> list[dict[str, Any]]:

@@ -53,8 +53,8 @@ def center(gradient: Array) -> None:
     """Subtract from the gradient of each unit's weights its mean over them, in place.
 
     `gradient` is that of weights (n_in, n_out), of kernels (O, I, rows, columns), or of biases, which it leaves as it
-    is. A step along the result keeps the sum of a unit's weights, and so its answer to an input that is the same
-    everywhere.
+    is. A plain gradient step along the result keeps the sum of a unit's weights, and so its answer to an input that is
+    the same everywhere; steps of Adam nearly do.
     """
     if gradient.ndim > 1:
         gradient -= gradient.mean(axis=0 if gradient.ndim == 2 else (1, 2, 3), keepdims=True)

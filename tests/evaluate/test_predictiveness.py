@@ -17,7 +17,7 @@ from dbnvis.evaluate.predictiveness import (
     rank_interval,
     unit_predictiveness,
 )
-from dbnvis.evaluate.scores import Responses, pre_activations
+from dbnvis.evaluate.scores import Responses, pre_activations, spread
 from dbnvis.models.protocol import pixels_seen
 from dbnvis.models.units import central_units
 
@@ -173,3 +173,19 @@ def test_pixels_that_a_channel_does_not_see_change_nothing():
 def test_without_images_nothing_is_predicted():
     with pytest.raises(ValueError, match="have no images"):
         unit_predictiveness(Responses({}), "h1", [0], np.zeros((1, 1, 4, 5)))
+
+
+def test_images_are_spread_over_all(xp):
+    x = xp.asarray(np.arange(10.0)[:, None])
+    assert host(spread(x, 4))[:, 0].tolist() == [0, 3, 6, 9] and host(spread(x, 20)).tolist() == host(x).tolist()
+    many = host(spread(xp.asarray(np.arange(10_000)), 4_000))
+    assert len(set(many.tolist())) == 4_000 and abs((many >= 5_000).sum() - 2_000) <= 1
+
+
+def test_a_unit_is_tested_on_images_from_the_end_as_well():
+    """Images that are alike at the beginning, as patches of one photograph: these alone would say nothing."""
+    rng, model = np.random.default_rng(9), random_dbn()
+    images = rng.random((5_000, 4, 5))
+    images[:4_500] = images[0]
+    found = unit_predictiveness(Responses.of(model, images), "h1", [0], rng.standard_normal((1, 1, 4, 5)))
+    assert found.rank[0, 0] != 0

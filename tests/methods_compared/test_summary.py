@@ -89,7 +89,7 @@ def test_the_figure_sets_in_bold_what_cannot_be_told_from_the_best(table, monkey
     names = {"first": "First", "second": "Second", "third": "Third", BEST: "Best"}
     monkeypatch.setattr(summary, "SHOWN", names)
     monkeypatch.setattr(summary.plot, "crosstab", lambda tables, rows, columns, **words: drawn.update(locals()))
-    table_figure(summarize(table, seed=0), "heading", tested="4,000", another="0.01")
+    table_figure(summarize(table, seed=0), "heading", tested="4,000", another="0.01", size="0.20")
     assert drawn["rows"] == [f"a h1 ({U})"] and drawn["columns"] == list(names.values())
     strong = drawn["words"]["strong"]
     assert strong["predicts its unit"].tolist() == [[True, False, True, False]]

@@ -288,7 +288,7 @@ SAID = [
     (
         BENCH,
         "({:.2f} at three layers, too) and predicts them best, but for binary networks of three layers, where the mean "
-        "of the top images does ({:.2f}, against {:.2f})",
+        "of the top images does ({:.2f}, against {:.2f}; by the scalar product",
         lambda: [
             planted(column, method, depth="3", parts="2")
             for column, method in (("cosine", "combination"), ("rank", "top-images"), ("rank", "combination"))
@@ -310,7 +310,7 @@ SAID = [
     ),
     (
         BENCH,
-        "{:.2f} without any noise in the weights, {:.2f} at a greater norm",
+        "{:.2f} without any noise in the weights, {:.2f} at norm 8 instead of 6",
         lambda: [planted("cosine", method, activation="relu", noise="0.0") for method in ("am", "am, norm 8")],
     ),
     (
@@ -330,7 +330,7 @@ SAID = [
     ),
     (
         BENCH,
-        "{:.2f} of the combination is what the sum of four has. Yet this sum predicts the unit ({:.2f}), and one "
+        "the combination has {:.2f}. Yet this sum predicts the unit ({:.2f}), and one "
         "alternative alone does not ({:.2f}); the nearest of all four does ({:.2f})",
         lambda: (
             planted("cosine", "combination", ALTERNATIVES),
@@ -341,14 +341,15 @@ SAID = [
     ),
     (
         BENCH,
-        "in ReLU networks {:.0f} % of them, at norm 8 {:.0f} %",
+        "in ReLU networks {:.0f} % of them, and {:.0f} % at norm 8",
         lambda: [
             100 * planted("features shown", method, ALTERNATIVES, activation="relu") for method in ("am", "am, norm 8")
         ],
     ),
     (
         BENCH,
-        "Trained by CD, all {:.0f} of the units of one feature are found again, and none of the {:.0f} of alternatives",
+        "Trained by CD, all {:.0f} of the units of one feature have a trained unit that answers like them (two may "
+        "share one), and none of the {:.0f} of alternatives",
         lambda: (
             2 * planted("units", "am", training="CD"),
             2 * planted("planted units", "am", ALTERNATIVES, training="CD")

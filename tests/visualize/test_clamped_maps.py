@@ -150,3 +150,12 @@ def test_the_diagnosis_of_maps(xp):
     assert (np.abs(host(out.extras["p_on"]) - expected) < Z * host(out.extras["p_on_error"])).all()
     assert out.notes == ("", "") and (host(out.extras["start_p"]) > 0.01).all()
     np.testing.assert_allclose(host(out.extras["occupancy"]).sum(axis=2), 1)
+
+
+def test_odds_in_a_block_do_not_overflow():
+    """r = exp(500) against 1 + exp(400): log-odds 100, both errors count in full; alone, it is only the own one."""
+    unit, other = (np.array([500.0]), np.array([0.3])), (np.array([400.0]), np.array([0.4]))
+    log_odds, error = activity._against(unit, [other], [2])
+    assert log_odds[0] == pytest.approx(100) and error[0] == pytest.approx(0.5)
+    log_odds, error = activity._against(unit, [other], [1])
+    assert log_odds[0] == pytest.approx(500) and error[0] == pytest.approx(0.3)

@@ -37,8 +37,11 @@ def scenes(space: Workspace) -> None:
     whitened = more.name in DATASETS and DATASETS[more.name].whitened
     if more.name == FEW or not whitened or more.input_shape != (12, 12):
         raise ValueError(f"expected patches of photographs other than {FEW}, got {more.name}; give --dataset photos")
+    few = space.load(FEW)
+    if few.folder is not None:
+        raise ValueError(f"{few.source}: this figure compares with the two embedded photographs; leave --data-dir out")
     panels, arrays, facts = [], {}, {}
-    for data in (space.load(FEW), more):
+    for data in (few, more):
         model = _model(space, data)
         means = _sampling_means(model, data, seed=space.seed)
         arrays[f"{data.name}.means"] = means

@@ -14,7 +14,7 @@ from ...backend import Array, make_rng, move, to_numpy
 from ...datasets import Dataset
 from ...evaluate.predictiveness import TESTED, best_of, ceiling, cosine, predictiveness, product
 from ...evaluate.resampling import bootstrap
-from ...evaluate.scores import pre_activations
+from ...evaluate.scores import pre_activations, spread
 from ...models.protocol import Model, pixels_seen
 from ...models.units import as_units
 from ...visualize import (
@@ -101,7 +101,9 @@ class TestedLayer:
         units = [unit for unit, ok in zip(units, drawn, strict=True) if ok]
         layer, numbers = as_units(model, units)
         seen, _ = pixels_seen(model, layer, numbers[0])
-        parts = (data.test_images[:TESTED], data.train_images[:FITTED], data.train_images[FITTED : FITTED + CHOSEN])
+        training_images = spread(data.train_images, FITTED + CHOSEN)
+        choosing = np.arange(len(training_images)) % ((FITTED + CHOSEN) // CHOSEN) == 0  # these are spread, too
+        parts = (spread(data.test_images, TESTED), training_images[~choosing], training_images[choosing])
         tests, fitted, chosen = (x[seen].reshape(len(x), -1) for x in parts)
         responses, *training = (_responses(model, layer, x, numbers) for x in parts)
         templates = ceiling(fitted, training[0], chosen, training[1])
@@ -151,12 +153,10 @@ def predictive_table(study: Study) -> None:
 
 def images_used(data: Dataset) -> dict[str, Any]:
     """For manifests: numbers of test images, and of training images that the best linear template comes from."""
-    left = max(0, len(data.train_images) - FITTED)
-    return {
-        "tested": min(TESTED, len(data.test_images)),
-        "fitted": min(FITTED, len(data.train_images)),
-        "chosen": min(CHOSEN, left),
-    }
+    n = min(FITTED + CHOSEN, len(data.train_images))
+    chosen = -(-n // ((FITTED + CHOSEN) // CHOSEN))
+    tested = min(TESTED, len(data.test_images))
+    return {"tested": tested, "fitted": n - chosen, "chosen": chosen, "images": "evenly spread over all"}
 
 
 def _responses(model: Model, layer: str, images: Array, numbers: Sequence[int]) -> Array:
