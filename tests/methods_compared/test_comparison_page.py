@@ -83,8 +83,8 @@ def test_the_combination_is_ahead_in_as_many_layers_as_the_page_says(means, page
         apart = all(float(row["behind_low"]) > 0 for method, row in rivals.items() if method != best)
         if best == COMBINATION and apart:
             ahead.append(place)
-    assert len(ahead) == 9 and "In nine of them" in page
-    assert set(upper) - set(ahead) == {"digits SDAE h2", "patches SDAE h2"}
+    assert len(ahead) == 10 and "In ten of them" in page
+    assert set(upper) - set(ahead) == {"digits SDAE h2"}
     for place in set(upper) - set(ahead):
         row = means[place][COMBINATION, "1"]
         assert float(row["behind_low"]) <= 0 <= float(row["behind_high"])
@@ -102,34 +102,69 @@ def test_numbers_in_sentences_are_those_of_the_table(means, page):
     )
     spans = said(
         page,
-        "the combination {} to {}, the optimum {} to {}. There the nearest of nine training images "
-        "predicts best, {} to {},",
+        "the combination has {} to {}, the optimum {} to {}, the mean of the top images {} to {}. The nearest of "
+        "nine training images has {} to {}.",
     )
     wanted = []
-    for method, n in ((COMBINATION, "1"), (AM, "1"), (NEAREST, "9")):
+    for method, n in ((COMBINATION, "1"), (AM, "1"), (TOP, "1"), (NEAREST, "9")):
         values = [rank(means, place, method, n) for place in dense]
         wanted += [min(values), max(values)]
-    assert spans == pytest.approx(wanted, abs=0.005)
+    assert spans == pytest.approx(wanted, abs=0.0051)
+    behind = [means[place][NEAREST, "9"] for place in dense]
+    assert [float(row["behind_high"]) < 0 for row in behind] == [True, False, True]
     output = dense[-1]
-    assert said(page, "are told apart by it in {} % of the pairs, by the optimum in {} %") == pytest.approx(
+    assert said(page, "the nearest of nine weighted samples does as well ({})") == pytest.approx(
+        [rank(means, output, f"{WEIGHTED}, single pictures", "9")], abs=0.0051
+    )
+    assert said(page, "told apart by the nine images in {} % of the pairs, by the optimum in {} %") == pytest.approx(
         [100 * rank(means, output, NEAREST, "9", "choice"), 100 * rank(means, output, AM, column="choice")], abs=0.51
     )
     values = [rank(means, place, BEST) for place in dense]
-    assert said(page, "The best linear template predicts {} to {} there")[:2] == pytest.approx(
+    assert said(page, "The best linear template predicts {} to {} there") == pytest.approx(
         [min(values), max(values)], abs=0.0051
     )
-    assert said(page, "(one {}, nine {} in h3 of the DBN), and hardly help top images ({}, {})") == pytest.approx(
+    others = {place: rank(means, place, BEST) for place in means if place not in dense}
+    low = others.pop("patches DBN h3")
+    assert said(page, "but for h3 of the DBN of patches ({})") == pytest.approx([low], abs=0.0051)
+    assert min(others.values()) >= 0.795
+    assert said(
+        page, "one sample has {}, the nearest of nine {}; one top image {}, the nearest of nine {}"
+    ) == pytest.approx(
         [
-            rank(means, h3, f"{GIBBS}, single pictures", "1"),
-            rank(means, h3, f"{GIBBS}, single pictures", "9"),
-            rank(means, h3, NEAREST, "1"),
-            rank(means, h3, NEAREST, "9"),
+            rank(means, h3, *key)
+            for key in (
+                (f"{GIBBS}, single pictures", "1"),
+                (f"{GIBBS}, single pictures", "9"),
+                (NEAREST, "1"),
+                (NEAREST, "9"),
+            )
         ],
         abs=0.0051,
     )
-    everything = [float(row["rank_another_units"]) for rows in means.values() for row in rows.values()]
-    assert said(page, "picture predicts nothing ({} on average") == pytest.approx(
-        [sum(everything) / len(everything)], abs=0.0051
+    for column, sentence in (("rank_another_units", "on average ({})"), ("size_another_units", "but its size is {}")):
+        values = [float(row[column]) for rows in means.values() for row in rows.values()]
+        assert said(page, sentence) == pytest.approx([sum(values) / len(values)], abs=0.0051)
+    assert said(
+        page, "in dense1 of the convnet the combination has {}, the nearest of nine images {}"
+    ) == pytest.approx(
+        [
+            rank(means, dense[1], COMBINATION, column="rank_product"),
+            rank(means, dense[1], NEAREST, "9", "rank_product"),
+        ],
+        abs=0.0051,
+    )
+
+
+def test_numbers_of_random_weights_are_those_of_the_claims(page):
+    with (RESULTS.parent / "erhan2009" / "mnist" / "tables" / "claims.csv").open(newline="") as file:
+        rows = {
+            row["setting"]: row
+            for row in csv.DictReader(file)
+            if (row["model"], row["layer"], row["quantity"]) == ("DBN", "h3", "predictiveness")
+        }
+    wanted = [float(rows[x][key]) for x in ("combination", "top images") for key in ("value", "random_weights")]
+    assert said(page, "the combination falls from {} to {}, the top images from {} to {}.") == pytest.approx(
+        wanted, abs=0.0051
     )
 
 
@@ -143,15 +178,14 @@ def test_sentences_on_settings_are_those_of_the_table(page):
     ) == pytest.approx([of["k", value] for value in ("1", "100", "all")], abs=0.0051)
     upper = [of for (_, layer), of in table.items() if layer != "h1"]
     assert len(upper) == 8 and all(of["k", "all"] > of["k", "100"] for of in upper)
-    assert said(
-        page, "h2 of digits {} at a quarter of the images' norm, {} at the norm itself; h3 of patches {} and {}."
-    ) == pytest.approx(
-        [
-            table[place]["norm", value]
-            for place in (("digits SDAE", "h2"), ("patches SDAE", "h3"))
-            for value in ("0.25", "1")
-        ],
-        abs=0.0051,
+    places = (("digits SDAE", "h2"), ("patches SDAE", "h2"), ("patches SDAE", "h3"), ("digits SDAE", "h3"))
+    pairs = [[table[place]["norm", value] for value in ("0.25", "1")] for place in places]
+    assert said(page, "{} and {} in h2 of digits, {} and {}, {} and {} in h2 and h3 of patches") == pytest.approx(
+        [*pairs[0], *pairs[1], *pairs[2]], abs=0.0051
     )
+    assert said(page, "In h3 of digits it predicts worse ({} and {})") == pytest.approx(pairs[3], abs=0.0051)
+    whole = [table["patches SDAE", layer]["k", "all"] for layer in ("h2", "h3")]
+    assert said(page, "combination of all filters ({}, {})") == pytest.approx(whole, abs=0.0051)
+    assert all(pair[0] > all_filters for pair, all_filters in zip(pairs[1:3], whole, strict=True))
     apart = max(abs(of["starts", "1"] - of["starts", "27"]) for of in upper)
     assert said(page, "they differ by at most {} in any layer") == pytest.approx([apart], abs=0.0005)

@@ -152,7 +152,7 @@ SAID = [
     ),
     (
         "README.md",
-        "nine training images do ({:.2f} to {:.2f})",
+        "nine training images a little ({:.2f} to {:.2f})",
         lambda: (min(x := nearest_in_convnet()), max(x)),
     ),
     (
