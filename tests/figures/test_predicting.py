@@ -25,9 +25,7 @@ def rows(tmp_path_factory):
     root = tmp_path_factory.mktemp("predicting")
     writer = Writer(root, figures="", tables="")
     study = Study(model, "noise", Responses.of(model, data.test_images), writer, images=images[:300], data=data)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(predicting, "FITTED", 250)
-        predicting.predictive_table(study)
+    predicting.predictive_table(study)
     with (root / "predictiveness.csv").open(newline="") as file:
         return list(csv.DictReader(file)), root
 

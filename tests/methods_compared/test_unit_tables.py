@@ -16,11 +16,6 @@ from dbnvis.methods_compared.unit_tables import unit_table
 from dbnvis.results import Writer
 
 
-@pytest.fixture(autouse=True)
-def few(monkeypatch):
-    monkeypatch.setattr(predicting, "FITTED", 250)
-
-
 def noise(shape=(6, 6)):
     images = np.random.default_rng(0).random((500, *shape), dtype=np.float32)
     return datasets.Dataset("noise", images[:300], None, images[300:], None, "0")
@@ -59,7 +54,14 @@ def test_in_a_linear_network_optimum_and_combination_excite_and_predict_alike(li
         usual = of(rows, predicting.MEAN, layer)
         assert all(abs(row["gain"]) < 0.3 for row in usual)
     manifest = json.loads((linear.writer.root / "units_small_DBN.json").read_text())
-    assert manifest["settings"] == {"tested": 200, "fitted": 250, "chosen": 50, "units": 5}
+    settings = manifest["settings"]
+    assert {name: settings[name] for name in ("tested", "fitted", "chosen", "units")} == {
+        "tested": 200,
+        "fitted": 250,
+        "chosen": 50,
+        "units": 5,
+    }
+    assert settings["methods"]["h2"]["linear combination of filters"].startswith("k ")
 
 
 def test_a_whole_table_is_kept_and_one_of_other_settings_stays(linear, monkeypatch):

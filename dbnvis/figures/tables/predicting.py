@@ -29,7 +29,7 @@ from ...visualize import (
 )
 from ..study import Study
 
-FITTED, CHOSEN = 10_000, 2_000  # training images that the best linear template is fitted to, and chosen by
+TRAINING, ONE_IN = 12_000, 6  # training images of the best linear template; of so many one chooses its penalty
 SETS = (1, 3, 9)  # pictures of a unit of which the nearest to the image counts
 METHODS = (ActivationMaximization, FilterCombination, RegularizedOptimization, ClampedGibbs, TopImages)
 SEVERAL = (ClampedGibbs, EvidenceSampling, TopImages)  # whose single pictures, images[:, 1:], are taken in sets, too
@@ -101,8 +101,8 @@ class TestedLayer:
         units = [unit for unit, ok in zip(units, drawn, strict=True) if ok]
         layer, numbers = as_units(model, units)
         seen, _ = pixels_seen(model, layer, numbers[0])
-        training_images = spread(data.train_images, FITTED + CHOSEN)
-        choosing = np.arange(len(training_images)) % ((FITTED + CHOSEN) // CHOSEN) == 0  # these are spread, too
+        training_images = spread(data.train_images, TRAINING)
+        choosing = np.arange(len(training_images)) % ONE_IN == 0  # these are spread, too
         parts = (spread(data.test_images, TESTED), training_images[~choosing], training_images[choosing])
         tests, fitted, chosen = (x[seen].reshape(len(x), -1) for x in parts)
         responses, *training = (_responses(model, layer, x, numbers) for x in parts)
@@ -153,8 +153,8 @@ def predictive_table(study: Study) -> None:
 
 def images_used(data: Dataset) -> dict[str, Any]:
     """For manifests: numbers of test images, and of training images that the best linear template comes from."""
-    n = min(FITTED + CHOSEN, len(data.train_images))
-    chosen = -(-n // ((FITTED + CHOSEN) // CHOSEN))
+    n = min(TRAINING, len(data.train_images))
+    chosen = -(-n // ONE_IN)
     tested = min(TESTED, len(data.test_images))
     return {"tested": tested, "fitted": n - chosen, "chosen": chosen, "images": "evenly spread over all"}
 
