@@ -51,8 +51,9 @@ FROM_STARTS = (
 
 ONE_UNIT = (
     "One unit by every method. Blue frame: the method's picture; the other tiles are single starts, samples or images. "
-    "A high score: the picture excites the unit. A high ρ: it tells what else does."
+    "A high score: the picture excites the unit."
 )
+TOLD = " A high ρ: it tells what else does."  # where ρ is known
 
 
 def methods_side_by_side(study: Study, n: int = 8, methods: Sequence[Any] | None = None) -> None:
@@ -262,7 +263,7 @@ def compare(study: Study, unit: Unit, named: Callable[[str], str] = str) -> Rows
     figure = plot.sheet(
         list(x.panels.values()),
         heading=f"{study.heading}: unit {unit} by {len(x.shown)} methods{''.join(map(diagnosis.warning, x.chains))}",
-        caption=ONE_UNIT,
+        caption=f"{ONE_UNIT}{TOLD * bool(x.predicted)}",
         key=f"{legend_of(x.shown)}{x.worth} {x.legend}{x.missing}",
         tile=TILE,
         pack=PACK,
