@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,13 +16,8 @@ from .curves import settings_curves
 from .summary import summarize, table_figure
 from .unit_tables import unit_table
 
-#: Models in the order of the table; the first two of each data set are the page's.
-FAMILIES = {
-    "digits DBN": ("DBN", "digits"),
-    "digits SDAE": ("SDAE", "digits"),
-    "patches DBN": ("DBN", "patches"),
-    "patches SDAE": ("SDAE", "patches"),
-}
+#: Models whose settings are varied.
+CURVED = ("digits DBN", "digits SDAE", "patches DBN", "patches SDAE")
 HEADING = "Two questions to a picture of a hidden unit: {n} models, every method"
 
 
@@ -40,7 +34,7 @@ def compare_methods(page: Page) -> None:
         If a model or a table that is there is of other data or settings and must stay.
     """
     writer = replace(page.writer, root=page.out.parent / "comparison", figures="figures", tables="tables")
-    studies = {name: replace(make(), writer=writer) for name, make in _models(page).items()}
+    studies = {name: replace(study, writer=writer) for name, study in _models(page).items()}
     facts: dict[str, Any] = {"models": {name: study.facts for name, study in studies.items()}}
     for table in ("methods", "settings"):
         writer.check(writer.sheet(table), seed=page.seed, **facts)
@@ -57,19 +51,19 @@ def compare_methods(page: Page) -> None:
     )
     writer.figure("methods", figure, None, seed=page.seed, **facts)
     writer.table("methods", summary, seed=page.seed, **facts)
-    curved = {name: studies[name] for name in FAMILIES}
-    settings_curves(curved, writer, seed=page.seed, **facts)
+    settings_curves({name: studies[name] for name in CURVED}, writer, seed=page.seed, **facts)
 
 
-def _models(page: Page) -> dict[str, Callable[[], Study]]:
-    """How to open each model, trained where it is not there yet."""
-    opened: dict[str, Callable[[], Study]] = {}
-    for name, model in FAMILIES.items():
-        opened[name] = lambda model=model: page.study(*model)  # type: ignore[misc]
-        if name == "digits SDAE":
-            opened["digits MLP"] = lambda: _classifier(page)
-            opened["digits convnet"] = lambda: _open(page, "convnet", page.out)
-    return opened
+def _models(page: Page) -> dict[str, Study]:
+    """The models by name, in the order of the table, trained where they are not there yet."""
+    return {
+        "digits DBN": page.study("DBN", "digits"),
+        "digits SDAE": page.study("SDAE", "digits"),
+        "digits MLP": _classifier(page),
+        "digits convnet": _open(page, "convnet", page.out),
+        "patches DBN": page.study("DBN", "patches"),
+        "patches SDAE": page.study("SDAE", "patches"),
+    }
 
 
 def _classifier(page: Page) -> Study:

@@ -31,9 +31,11 @@ CAPTION = (
     "test images. Below: how much they excite them. Bands: 95 % intervals over units."
 )
 KEY = (
-    "{model}, the first {units} units of a layer. Measures as in the figure methods; 1 in the lower row is the best of "
-    "9 starts at the norm of the data. Norm: of the sphere on which the unit is maximized, in multiples of the images' "
-    "mean; the picture is scored at the images' mean. Starts: random ones, of which the best is taken."
+    "{model}, means over the first {units} units of a layer. Upper row: rank correlation of a unit's pre-activation "
+    "at test images with the cosine of image and picture. Lower row: pre-activation at the picture at the norm of "
+    "the data, 0: as at a usual image, 1: as at the best of 9 starts. Norm: of the sphere on which the unit is "
+    "maximized, in multiples of the images' mean; the picture is scored at the images' mean. Starts: random ones, "
+    "of which the best is taken."
 )
 
 

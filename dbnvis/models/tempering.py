@@ -15,6 +15,7 @@ restricted Boltzmann machines".
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +31,7 @@ def base_rates(data: Array) -> Array:
     return log_odds((data.mean(axis=0) * len(data) + 1) / (len(data) + 2))
 
 
-class Replicas:
+class Replicas(ABC):
     """What machines at several inverse temperatures have in common: how their states change places.
 
     A subclass has the machine, `rbm`, and draws its units at any beta.
@@ -47,13 +48,13 @@ class Replicas:
         if not bool(array_module(self.base_vbias).isfinite(self.base_vbias).all()):
             raise ValueError("base_vbias must be finite; see `base_rates`, of images in [0, 1]")
 
+    @abstractmethod
     def sample_h(self, pre: Array, beta: Any, *, rng: Any) -> Array:
         """Draw h ~ p_beta(h | v) from `pre` = rbm.input_to_h(v), (..., H)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def sample_v(self, h: Array, beta: Any, *, rng: Any) -> Array:
         """Draw v ~ p_beta(v | h): (..., H) -> (..., V)."""
-        raise NotImplementedError
 
     def exchange(self, h: Array, betas: Array, *, rng: Any) -> tuple[Array, Array]:
         """One sweep of every replica, then an offer to each pair of neighbours in temperature to change places.

@@ -111,3 +111,15 @@ def test_curves_have_a_row_for_each_setting_and_reach_what_a_linear_network_allo
 def test_a_study_without_data_is_told_what_it_needs(linear):
     with pytest.raises(ValueError, match="test images"):
         unit_table(replace(linear, data=None), "small", 2)
+
+
+def test_gains_are_shares_of_what_the_best_of_nine_starts_gains(tmp_path, monkeypatch):
+    """Large weights, so that one start is not enough."""
+    data, rng = noise(), np.random.default_rng(3)
+    W1, W2 = (4 * rng.standard_normal(shape).astype("float32") for shape in ((36, 30), (30, 8)))
+    zero = [np.zeros(n, np.float32) for n in (36, 30, 30, 8)]
+    model = DBN([RBM(W1, zero[0], zero[1]), RBM(W2, zero[2], zero[3])], (6, 6), input_norm=data.mean_norm)
+    study = study_of(model, data, tmp_path)
+    gains = {(row["setting"], row["value"]): row["gain"] for row in curves._rows(study, "h2", 0)}
+    assert gains["starts", "9"] == gains["norm", "1"] == pytest.approx(1, abs=1e-4)
+    assert gains["starts", "1"] < 0.999 and gains["starts", "27"] >= 0.9999

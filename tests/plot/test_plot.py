@@ -10,6 +10,7 @@ import pytest
 from dbnvis import plot
 from dbnvis.plot import BLUE, GREEN, ORANGE, Histograms, Lines, Matrix, Panel, Tiles, bars, dashboard, grid, sheet
 from dbnvis.plot.charts import _apart
+from dbnvis.plot.panel import LINE
 
 MID = (127, 128)
 
@@ -515,3 +516,10 @@ def test_labels_that_overlap_are_moved_apart_and_no_other():
     places, size = np.array([[0.0, 0.0], [0.1, 0.0], [5.0, 5.0]]), np.array([1.0, 2.0])
     moved = _apart(places, size)
     np.testing.assert_allclose(moved, [[-0.45, 0.0], [0.55, 0.0], [5.0, 5.0]])
+
+
+def test_a_caption_of_two_lines_has_room_for_both():
+    tiles = np.zeros((2, 4, 4))
+    one, two = (Panel(tiles, True, 2, captions=captions) for captions in (["12.3 87%", ""], ["12.3 87%\nρ 0.81", ""]))
+    assert two.height(0.6) == pytest.approx(one.height(0.6) + LINE)
+    assert two.width(0.6) == one.width(0.6)  # as wide as the longer line, not as both
