@@ -35,6 +35,7 @@ DEFAULTS_OF_OLD_CHECKPOINTS = {
     "variance": CDConfig.variance,
     "tied": True,
     "centered_gradients": False,
+    "l1_decay": 0.0,
 }
 
 Config = CDConfig | DenoisingConfig

@@ -28,7 +28,7 @@ from ..settings import check_kind, check_trainable
 from .greedy import each, mean_norm, per_layer, stack_rows
 from .monitor import MONITOR, EpochStats, epoch_stats, warn_if_constant
 from .noise import DenoisingConfig, corrupt, extremes
-from .optim import sgd
+from .optim import sgd, shrink
 
 
 @dataclass
@@ -211,6 +211,8 @@ class DenoisingUpdate:
             sgd(x, gradients[name], self.velocities[name], rate=rate, momentum=self.config.momentum)
             if self.config.weight_decay and x.ndim > 1:
                 x *= 1 - rate * self.config.weight_decay
+            if self.config.l1_decay and x.ndim > 1:
+                shrink(x, rate * self.config.l1_decay)
 
     def gradient(self, rng: Any) -> dict[str, Array]:
         """Gradient of the batch's mean loss by each parameter: x~ from x, h from x~, y from h, and back."""

@@ -125,6 +125,17 @@ def test_weights_alone_decay(xp):
         np.testing.assert_allclose(params(decayed)[name], factor * x, rtol=1e-12)
 
 
+def test_weights_alone_move_towards_zero_and_at_most_to_it(xp):
+    plain, decayed = machine(xp, tied=False), machine(xp, tied=False)
+    run(plain, xp.asarray(images()), PLAIN)
+    run(decayed, xp.asarray(images()), replace(PLAIN, l1_decay=0.4))
+    for name, x in params(plain).items():
+        by = 0.5 * 0.4 if name in ("W", "decoder") else 0
+        expected = np.where(np.abs(x) > by, x - by * np.sign(x), 0)
+        assert not by or ((expected == 0).any() and (expected != 0).any())
+        np.testing.assert_allclose(params(decayed)[name], expected, rtol=1e-12, atol=1e-15)
+
+
 def test_the_rate_falls_linearly_to_zero_or_stays(xp):
     for schedule, rates in (("linear", [0.5 * (1 - (i + 0.75) / 4) for i in range(4)]), ("constant", [0.5] * 4)):
         config = replace(PLAIN, epochs=4, batch_size=10, schedule=schedule)
@@ -386,6 +397,7 @@ def test_data_are_left_unchanged(xp):
         ({"epochs": 0}, "epochs must be an integer of at least 1, got 0"),
         ({"batch_size": 2.5}, "batch_size must be an integer of at least 1, got 2.5"),
         ({"learning_rate": float("nan")}, "learning_rate must be a finite number of at least 0, got nan"),
+        ({"l1_decay": -1.0}, "l1_decay must be a finite number of at least 0, got -1"),
         ({"weight_decay": -1.0}, "weight_decay must be a finite number of at least 0, got -1"),
         ({"noise_level": -0.1}, "noise_level must be a finite number of at least 0, got -0.1"),
         ({"noise_level": 1.1}, "noise_level of salt-and-pepper is a chance, at most 1, got 1.1"),
