@@ -36,6 +36,7 @@ DEFAULTS_OF_OLD_CHECKPOINTS = {
     "tied": True,
     "centered_gradients": False,
     "l1_decay": 0.0,
+    "centered": False,
 }
 
 Config = CDConfig | DenoisingConfig

@@ -48,6 +48,9 @@ class DenoisingConfig:
     l1_decay: float = 0.0
     """L1 penalty on the weights: each moves towards zero by rate * l1_decay, at most to it. Faint weights vanish, with
     them texture: filters become local (Hinton 2010, section 10)."""
+    centered: bool = False
+    """Subtract running means from noisy input and from hidden activations in the gradient, as CD does (Melchior et al.
+    2016). Fewer filters stay weak. Off by default: the same settings then give the same weights as before."""
     tied: bool = True
     """The way back has the weights of the way up, transposed, in a stack made for a training, all layers alike;
     `train_dae` and `train_sdae` train what they are given."""
