@@ -35,8 +35,6 @@ DEFAULTS_OF_OLD_CHECKPOINTS = {
     "variance": CDConfig.variance,
     "tied": True,
     "centered_gradients": False,
-    "l1_decay": 0.0,
-    "centered": False,
 }
 
 Config = CDConfig | DenoisingConfig

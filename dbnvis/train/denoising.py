@@ -9,7 +9,6 @@ References
 Vincent, Larochelle, Lajoie, Bengio, Manzagol (2010), "Stacked denoising autoencoders: learning useful
 representations in a deep network with a local denoising criterion", JMLR 11.
 Hinton (2010), "A practical guide to training restricted Boltzmann machines", UTML TR 2010-003, section 8.
-Melchior, Fischer, Wiskott (2016), "How to center deep Boltzmann machines", JMLR 17(99).
 """
 
 from __future__ import annotations
@@ -19,16 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..backend import (
-    Array,
-    array_module,
-    child_seeds,
-    make_rng,
-    matmul,
-    synchronize,
-    take_rows,
-    update_running_mean,
-)
+from ..backend import Array, array_module, child_seeds, make_rng, matmul, synchronize, take_rows
 from ..evaluate.audit import unit_audit
 from ..images import UNBOUNDED, check_images
 from ..models.sdae import DAE, StackedDAE
@@ -38,9 +28,8 @@ from ..settings import check_kind, check_trainable
 from .greedy import each, mean_norm, per_layer, stack_rows
 from .monitor import MONITOR, EpochStats, epoch_stats, warn_if_constant
 from .noise import DenoisingConfig, corrupt, extremes
-from .optim import sgd, shrink
+from .optim import sgd
 
-MEAN_DECAY = 0.95  # of the running means of noisy input and of hidden units, per update, as in contrastive divergence
 
 @dataclass
 class DAEState:
@@ -49,8 +38,7 @@ class DAEState:
     epoch: int = 0
     """Epochs done."""
     arrays: dict[str, Array] = field(default_factory=dict)
-    """The updates' velocities, by the names of the parameters; centered, noisy.mean (V,) and h.mean (H,) as well:
-    running means of noisy input and of the hidden units given it."""
+    """The updates' velocities, by the names of the parameters."""
 
 
 @dataclass
@@ -121,9 +109,6 @@ def train_dae(
         dae.vbias[...] = images.mean(axis=0) if dae.linear else base_rates(images)
         dae.hbias[...] = log_odds(xp.full_like(dae.hbias, config.start_activity))
         state.arrays = {name: xp.zeros_like(x) for name, x in dae.params().items()}
-        if config.centered:
-            first = images[: config.batch_size]
-            state.arrays |= {"noisy.mean": first.mean(axis=0), "h.mean": dae.encode(first).mean(axis=0)}
     update = DenoisingUpdate(dae, images, config, state)
     n_batches = len(images) // update.batch_size
     epoch_rng = None
@@ -210,7 +195,7 @@ class DenoisingUpdate:
     def __init__(self, dae: DAE, data: Array, config: DenoisingConfig, state: DAEState):
         xp, dtype = array_module(dae.W), dae.W.dtype
         B = min(config.batch_size, len(data))
-        self.dae, self.config, self.arrays, self.batch_size = dae, config, state.arrays, B
+        self.dae, self.config, self.velocities, self.batch_size = dae, config, state.arrays, B
         self.extremes = extremes(dae, data)
         self.clean = xp.empty((B, dae.n_visible), dtype=dtype)
         # The way up above the way back: one matrix product gives the gradient of weights that serve both.
@@ -223,19 +208,13 @@ class DenoisingUpdate:
         take_rows(data, batch, out=self.clean)
         gradients = self.gradient(rng)
         for name, x in self.dae.params().items():
-            sgd(x, gradients[name], self.arrays[name], rate=rate, momentum=self.config.momentum)
+            sgd(x, gradients[name], self.velocities[name], rate=rate, momentum=self.config.momentum)
             if self.config.weight_decay and x.ndim > 1:
                 x *= 1 - rate * self.config.weight_decay
-            if self.config.l1_decay and x.ndim > 1:
-                shrink(x, rate * self.config.l1_decay)
 
     def gradient(self, rng: Any) -> dict[str, Array]:
-        """Gradient of the batch's mean loss by each parameter: x~ from x, h from x~, y from h, and back.
-
-        Centered, it is that of an autoencoder whose weights see x~ and h less their running means, its biases written
-        in those of the ordinary one, as of RBMs in Melchior et al. (2016).
-        """
-        dae, B, gradients, centered = self.dae, self.batch_size, self.gradients, self.config.centered
+        """Gradient of the batch's mean loss by each parameter: x~ from x, h from x~, y from h, and back."""
+        dae, B, gradients = self.dae, self.batch_size, self.gradients
         noisy, error = self.visible[:B], self.visible[B:]
         delta, h = self.hidden[:B], self.hidden[B:]
         corrupt(self.clean, self.config, self.extremes, rng=rng, out=noisy)
@@ -247,21 +226,11 @@ class DenoisingUpdate:
         delta *= h * (1 - h)  # ... and by the hidden ones
         gradients["vbias"][...] = error.sum(axis=0)
         gradients["hbias"][...] = delta.sum(axis=0)
-        if centered:
-            x_mean, h_mean = self.arrays["noisy.mean"], self.arrays["h.mean"]
-            update_running_mean(x_mean, noisy, decay=MEAN_DECAY)
-            update_running_mean(h_mean, h, decay=MEAN_DECAY)
-            noisy -= x_mean
-            h -= h_mean
         if dae.tied:
             matmul(self.visible.T, self.hidden, out=gradients["W"])
         else:
             matmul(noisy.T, delta, out=gradients["W"])
             matmul(h.T, error, out=gradients["decoder"])
-        if centered:
-            back = gradients["W"].T if dae.tied else gradients["decoder"]
-            gradients["hbias"] -= matmul(x_mean, gradients["W"])
-            gradients["vbias"] -= matmul(h_mean, back)
         return gradients
 
 

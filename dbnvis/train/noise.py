@@ -45,12 +45,6 @@ class DenoisingConfig:
     weight_decay: float = 3e-3
     """L2 penalty on the weights: each update shrinks them by rate * weight_decay, outside the momentum. It smooths
     filters; three times as much makes copies."""
-    l1_decay: float = 0.0
-    """L1 penalty on the weights: each moves towards zero by rate * l1_decay, at most to it. Faint weights vanish, with
-    them texture: filters become local (Hinton 2010, section 10)."""
-    centered: bool = False
-    """Subtract running means from noisy input and from hidden activations in the gradient, as CD does (Melchior et al.
-    2016). Fewer filters stay weak. Off by default: the same settings then give the same weights as before."""
     tied: bool = True
     """The way back has the weights of the way up, transposed, in a stack made for a training, all layers alike;
     `train_dae` and `train_sdae` train what they are given."""
@@ -65,7 +59,6 @@ class DenoisingConfig:
             momentum="[0, 1)",
             start_activity="(0, 1)",
             weight_decay="[0, inf)",
-            l1_decay="[0, inf)",
         )
         if self.noise != "gaussian" and self.noise_level > 1:
             raise ValueError(f"noise_level of {self.noise} is a chance, at most 1, got {self.noise_level}")

@@ -60,12 +60,6 @@ def center(gradient: Array) -> None:
         gradient -= gradient.mean(axis=0 if gradient.ndim == 2 else (1, 2, 3), keepdims=True)
 
 
-def shrink(w: Array, by: float) -> None:
-    """Move every number of `w` towards zero by `by`, at most to it, in place (soft threshold)."""
-    for (y,) in _blocks(w):
-        y -= array_module(y).clip(y, -by, by)
-
-
 def _blocks(*arrays: Array) -> Iterator[tuple[Array, ...]]:
     """Views of corresponding blocks; the whole arrays on a GPU."""
     flat = [x.reshape(-1) for x in arrays]
