@@ -215,6 +215,41 @@ def visualizer(method: str, units: int) -> dict[str, Any]:
     return {"seconds": statistics.median(seconds) / units, "optima": optima, "blas": blas()}
 
 
+def ascent(model: str, layer: str, units: int = 0) -> dict[str, Any]:
+    """Activation maximization of the first `units` of a layer of a shipped model, of maps at their centre, all if 0:
+    gradients for each start and the best optima."""
+    from dbnvis.system.blas import use_best_kernels
+
+    use_best_kernels()
+    import numpy as np
+
+    from dbnvis import ActivationMaximization, checkpoint
+    from dbnvis.backend import make_rng
+    from dbnvis.models.layers import Network
+    from dbnvis.models.units import central_units, unit_at
+
+    net, forward, rows = checkpoint.load(model, xp=np).model, Network.forward, 0
+
+    def counted(self: Any, x: Any) -> tuple[Any, Any]:
+        value, pullback = forward(self, x)
+
+        def counting(grad: Any) -> Any:
+            nonlocal rows
+            rows += len(grad)
+            return pullback(grad)
+
+        return value, counting
+
+    Network.forward = counted  # type: ignore[method-assign]
+    numbers = central_units(net.layer_shape(layer))[: units or None]
+    chosen = [unit_at(net, layer, number) for number in numbers]
+    start = time.perf_counter()
+    pictures = ActivationMaximization()(net, chosen, rng=make_rng(np, 0))
+    seconds = (time.perf_counter() - start) / len(chosen)
+    gradients = rows / pictures.scores.size
+    return {"seconds": seconds, "gradients": gradients, "optima": pictures.scores[:, 0].tolist(), "blas": blas()}
+
+
 def regularized(recipe: str, steps: int | None = None) -> dict[str, Any]:
     """A recipe of regularized optimization on all classes of the shipped convnet, nine starts of each."""
     from dbnvis.system.blas import use_best_kernels

@@ -6,13 +6,15 @@ Run as a program, it is that process: it calls one function and prints what that
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import json
 import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,8 @@ class Variant:
     settings: dict[str, Any] = field(default_factory=dict)
     kernels: str = ""
     """OPENBLAS_CORETYPE of its process; OpenBLAS's own choice if empty."""
+    code: str = ""
+    """Folder of the dbnvis that its process imports, such as that of an earlier `state`; the installed one if empty."""
 
 
 def options(
@@ -81,6 +85,18 @@ def measure(variants: Sequence[Variant], rounds: int, threads: int | None = None
     return {name: said for name, said in found.items() if said}
 
 
+@contextlib.contextmanager
+def state(commit: str) -> Iterator[str]:
+    """A folder with the code of an earlier commit, for `Variant.code`; it is taken away at the end."""
+    repository = ["git", "-C", str(COMMITTED.parent)]
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([*repository, "worktree", "add", "--quiet", "--detach", folder, commit], check=True)
+        try:
+            yield folder
+        finally:
+            subprocess.run([*repository, "worktree", "remove", "--force", folder], check=True)
+
+
 def run(variant: Variant, threads: int | None) -> dict[str, Any]:
     """Call the variant's function in a fresh process without what this environment tunes."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(TUNING)}
@@ -88,6 +104,8 @@ def run(variant: Variant, threads: int | None) -> dict[str, Any]:
         environment["OPENBLAS_CORETYPE"] = variant.kernels
     if threads:
         environment |= {f"{library}_NUM_THREADS": str(threads) for library in ("OPENBLAS", "OMP", "MKL")}
+    if variant.code:
+        environment["PYTHONPATH"] = variant.code
     command = [sys.executable, __file__, variant.call, json.dumps(variant.settings)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode:

@@ -36,6 +36,11 @@ def array_module(*arrays: Array) -> Any:
     )
 
 
+def is_gpu(xp: Any) -> bool:
+    """Whether `xp` works on a GPU: it wants many rows at once, and looking at a value waits for all queued work."""
+    return xp.__name__ == "cupy"
+
+
 def move(x: Array, xp: Any) -> Array:
     """Return `x` as an array of library `xp` (no copy where it already is one)."""
     if type(x).__module__.partition(".")[0] == xp.__name__:
@@ -56,16 +61,19 @@ def make_rng(xp: Any, *seed: int, into: Any = None) -> Any:
     Use its `random` and `standard_normal` alone: generators on the device have few other of NumPy's methods. `into`
     is a generator that is needed no longer; on a GPU it may begin again instead of a new one.
     """
+    if not is_gpu(xp):
+        return xp.random.default_rng(_mixed(seed))
+    if not isinstance(into, cuda.Generator):
+        return cuda.Generator(_mixed(seed))
+    into.reseed(_mixed(seed))
+    return into
+
+
+def _mixed(seed: Sequence[int]) -> int:
+    """One integer, mixed well from all of them: generators on the device take no list."""
     import numpy
 
-    # One integer, mixed well from all of them: generators on the device take no list.
-    mixed = int(numpy.random.SeedSequence(seed).generate_state(1, numpy.uint64)[0]) >> 1
-    if xp.__name__ != "cupy":
-        return xp.random.default_rng(mixed)
-    if not isinstance(into, cuda.Generator):
-        return cuda.Generator(mixed)
-    into.reseed(mixed)
-    return into
+    return int(numpy.random.SeedSequence(seed).generate_state(1, numpy.uint64)[0]) >> 1
 
 
 def check_rng(rng: Any) -> Any:
@@ -84,6 +92,13 @@ class UnitStreams:
 
     def __init__(self, generators: Sequence[Any]):
         self.generators = generators
+
+    @staticmethod
+    def of(xp: Any, seeds: Sequence[Sequence[int]]) -> Any:
+        """The streams of `make_rng(xp, *seed)` for each of `seeds`, on a GPU drawn by one kernel for all."""
+        if is_gpu(xp):
+            return cuda.Generators([_mixed(seed) for seed in seeds])
+        return UnitStreams([make_rng(xp, *seed) for seed in seeds])
 
     def random(self, shape: tuple[int, ...], dtype: Any = "float64") -> Array:
         """Uniform numbers on [0, 1) of `shape`, whose first axis runs over the generators."""

@@ -18,7 +18,7 @@ from ..backend import Array, UnitStreams, array_module, child_seeds
 from ..models.protocol import Model
 from ..models.units import Unit, as_units, neighbours, unit_at
 from ..settings import check_settings
-from .activation_maximization import RESTARTS, darken_unseen, fresh_noise
+from .activation_maximization import RESTARTS, darken_unseen
 from .regularizers import colours, gaussian_blur, rolled, without_small
 from .visualizer import UnitImages, check_applies, unit_images, unit_rngs
 
@@ -194,7 +194,7 @@ class RegularizedOptimization:
             x = self._regularized(*self._step(x, grad, unit, rate, penalty), i)
             again = flat & (restarts < RESTARTS)
             if bool(again.any()):
-                fresh = fresh_noise(model, streams.generators, again.reshape(per_unit))
+                fresh = _fresh_noise(model, streams.generators, again.reshape(per_unit))
                 if math.isfinite(width):
                     fresh = width * fresh
                 darken_unseen(model, first, fresh)
@@ -271,3 +271,13 @@ def _note(alive: list[bool], restarts: list[int], stayed: bool) -> str:
     if stayed:
         notes.append(f"{STAYED}: take a larger step or weaker regularizers")
     return "; ".join(notes)
+
+
+def _fresh_noise(model: Model, rngs: Sequence[Any], wanted: Array) -> Array:
+    """Uniform noise in [0, 1], (U, S, *input_shape), a generator per unit; one with none `wanted` (U, S) draws none."""
+    xp, shape = model.xp, (wanted.shape[1], *model.input_shape)
+    drawn = [
+        rng.random(shape, dtype=model.dtype) if any(row) else xp.zeros(shape, dtype=model.dtype)
+        for rng, row in zip(rngs, wanted.tolist(), strict=True)
+    ]
+    return xp.stack(drawn)

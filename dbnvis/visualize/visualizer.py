@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, ClassVar, Protocol
 
-from ..backend import Array, array_module, make_rng, to_numpy
+from ..backend import Array, UnitStreams, array_module, make_rng, to_numpy
 from ..display import Brief, Rows
 from ..evaluate.scores import Responses, unit_scores
 from ..models.protocol import Model
@@ -249,7 +249,16 @@ def unit_rngs(model: Model, layer: str, indices: Sequence[int], *, seed: int) ->
 
     So a unit's picture does not depend on which other units were asked for, nor on how they were chunked.
     """
-    return [make_rng(model.xp, seed, model.layer_names.index(layer), index) for index in indices]
+    return [make_rng(model.xp, *key) for key in _keys(model, layer, indices, seed)]
+
+
+def unit_streams(model: Model, layer: str, indices: Sequence[int], *, seed: int, draw: int = 0) -> UnitStreams:
+    """The generators of `unit_rngs` side by side; with another `draw`, independent ones."""
+    return UnitStreams.of(model.xp, [(*key, draw) if draw else key for key in _keys(model, layer, indices, seed)])
+
+
+def _keys(model: Model, layer: str, indices: Sequence[int], seed: int) -> list[tuple[int, ...]]:
+    return [(seed, model.layer_names.index(layer), index) for index in indices]
 
 
 def chunks(n_units: int, bytes_per_unit: int) -> Iterator[slice]:

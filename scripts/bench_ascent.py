@@ -1,0 +1,62 @@
+"""Gradients that activation maximization takes for a start, and the optima that it reaches, against an earlier state.
+
+Both states run in turn, in processes of their own: all units of every layer of the shipped network, all channels at
+their centre and all classes of the convolutional one, nine starts each.
+"""
+
+import statistics
+
+from timing import Variant, measure, middle, options, ratio, state, write
+
+from dbnvis import plot
+
+#: The last state with steps that only grow by 1.5 and shrink by 0.5.
+BEFORE = "c9c3f3c"
+LAYERS = {"pretrained": ("h1", "h2", "h3"), "convnet": ("conv1", "conv2", "dense1", "output")}
+CAPTION = """Shorter is better. Gradients of one start until it stops, on average over all units of the layer and nine
+starts each, before (an earlier state) and now."""
+KEY = "Optima: score of each unit's best start now, divided by that of the earlier state from the same starts."
+
+if __name__ == "__main__":
+    args = options(__doc__, rounds=5)
+    with state(BEFORE) as code:
+        variants = [
+            Variant(f"{model} {layer}, {when}", "ours.ascent", {"model": model, "layer": layer} | few, code=root)
+            for model, layers in LAYERS.items()
+            for layer in layers
+            for few in [{"units": 4} if args.quick else {}]
+            for when, root in (("before", code), ("now", ""))
+        ]
+        found = measure(variants, args.rounds, args.threads)
+    rows, panels = [], []
+    for model, layers in LAYERS.items():
+        for layer in layers:
+            before, now = (found[f"{model} {layer}, {when}"] for when in ("before", "now"))
+            pairs = zip(now[0]["optima"], before[0]["optima"], strict=True)
+            pairs = [(a, b) for a, b in pairs if a == a and b == b]  # without dead units, which have none
+            shares = [a / b for a, b in pairs if b > 0]
+            rows.append(
+                {
+                    "model": model,
+                    "layer": layer,
+                    "units": len(shares),
+                    "gradients before": before[0]["gradients"],
+                    "gradients now": now[0]["gradients"],
+                    "mean optimum by before": statistics.fmean(a for a, _ in pairs)
+                    / statistics.fmean(b for _, b in pairs),
+                    "least by before": min(shares),
+                    "below 0.995": sum(share < 0.995 for share in shares),
+                    "above 1.005": sum(share > 1.005 for share in shares),
+                    "ms a unit": 1000 * middle(now)[0],
+                    "seconds by before": ratio(now, before),
+                    "BLAS": now[0]["blas"],
+                }
+            )
+            bars = {
+                when: (said[0]["gradients"], *(float("nan"),) * 3) for when, said in (("before", before), ("now", now))
+            }
+            panels.append((f"{model}, {layer}", bars))
+    figure = plot.bars(
+        panels, x_label="gradients of a start", heading=__doc__.splitlines()[0], caption=CAPTION, key=KEY
+    )
+    write("ascent", args, rows, figure, variants)
