@@ -4,6 +4,7 @@ Both states run in turn, in processes of their own: all units of every layer of 
 their centre and all classes of the convolutional one, nine starts each.
 """
 
+import math
 import statistics
 
 from timing import Variant, measure, middle, options, ratio, state, write
@@ -32,8 +33,8 @@ if __name__ == "__main__":
     for model, layers in LAYERS.items():
         for layer in layers:
             before, now = (found[f"{model} {layer}, {when}"] for when in ("before", "now"))
-            pairs = zip(now[0]["optima"], before[0]["optima"], strict=True)
-            pairs = [(a, b) for a, b in pairs if a == a and b == b]  # without dead units, which have none
+            both = zip(now[0]["optima"], before[0]["optima"], strict=True)
+            pairs = [(a, b) for a, b in both if not math.isnan(a + b)]  # dead units have no optimum
             shares = [a / b for a, b in pairs if b > 0]
             rows.append(
                 {
@@ -52,9 +53,10 @@ if __name__ == "__main__":
                     "BLAS": now[0]["blas"],
                 }
             )
-            bars = {
-                when: (said[0]["gradients"], *(float("nan"),) * 3) for when, said in (("before", before), ("now", now))
-            }
+            bars = {}
+            for when, said in (("before", before), ("now", now)):
+                gradients = said[0]["gradients"]
+                bars[when] = (gradients, gradients, gradients, float("nan"))
             panels.append((f"{model}, {layer}", bars))
     figure = plot.bars(
         panels, x_label="gradients of a start", heading=__doc__.splitlines()[0], caption=CAPTION, key=KEY

@@ -7,6 +7,7 @@ broadcasts), or the generator is a foreign one, CuPy's general way does the same
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,40 @@ class Generator:
         if not fit(x):
             raise TypeError(f"expected a contiguous array of {' or '.join(REALS)}, got {x.dtype}, strides {x.strides}")
         _launch(kernel, x, _quarter(x.size), self.state, x, x.size)
+        return x
+
+
+class Generators:
+    """Generators side by side, one for each row of the leading axis of what is drawn, by one kernel for all.
+
+    Each row's numbers are those of `Generator(seed)`.
+
+    Parameters
+    ----------
+    seeds : sequence of int
+    """
+
+    def __init__(self, seeds: Sequence[int]):
+        import cupy
+
+        self.state = cupy.asarray([0, 0, 0, *seeds], dtype="uint64")  # unused, offset, arrivals, a key for each row
+
+    def random(self, shape: tuple[int, ...], dtype: Any = "float64") -> Array:
+        """Uniform numbers on [0, 1) of `shape`, whose first axis runs over the generators."""
+        return self._fill("uniform_rows", shape, dtype)
+
+    def standard_normal(self, shape: tuple[int, ...], dtype: Any = "float64") -> Array:
+        """Standard normal numbers of `shape`, whose first axis runs over the generators."""
+        return self._fill("normal_rows", shape, dtype)
+
+    def _fill(self, kernel: str, shape: tuple[int, ...], dtype: Any) -> Array:
+        import cupy
+
+        rows = self.state.size - 3
+        if shape[0] != rows:
+            raise ValueError(f"there are {rows} generators, not {shape[0]}")
+        x, columns = cupy.empty(shape, dtype=dtype), math.prod(shape[1:])
+        _launch(kernel, x, rows * _quarter(columns), self.state, x, rows, columns)
         return x
 
 

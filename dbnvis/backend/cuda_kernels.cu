@@ -126,6 +126,25 @@ KERNEL normal(u64* state, real* out, i64 n) {
     draw(state, n, Normals(), [=](i64 i, real z) { out[i] = z; });
 }
 
+// Rows of `columns` numbers, each from a key of its own, which follow the three numbers of the state; every row moves
+// through its counters as `draw` would.
+template <typename Numbers>
+__device__ void draw_rows(u64* state, real* out, i64 rows, i64 columns, Numbers numbers) {
+    const i64 quarter = (columns + 3) / 4;
+    const u64 first = reserve(state, u64(quarter) * BLOCKS_OF_FOUR);
+    for STRIDE(t, rows * quarter) {
+        const i64 row = t / quarter, i = t % quarter;
+        const Four z = numbers(state[3 + row], first + u64(i) * BLOCKS_OF_FOUR);
+#pragma unroll
+        for (int j = 0; j < 4; ++j)
+            if (i + j * quarter < columns) out[row * columns + i + j * quarter] = z.x[j];
+    }
+}
+
+KERNEL uniform_rows(u64* state, real* out, i64 rows, i64 columns) { draw_rows(state, out, rows, columns, Uniforms()); }
+
+KERNEL normal_rows(u64* state, real* out, i64 rows, i64 columns) { draw_rows(state, out, rows, columns, Normals()); }
+
 // 1 with probability p, else 0; `out` may be `p`.
 KERNEL bernoulli(u64* state, const real* p, real* out, i64 n) {
     draw(state, n, Uniforms(), [=](i64 i, real u) { out[i] = u < p[i] ? real(1) : real(0); });

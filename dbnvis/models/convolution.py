@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from ..backend import Array, array_module
 from ..display import Brief
@@ -44,6 +44,8 @@ class Channels:
 @dataclass(frozen=True)
 class ReLU:
     """max(x, 0), elementwise."""
+
+    kinked: ClassVar[bool] = True
 
     scratch: Scratch | None = field(default=None, compare=False, repr=False)
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from ..backend import Array, array_module, bernoulli
 from ..display import Brief
@@ -51,6 +51,13 @@ class Buffered(Protocol):
     """What a layer offers beside `Layer` that gains from memory of its own, as in training, where shapes repeat."""
 
     def for_training(self) -> Layer: ...
+
+
+@runtime_checkable
+class Kinked(Protocol):
+    """What a layer offers beside `Layer` whose gradient jumps where its input crosses a border."""
+
+    kinked: ClassVar[bool]
 
 
 @dataclass(frozen=True)
@@ -209,6 +216,11 @@ class Network(Brief):
         for layer in reversed(self.layers.values()):
             y = layer.transpose(y)
         return y
+
+    @property
+    def kinked(self) -> bool:
+        """Whether the gradient jumps, as that of ReLUs and of max-pooling."""
+        return any(isinstance(layer, Kinked) for layer in self.layers.values())
 
     def params(self) -> dict[str, Array]:
         """All parameters, the arrays themselves, by layer and name: "h2.pre.W"."""

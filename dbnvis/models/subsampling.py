@@ -11,7 +11,7 @@ Zeiler, Fergus (2014), "Visualizing and understanding convolutional networks", f
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from ..backend import Array, array_module
 from .convolution import Pullback, Scratch, grouped, kept_like
@@ -75,6 +75,8 @@ class MaxPool2D(Windows):
     The pullback sends all to the place of the maximum, of equal ones the first (the "switches" of Zeiler & Fergus
     2014). `transpose`, which knows no input, spreads each number evenly over its window: mean-pooling backwards.
     """
+
+    kinked: ClassVar[bool] = True
 
     scratch: Scratch | None = field(default=None, compare=False, repr=False)
 

@@ -17,7 +17,7 @@ from ..evaluate.scores import input_norm
 from ..models.protocol import Model, Spatial
 from ..models.units import Unit, as_units, neighbours, unit_at
 from ..settings import check_settings, check_value
-from .spectral_ascent import Box, Sphere, ascend, where_rows
+from .gradient_ascent import Box, Sphere, ascend, ascend_by_means, where_rows
 from .visualizer import UnitImages, unit_images, unit_streams
 
 # Neighbours climb together, whether asked for or not: a matrix product's last bits depend on all of its rows, and
@@ -34,8 +34,9 @@ class ActivationMaximization:
 
     Every start is uniform noise in [0, 1], zero where the unit does not look. One whose gradient is exactly zero, so
     that nothing moves it, is drawn again, up to 10 times. All steps go along the gradient; only their length is
-    chosen: the first 10 are long, later ones as long as the gradient's last change tells (Barzilai & Borwein 1988;
-    `spectral_ascent`). That reaches the same optima in a third of the steps. A later step may fall a little; the
+    chosen: the first 10 are long, later ones as long as the last change of the gradient tells (Barzilai & Borwein
+    1988). With ReLUs or max-pooling below the unit the gradient jumps; there, on the sphere, 44 steps go along running
+    means of gradients instead, and `step` and `tolerance` do nothing (both: `gradient_ascent`). A step may fall; the
     picture is the highest point that a start came through.
 
     Returns the starts best first, those that remain without a gradient last, NaN; `extras["trace"]`
@@ -137,16 +138,11 @@ class ActivationMaximization:
             x, grad = where_rows(flat, fresh, x), where_rows(flat, new_grad, grad)
             value = xp.where(flat, new_value, value)
         alive = (grad != 0).reshape(*per_unit, -1).any(axis=2)
-        found = ascend(
-            value_and_grad,
-            constraint,
-            x,
-            value,
-            grad,
-            step=self.step,
-            max_steps=self.max_steps,
-            tolerance=self.tolerance,
-        )
+        if network.kinked and self.constraint == "norm":
+            found = ascend_by_means(value_and_grad, constraint, x, value, grad, max_steps=self.max_steps)
+        else:
+            limits: dict[str, Any] = {"step": self.step, "max_steps": self.max_steps, "tolerance": self.tolerance}
+            found = ascend(value_and_grad, constraint, x, value, grad, **limits)
         return found.x.reshape(*per_unit, *shape), found.trace.reshape(*per_unit, -1), alive
 
 

@@ -151,6 +151,24 @@ def test_uniform_numbers_are_philoxs_words(xp, folder):
 
 
 @both_types
+@pytest.mark.parametrize("kind", ["random", "standard_normal"])
+def test_generators_side_by_side_draw_each_its_own_numbers(xp, dtype, kind):
+    """Draw after draw, of sizes that four does and does not divide; one row alone draws the same."""
+    seeds = [5, 2**62 + 1, 7]
+    together, alone = backend.UnitStreams.of(xp, [(s,) for s in seeds]), [make_rng(xp, s) for s in seeds]
+    assert isinstance(together, cuda.Generators)
+    one = backend.UnitStreams.of(xp, [(seeds[1],)])
+    for shape in ((3, 7), (3, 2, 4), (3, 1), (3, 100)):
+        drawn = host(getattr(together, kind)(shape, dtype=dtype))
+        rows = [host(getattr(rng, kind)(shape[1:], dtype=dtype)) for rng in alone]
+        np.testing.assert_array_equal(drawn, np.stack(rows))
+        np.testing.assert_array_equal(host(getattr(one, kind)((1, *shape[1:]), dtype=dtype))[0], drawn[1])
+        assert drawn.dtype == dtype and len(np.unique(drawn)) == drawn.size
+    with pytest.raises(ValueError, match="there are 3 generators, not 4"):
+        together.random((4, 2))
+
+
+@both_types
 def test_numbers_are_uniform_and_normal(xp, dtype):
     rng, N = cuda.Generator(1), 20_001
     u, z = host(rng.random(N, dtype=dtype)), host(rng.standard_normal(N, dtype=dtype))

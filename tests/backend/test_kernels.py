@@ -50,10 +50,13 @@ def test_the_table_names_every_kernel_of_numba():
     assert named <= set(functions(BACKEND / "compiled.py"))
 
 
+DRAWING = {"uniform", "normal", "uniform_rows", "normal_rows"}  # of `cuda.Generator` and `cuda.Generators`
+
+
 def test_the_table_names_every_kernel_of_cuda():
     rows = list(table())
     kernels = set(re.findall(r"^KERNEL (\w+)\(", (BACKEND / "cuda_kernels.cu").read_text(), re.MULTILINE))
-    assert {name for _, _, cuda, _ in rows for name in cuda} == kernels - {"uniform", "normal"}  # of `cuda.Generator`
+    assert {name for _, _, cuda, _ in rows for name in cuda} == kernels - DRAWING
     launching = functions(BACKEND / "cuda.py")
     for kernel, _, cuda, _ in rows:
         launched = {x.value for x in ast.walk(launching[kernel]) if isinstance(x, ast.Constant)}

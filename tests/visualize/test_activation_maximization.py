@@ -157,17 +157,18 @@ def test_in_the_box_pixels_stay_in_range_and_meet_the_bounds_where_the_gradient_
         assert (np.abs(grad[(x > 0) & (x < 1)]) < small).all()
 
 
-def test_a_step_that_grows_at_every_success_does_not_overflow(xp):
-    """h1 in pairs of opposite sign: h2 is nearly x_0^2 + 0.99 x_1^2, on which ever longer steps are a power iteration
-    that gains a little every time."""
+def test_long_steps_do_not_overflow(xp):
+    """h1 in pairs of opposite sign: h2 is nearly x_0^2 + 0.99 x_1^2, on which long steps rise every time and grow."""
     W = 0.5 * np.array([[1, -1, 0, 0], [0, 0, 1, -1]])
     weights = ((W, np.zeros(2), np.full(4, -4)), (np.array([[100], [100], [99], [99]]), np.zeros(4), np.zeros(1)))
     rbms = [RBM(*(move(x.astype("float32"), xp) for x in parameters)) for parameters in weights]
     model = DBN(rbms, (2,), input_norm=1.0)
+    top = forward(model, "h2", np.array([[1.0, 0.0]]))[0, 0]
     with np.errstate(all="raise"):
-        trace = maximize(model, "h2", tolerance=0, step=1e15).extras["trace"][0]
-    assert (np.diff(trace) > 0).sum(axis=1).max() > 50  # otherwise the step, 1.5 to their number, tests nothing
-    np.testing.assert_allclose(trace[:, -1], maximize(model, "h2", tolerance=0).extras["trace"][0, :, -1], rtol=1e-5)
+        trace = maximize(model, "h2", step=1e15).extras["trace"][0]
+    assert (np.diff(trace[:, :11]) > 0).all(axis=1).sum() > 2  # ten rises: the step is 1.5 to their number
+    # From some starts, of which every step gains little, 8 steps gain less than the tolerance.
+    np.testing.assert_allclose(trace[:, -1], top, rtol=2e-3)
 
 
 # --- dead units

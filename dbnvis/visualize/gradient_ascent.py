@@ -1,7 +1,12 @@
-"""Gradient ascent from many starts at once, on a sphere or in a box, each start with steps of its own length.
+"""Gradient ascent from many starts at once, on a sphere or in a box.
+
+A smooth function is climbed by steps along its gradient, of lengths that the change of the gradient tells (`ascend`).
+The gradient of a network with ReLUs or max-pooling jumps, so its change tells nothing: there each step goes to where
+the mean of the last gradients points (`ascend_by_means`).
 
 References
 ----------
+Polyak (1964), "Some methods of speeding up the convergence of iteration methods".
 Barzilai, Borwein (1988), "Two-point step size gradient methods", IMA Journal of Numerical Analysis 8.
 Raydan (1997), "The Barzilai and Borwein gradient method for the large scale unconstrained minimization problem",
 SIAM Journal on Optimization 7.
@@ -18,6 +23,7 @@ from typing import Protocol
 from ..backend import Array, array_module, is_gpu
 from ..evaluate.scores import rescale
 
+MEANS, FORGET, REMEMBER = 44, 0.5, 0.96  # steps by means; share of the last mean in the next, at first and at the end
 LONG_STEPS = 10  # at first; they choose the optimum
 GROW, SHRINK = 1.5, 0.5  # of a long step after a rise, after a fall
 MOST = 1e16  # norms that a step has at the most: float32 does not overflow
@@ -33,12 +39,20 @@ Function = Callable[[Array, Array], tuple[Array, Array]]
 class Constraint(Protocol):
     """Where points may lie."""
 
-    norm: float
-    """The unit of steps."""
-    first: float
-    """The first spectral step at the most, in units of norm / |gradient|."""
-    longest: float
-    """Every spectral step at the most, in units of norm / |slope|."""
+    @property
+    def norm(self) -> float:
+        """The unit of steps."""
+        ...
+
+    @property
+    def first(self) -> float:
+        """The first spectral step at the most, in units of norm / |gradient|."""
+        ...
+
+    @property
+    def longest(self) -> float:
+        """Every spectral step at the most, in units of norm / |slope|."""
+        ...
 
     def project(self, x: Array) -> Array:
         """The allowed points nearest to x (R, *shape)."""
@@ -100,6 +114,12 @@ class Ascent:
     grad: Array
     trace: Array
 
+    def keep(self, better: Array, x: Array, value: Array, grad: Array) -> None:
+        """Take these where `better` (R,) says so."""
+        self.x = where_rows(better, x, self.x)
+        self.grad = where_rows(better, grad, self.grad)
+        self.value = array_module(value).where(better, value, self.value)
+
 
 def ascend(
     function: Function,
@@ -128,6 +148,28 @@ def ascend(
     return best
 
 
+def ascend_by_means(
+    function: Function, constraint: Constraint, x: Array, value: Array, grad: Array, *, max_steps: int
+) -> Ascent:
+    """Climb a function with kinks from points x (R, *shape) of a sphere; as `ascend`, but by at most 44 steps.
+
+    Each step goes as far as possible in the direction of a running mean of the gradients, and the mean forgets less and
+    less: at first half of what it knew, at the end one part in 25. The gradient's jumps average out (the momentum of
+    Polyak 1964, with the direction in place of the step).
+    """
+    xp, rows, steps = array_module(x), array_module(x).arange(len(x)), min(MEANS, max_steps)
+    best = Ascent(x, value, grad, xp.repeat(value[:, None], max_steps + 1, axis=1))
+    mean = grad
+    for i in range(1, steps + 1):
+        proposal = constraint.project(mean)
+        value, grad = function(proposal, rows)
+        best.keep(value > best.value, proposal, value, grad)
+        best.trace[:, i:] = best.value[:, None]
+        share = FORGET + (REMEMBER - FORGET) * i / MEANS
+        mean = share * mean + (1 - share) * grad
+    return best
+
+
 def _long_steps(function: Function, constraint: Constraint, best: Ascent, step: float, steps: int) -> Array:
     """Climb by so many steps; returns the length (R,) of the next."""
     xp, rows = array_module(best.x), array_module(best.x).arange(len(best.x))
@@ -137,9 +179,7 @@ def _long_steps(function: Function, constraint: Constraint, best: Ascent, step: 
         proposal = constraint.project(best.x + _times(far, best.grad))
         value, grad = function(proposal, rows)
         better = value > best.value
-        best.x = where_rows(better, proposal, best.x)
-        best.grad = where_rows(better, grad, best.grad)
-        best.value = where_rows(better, value, best.value)
+        best.keep(better, proposal, value, grad)
         best.trace[:, i:] = best.value[:, None]
         length = (xp.where(better, GROW, SHRINK) * length).clip(0, MOST).astype(length.dtype)
     return length
