@@ -65,8 +65,8 @@ def test_spectral_steps_take_far_fewer_gradients_than_long_ones_alone(xp, monkey
     for name, long_steps in (("spectral", LONG_STEPS), ("long", 1000)):
         monkeypatch.setattr(gradient_ascent, "LONG_STEPS", long_steps)
         trace = host(climbed(ascend, function, Sphere(NORM), points(xp, Sphere(NORM)), **settings).trace)
-        np.testing.assert_allclose(trace[:, -1], NORM**2 / 2, rtol=1e-6)
-        ascents[name] = (trace < NORM**2 / 2 * (1 - 1e-6)).sum()
+        np.testing.assert_allclose(trace[:, -1], NORM**2 / 2, rtol=1e-3)
+        ascents[name] = (trace < NORM**2 / 2 * (1 - 1e-3)).sum()
     assert ascents["spectral"] < ascents["long"] / 3, ascents
 
 
