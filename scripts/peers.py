@@ -89,18 +89,20 @@ def learnergy(n: int = EPOCH, epochs: int = 1) -> dict[str, Any]:
     return {"seconds": statistics.median(model.history["time"][1:]) * EPOCH / n, "blas": blas()}
 
 
-def pytorch_ascent(units: int, together: bool, steps: int = 200, tolerance: float = 1e-5) -> dict[str, Any]:
+def pytorch_ascent(units: int, together: bool, steps: int = 200, tolerance: float = 2e-4) -> dict[str, Any]:
     """The same ascent from the same starts by PyTorch's autograd, unit by unit; nine starts `together` or in turn."""
     import torch
 
+    from dbnvis.visualize.gradient_ascent import LESS, LONG_STEPS, MORE, PATIENCE, WINDOW
     from dbnvis.visualize.visualizer import unit_rngs
 
     model, seed = shipped_model()
+    norm = model.input_norm
     *below, (W, bias) = [(torch.from_numpy(rbm.W), torch.from_numpy(rbm.hbias)) for rbm in model.rbms]
     noise = [g.random((9, 784), dtype=model.dtype) for g in unit_rngs(model, "h3", range(units), seed=seed)]
 
     def project(x: Any) -> Any:
-        return x * (model.input_norm / x.norm(dim=1, keepdim=True))
+        return x * (norm / x.norm(dim=1, keepdim=True))
 
     def value_and_grad(x: Any, unit: int) -> tuple[Any, Any]:
         h = x = x.detach().requires_grad_(True)
@@ -109,25 +111,39 @@ def pytorch_ascent(units: int, together: bool, steps: int = 200, tolerance: floa
         value = h @ W[:, unit] + bias[unit]
         return value.detach(), torch.autograd.grad(value.sum(), x)[0]
 
+    def slope(x: Any, grad: Any) -> Any:
+        return grad - (grad * x).sum(1, keepdim=True) / norm**2 * x
+
     def climb(x: Any, unit: int) -> float:
         x = project(x)
         value, grad = value_and_grad(x, unit)
-        step, climbing, trace = torch.ones(len(x)), torch.ones(len(x), dtype=torch.bool), [value]
-        for i in range(steps):
-            scale = (step * model.input_norm / grad.norm(dim=1))[:, None]
-            proposal = project(x + scale * grad)
+        step = torch.ones(len(x))
+        for _ in range(LONG_STEPS):
+            proposal = project(x + (step * norm / grad.norm(dim=1))[:, None] * grad)
             new_value, new_grad = value_and_grad(proposal, unit)
-            better = climbing & (new_value > value)
-            x = torch.where(better[:, None], proposal, x)
-            grad = torch.where(better[:, None], new_grad, grad)
-            value = torch.where(better, new_value, value)
-            step = torch.where(better, step * 1.5, step * 0.5)
-            trace.append(value)
-            if i >= 9:
-                climbing &= value - trace[-11] > tolerance * value.abs()
+            better = new_value > value
+            x, grad = torch.where(better[:, None], proposal, x), torch.where(better[:, None], new_grad, grad)
+            value, step = torch.where(better, new_value, value), torch.where(better, step * 1.5, step * 0.5)
+        uphill, top, last = slope(x, grad), value, value[:, None].repeat(1, WINDOW)
+        step, climbing, trace = step.clamp(max=1) * norm / grad.norm(dim=1), torch.ones(len(x), dtype=torch.bool), []
+        for i in range(LONG_STEPS + 1, steps + 1):
+            trace.append(top)
+            proposal = project(x + step[:, None] * uphill)
+            new_value, new_grad = value_and_grad(proposal, unit)
+            new_uphill = slope(proposal, new_grad)
+            s, y = proposal - x, uphill - new_uphill
+            bend, size = (s * y).sum(1), new_uphill.norm(dim=1)
+            spectral = torch.where(bend > 0, (s * s).sum(1) / torch.where(bend > 0, bend, 1), MORE * step)
+            taken = new_value >= last.min(dim=1).values
+            step = torch.where(taken, torch.minimum(spectral, 3 * norm / torch.where(size > 0, size, 1)), LESS * step)
+            x, uphill = torch.where(taken[:, None], proposal, x), torch.where(taken[:, None], new_uphill, uphill)
+            last[:, i % WINDOW] = torch.where(taken, new_value, last[:, i % WINDOW])
+            top = torch.where(climbing, torch.maximum(top, new_value), top)
+            if len(trace) >= PATIENCE:
+                climbing &= top - trace[-PATIENCE] > tolerance * top.abs()
                 if not climbing.any():
                     break
-        return float(value.max())
+        return float(top.max())
 
     batches = [torch.from_numpy(x).split(9 if together else 1) for x in noise]
     climb(batches[0][0], 0)

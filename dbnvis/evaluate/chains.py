@@ -46,14 +46,20 @@ def autocorrelation(x: Array) -> Array:
     long memory: rho_t = 1 - (W - A_t) / (W + B) with the variances within (W) and between (B) chains and the mean
     autocovariance within them (A_t) (Vehtari et al. 2021, section 3.2). NaN if nothing varies.
     """
+    return _autocorrelations(_three(x)[None])[0]
+
+
+def _autocorrelations(x: Array) -> Array:
+    """`autocorrelation` of U records (U, T, C, K): (U, T)."""
     xp = array_module(x)
-    x = _three(x)
-    T = len(x)
-    apart = x - x.mean(axis=0)
+    U, T, C, K = x.shape
+    x = x.astype("float64", copy=False)
+    apart = (x - x.mean(axis=1, keepdims=True)).reshape(U, T, C * K)
+    products = apart @ apart.swapaxes(1, 2)  # (U, T, T): of every sweep with every other
+    covariance = xp.stack([products.diagonal(t, axis1=1, axis2=2).sum(axis=1) for t in range(T)], axis=1) / (C * T)
     within, between = _variances(x)
-    covariance = xp.stack([(apart[: T - t] * apart[t:]).sum(axis=0).mean(axis=0).sum() for t in range(T)]) / T
     total = within + between
-    return 1 - (within - covariance) / (total if total > 0 else math.nan)
+    return 1 - (within[:, None] - covariance) / xp.where(total > 0, total, math.nan)[:, None]
 
 
 def integrated_time(x: Array) -> float:
@@ -63,7 +69,17 @@ def integrated_time(x: Array) -> float:
     before it (Geyer 1992, section 3.3). Where that cut comes only at the record's end, the time is at least so long.
     NaN if nothing varies.
     """
-    rho = [float(r) for r in autocorrelation(x).tolist()]
+    return float(integrated_times(_three(x)[None])[0])
+
+
+def integrated_times(x: Array) -> Array:
+    """`integrated_time` of each of U records (U, T, C, K): (U,)."""
+    xp, (_, T, C, _) = array_module(x), x.shape
+    return xp.asarray([_sum_of_pairs(rho, T * C) for rho in _autocorrelations(x).tolist()], dtype="float64")
+
+
+def _sum_of_pairs(rho: list[float], n: int) -> float:
+    """The integrated time of autocorrelations `rho` of `n` states in all."""
     if math.isnan(rho[0]):
         return math.nan
     total, least = 0.0, math.inf
@@ -73,7 +89,7 @@ def integrated_time(x: Array) -> float:
         least = min(least, sum(pair))
         total += least
     # Noise can bring the sum below zero; the bound is that of Vehtari et al. (2021, section 3.2).
-    return max(2 * total - 1, 1 / math.log10(max(x.shape[0] * x.shape[1], 10)))
+    return max(2 * total - 1, 1 / math.log10(max(n, 10)))
 
 
 def effective_samples(x: Array) -> float:
@@ -89,7 +105,7 @@ def scale_reduction(x: Array) -> float:
     """
     if x.shape[1] < 2:
         return math.nan
-    within, between = _variances(_three(x))
+    within, between = (float(variance[0]) for variance in _variances(_three(x)[None]))
     if within > 0:
         return math.sqrt(1 + between / within)
     return math.inf if between > 0 else math.nan
@@ -153,7 +169,7 @@ def why_not_mixed(r: float, slowest: float, tau: float, record: int, steps: str 
 
 def standard_error(x: Array) -> float:
     """Monte Carlo standard error of the mean of a record `x` (T, C)."""
-    within, between = _variances(_three(x))
+    within, between = (float(variance[0]) for variance in _variances(_three(x)[None]))
     return math.sqrt((within + between) / effective_samples(x)) if within + between > 0 else 0.0
 
 
@@ -233,8 +249,9 @@ def _three(x: Array) -> Array:
     return x.reshape(*x.shape[:2], -1).astype("float64")
 
 
-def _variances(x: Array) -> tuple[float, float]:
-    """Variances within and between chains of a record (T, C, K), summed over K."""
-    C = x.shape[1]
-    within = float(x.var(axis=0).mean(axis=0).sum())
-    return within, float(x.mean(axis=0).var(axis=0).sum()) * C / (C - 1) if C > 1 else 0.0
+def _variances(x: Array) -> tuple[Array, Array]:
+    """Variances within and between chains of U records (U, T, C, K), summed over K: (U,) each."""
+    C = x.shape[2]
+    within = x.var(axis=1).mean(axis=1).sum(axis=1)
+    between = x.mean(axis=1).var(axis=1).sum(axis=1) * C / (C - 1) if C > 1 else 0 * within
+    return within, between

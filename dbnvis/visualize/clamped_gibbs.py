@@ -25,7 +25,7 @@ from ..models.rbm import RBM, Machine, clamp, gibbs
 from ..models.tempering import Replicas, Tempered, TemperedMaps, base_rates
 from ..models.units import Unit, as_units
 from ..settings import check_settings
-from .visualizer import MEMORY, UnitImages, check_applies, chunks, unit_images, unit_rngs
+from .visualizer import MEMORY, UnitImages, blocks, check_applies, unit_images, unit_rngs, unit_streams
 
 STARTS = 10_000  # training images at the most from which chains start
 SKETCH = 32  # random directions of the hidden layer along which chains are recorded
@@ -134,12 +134,10 @@ class ClampedGibbs:
         codes = None if images is None else model.visible(images_of(model, images[:STARTS]), layer)
         sampler = _Sampler(self, model, layer, codes, child_seeds(rng, 4))
         row = 2 * rbm.n_visible + 3 * rbm.n_hidden + 2 * model.rbms[0].n_visible + self.draws * self.thin * SKETCH
-        parts = [
-            sampler(indices[part], start)
-            for part in chunks(len(indices), model.dtype.itemsize * self.chains * self.temperatures * row)
-        ]
-        pictures = model.xp.concatenate([part[0] for part in parts])
-        extras = {name: model.xp.concatenate([part[1][name] for part in parts]) for name in parts[0][1]}
+        groups = blocks(model, indices, model.dtype.itemsize * self.chains * self.temperatures * row)
+        parts, n = [sampler(group, start) for group in groups], len(indices)
+        pictures = model.xp.concatenate([part[0] for part in parts])[:n]
+        extras = {name: model.xp.concatenate([part[1][name] for part in parts])[:n] for name in parts[0][1]}
         return unit_images(self, model, layer, indices, pictures, notes=self._notes(extras), extras=extras, start=start)
 
     def _notes(self, extras: dict[str, Array]) -> list[str]:
@@ -164,13 +162,13 @@ class ClampedGibbs:
         n, shown = (1, 0) if depth == 1 else (self.chains * self.draws, self.shown)  # pixels given h1 are independent
         machines, pictures = model.rbms[:depth], []
         row = sum(rbm.n_visible + rbm.n_hidden for rbm in machines) + model.rbms[0].n_visible
-        for part in chunks(len(indices), model.dtype.itemsize * n * row):
-            h = model.xp.zeros((len(indices[part]), n, machines[-1].n_hidden), dtype=model.dtype)
-            machines[-1].hold(h, indices[part])
-            streams = UnitStreams(unit_rngs(model, layer, indices[part], seed=seed))
+        for group in blocks(model, indices, model.dtype.itemsize * n * row):
+            h = model.xp.zeros((len(group), n, machines[-1].n_hidden), dtype=model.dtype)
+            machines[-1].hold(h, group)
+            streams = unit_streams(model, layer, group, seed=seed)
             pixels = model.sample_decode(h, layer, rng=streams)  # (U, n, *shape)
             pictures.append(model.xp.concatenate([pixels.mean(axis=1, keepdims=True), pixels[:, :shown]], axis=1))
-        return unit_images(self, model, layer, indices, model.xp.concatenate(pictures))
+        return unit_images(self, model, layer, indices, model.xp.concatenate(pictures)[: len(indices)])
 
 
 class _Sampler:
@@ -195,7 +193,7 @@ class _Sampler:
         extras = {
             "mixing": chains.binary_scale_reduction(means),
             "slowest": chains.slowest_reduction(means),
-            "tau": xp.asarray([chains.integrated_time(x) for x in records]),
+            "tau": chains.integrated_times(records),
         }
         extras["ess"] = self.method.chains * self.method.draws * self.method.thin / extras["tau"]
         if self.method.diagnose:
@@ -215,9 +213,13 @@ class _Sampler:
     def _chains(self, indices: list[int], start: str, seed: int) -> tuple[Array, Array, Any, Any]:
         """Pictures (U, 1 + shown, *shape), mean states (U, C, H), records (U, T, C, K), shares of modes (U, C, M)."""
         xp, method = self.model.xp, self.method
-        rngs = unit_rngs(self.model, self.layer, indices, seed=seed)
-        rng = UnitStreams(rngs)
-        states = self._tempered(indices, start, rngs) if method.temperatures > 1 else self._gibbs(indices, start, rng)
+        if method.temperatures > 1:
+            rngs = unit_rngs(self.model, self.layer, indices, seed=seed)
+            rng: UnitStreams = UnitStreams(rngs)
+            states = self._tempered(indices, start, rngs)
+        else:
+            rng = unit_streams(self.model, self.layer, indices, seed=seed)
+            states = self._gibbs(indices, start, rng)
         for _ in range(method.burn_in + 1):
             _, h = next(states)
         mean: Array = 0.0
@@ -275,7 +277,7 @@ class _Sampler:
         rows = (rng.random(method.chains) * len(self.codes)).astype(int)
         v = gibbs(self.rbm, _drawn(self.rbm, self.codes[rows], rng), method.burn_in, rng=rng)
         free = activity.p_on_of_chains(self.rbm, v, indices, sweeps=method.draws * method.thin, rng=rng)
-        streams = UnitStreams(unit_rngs(self.model, self.layer, indices, seed=self.annealing_seed))
+        streams = unit_streams(self.model, self.layer, indices, seed=self.annealing_seed)
         rows = (streams.random((len(indices), method.chains)) * len(self.codes)).astype(int)
         v = _drawn(self.rbm, self.codes[rows], streams)
         odds = activity.annealed_log_odds(self.rbm, v, indices, burn_in=method.burn_in, rng=streams)

@@ -35,7 +35,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
 from ..backend import Array, UnitStreams, array_module, child_seeds, make_rng
-from ..evaluate.chains import binary_scale_reduction, integrated_time, slowest_reduction, why_not_mixed
+from ..evaluate.chains import binary_scale_reduction, integrated_times, slowest_reduction, why_not_mixed
 from ..evaluate.scores import pre_activations
 from ..images import images_of
 from ..models.layers import Softmax
@@ -43,7 +43,7 @@ from ..models.protocol import DeepBelief, Generative, Model, fully_connected
 from ..models.units import Unit, as_units
 from ..numerics import log_mean_exp, softplus
 from ..settings import check_settings
-from .visualizer import UnitImages, check_applies, chunks, unit_images, unit_rngs
+from .visualizer import UnitImages, blocks, check_applies, unit_images, unit_streams
 
 STARTS = 2_000  # training images at the most from which chains start
 SKETCH = 32  # random directions of the top hidden layer along which chains are recorded
@@ -142,18 +142,19 @@ class EvidenceSampling:
         start = self.start if self.start != "auto" else ("noise" if images is None else "data")
         images = None if images is None else images_of(model, images[:STARTS])
         xp, (seed, shared_seed) = model.xp, child_seeds(rng, 2)
-        weights = None if start == "noise" or images is None else _evidence(model, layer, indices, images, self.beta)
         coins = make_rng(xp, shared_seed).random((prior.rbms[-1].n_hidden, SKETCH))
         sketch = xp.where(coins < 0.5, -1.0, 1.0).astype(model.dtype)
         row = 4 * sum(prior.sizes) + self.draws * self.thin * SKETCH
-        parts = []
-        for part in chunks(len(indices), model.dtype.itemsize * self.chains * row):
-            own = UnitStreams(unit_rngs(model, layer, indices[part], seed=seed))
-            h = _start(
-                prior, (len(indices[part]), self.chains), None if weights is None else weights[part], images, own
-            )
-            parts.append(self._measured(Target(self, prior, model, layer, indices[part]), h, sketch, own))
-        found = {name: xp.concatenate([part[name] for part in parts]) for name in parts[0]}
+        groups, parts = blocks(model, indices, model.dtype.itemsize * self.chains * row), []
+        every = [i for group in groups for i in group]
+        weights = None if start == "noise" or images is None else _evidence(model, layer, every, images, self.beta)
+        for k, group in enumerate(groups):
+            own = unit_streams(model, layer, group, seed=seed)
+            first = k * len(groups[0])
+            of_group = None if weights is None else weights[first : first + len(group)]
+            h = _start(prior, (len(group), self.chains), of_group, images, own)
+            parts.append(self._measured(Target(self, prior, model, layer, group), h, sketch, own))
+        found = {name: xp.concatenate([part[name] for part in parts])[: len(indices)] for name in parts[0]}
         pictures, notes = found.pop("pictures"), self._notes(found)
         resolved, bare = {"start": start, "prior": "-".join(map(str, prior.sizes))}, replace(self, prior=None)
         return unit_images(bare, model, layer, indices, pictures, notes=notes, extras=found, **resolved)
@@ -191,7 +192,7 @@ class EvidenceSampling:
             mean += x.mean(axis=1) / self.draws
             evidence = evidence + xp.exp(log_e).mean(axis=1) / self.draws
         n = self.draws * self.thin
-        tau = xp.asarray([integrated_time(each) for each in xp.stack(record, axis=1)])
+        tau = integrated_times(xp.stack(record, axis=1))
         return {
             "pictures": xp.concatenate([mean[:, None], x[:, : self.shown]], axis=1),
             "acceptance": accepted / n,

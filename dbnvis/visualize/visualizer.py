@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, ClassVar, Protocol
 
-from ..backend import Array, UnitStreams, array_module, make_rng, to_numpy
+from ..backend import Array, UnitStreams, array_module, is_gpu, make_rng, to_numpy
 from ..display import Brief, Rows
 from ..evaluate.scores import Responses, unit_scores
 from ..models.protocol import Model
@@ -20,7 +20,8 @@ COLUMNS = 12  # pictures in a row
 SHOWN = 36  # pictures at the most that a notebook shows unasked
 KEY = "Above a picture: the unit. Below: its pre-activation there, at the mean norm of the data."
 ROLES = ("picture", "other")  # of the first picture and of the others, where a method does not say
-MEMORY = 256 * 2**20  # bytes that the arrays of a chunk of units may take
+MEMORY = 256 * 2**20  # bytes that the arrays of a group of units may take
+GPU_UNITS = 64  # at the most in such a group on a GPU
 
 
 @dataclass(frozen=True, repr=False)
@@ -261,9 +262,16 @@ def _keys(model: Model, layer: str, indices: Sequence[int], seed: int) -> list[t
     return [(seed, model.layer_names.index(layer), index) for index in indices]
 
 
-def chunks(n_units: int, bytes_per_unit: int) -> Iterator[slice]:
-    """Slices of units whose arrays fit into `MEMORY`; ValueError if those of one unit do not fit into the machine."""
+def blocks(model: Model, indices: Sequence[int], bytes_per_unit: int) -> list[list[int]]:
+    """The units in groups whose arrays fit into `MEMORY`; ValueError if those of one do not fit into the machine.
+
+    A product's last bits depend on how many rows it has. On a CPU each unit has products of its own; on a GPU all of a
+    group share one, so there every group has as many units, the last ones repeated: what is measured of a unit does not
+    depend on its company. Who asks takes the first `len(indices)` of the results.
+    """
     check_memory(bytes_per_unit, "one unit")
-    size = max(1, MEMORY // bytes_per_unit)
-    for start in range(0, n_units, size):
-        yield slice(start, min(start + size, n_units))
+    size, padded = max(1, MEMORY // bytes_per_unit), list(indices)
+    if is_gpu(model.xp):
+        size = min(size, GPU_UNITS)
+        padded += padded[-1:] * (-len(padded) % size)
+    return [padded[start : start + size] for start in range(0, len(padded), size)]

@@ -1,6 +1,7 @@
-"""dbnvis.visualize.visualizer: unit addresses, results, chunks and random streams."""
+"""dbnvis.visualize.visualizer: unit addresses, results, groups of units and random streams."""
 
 from dataclasses import FrozenInstanceError
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from dbnvis import DBN, RBM, Unit, UnitImages
 from dbnvis.backend import to_numpy
 from dbnvis.models.units import as_units
 from dbnvis.visualize import visualizer as base
-from dbnvis.visualize.visualizer import chunks, unit_rngs
+from dbnvis.visualize.visualizer import blocks, unit_rngs, unit_streams
 
 
 def small_dbn(sizes=(6, 5, 4, 3), seed=0):
@@ -135,21 +136,31 @@ def test_join_of_one_group_changes_nothing():
     np.testing.assert_array_equal(joined.images, part.images)
 
 
-# --- chunks
+# --- groups of units
 
 
 @pytest.mark.parametrize("n_units", [0, 1, 7, 48, 100])
 @pytest.mark.parametrize("bytes_per_unit", [1, 10, 333, 10_000])
-def test_chunks_cover_all_units_within_the_memory(monkeypatch, n_units, bytes_per_unit):
+def test_groups_cover_all_units_within_the_memory(monkeypatch, n_units, bytes_per_unit):
     monkeypatch.setattr(base, "MEMORY", 1000)
-    parts = list(chunks(n_units, bytes_per_unit))
-    covered = [i for part in parts for i in range(n_units)[part]]
-    assert covered == list(range(n_units))
-    for part in parts:
-        size = part.stop - part.start
-        assert size * bytes_per_unit <= 1000 or size == 1  # one unit at least, however large
-    if len(parts) > 1:  # as few chunks as fit
-        assert (parts[0].stop + 1) * bytes_per_unit > 1000
+    numbers = list(range(3, 3 + n_units))
+    groups = blocks(SimpleNamespace(xp=np), numbers, bytes_per_unit)
+    assert [i for group in groups for i in group] == numbers
+    for group in groups:
+        assert len(group) * bytes_per_unit <= 1000 or len(group) == 1  # one unit at least, however large
+    if len(groups) > 1:  # as few as fit
+        assert (len(groups[0]) + 1) * bytes_per_unit > 1000
+
+
+@pytest.mark.parametrize("n_units", [0, 1, 63, 64, 65, 200])
+@pytest.mark.parametrize(("memory", "size"), [(10_000, 64), (400, 40)])
+def test_on_a_gpu_all_groups_are_of_one_size_whatever_is_asked_for(monkeypatch, n_units, memory, size):
+    monkeypatch.setattr(base, "MEMORY", memory)
+    numbers = list(range(3, 3 + n_units))
+    groups = blocks(SimpleNamespace(xp=SimpleNamespace(__name__="cupy")), numbers, 10)
+    assert {len(group) for group in groups} <= {size}
+    every = [i for group in groups for i in group]
+    assert every[:n_units] == numbers and set(every[n_units:]) <= set(numbers[-1:])
 
 
 # --- random streams
@@ -172,3 +183,12 @@ def test_units_of_different_layers_and_indices_get_different_numbers():
     dbn = DBN([RBM.random(6, 40, rng=np.random.default_rng(0)), RBM.random(40, 40, rng=np.random.default_rng(1))], (6,))
     numbers = np.array([x for layer in dbn.layer_names for x in draws(dbn, layer, range(40), 0)])
     assert len(np.unique(numbers)) == numbers.size
+
+
+def test_streams_are_the_units_generators_side_by_side_and_others_for_another_draw():
+    dbn = small_dbn()
+    first = unit_streams(dbn, "h2", [2, 0], seed=7).random((2, 8))
+    np.testing.assert_array_equal(first, draws(dbn, "h2", [2, 0], 7))
+    again = unit_streams(dbn, "h2", [2, 0], seed=7, draw=1).random((2, 8))
+    assert (again != first).all()
+    np.testing.assert_array_equal(unit_streams(dbn, "h2", [0], seed=7, draw=1).random((1, 8))[0], again[1])

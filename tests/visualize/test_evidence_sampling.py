@@ -13,7 +13,7 @@ import pytest
 from counts import chi_squared_p, host, state_counts
 
 from dbnvis import DBN, RBM, EvidenceSampling, GaussianRBM, Unit, checkpoint, results
-from dbnvis.backend import make_rng, move
+from dbnvis.backend import is_gpu, make_rng, move
 from dbnvis.checkpoint import Checkpoint
 from dbnvis.evaluate.scores import Responses
 from dbnvis.figures import sheets, side_by_side
@@ -287,9 +287,10 @@ def test_a_unit_depends_on_the_seed_and_itself_alone(xp, monkeypatch):
     np.testing.assert_array_equal(
         sampled(method, model, ["h1:3"], xp, seed=1, images=images).images == some.images[:1], False
     )
-    monkeypatch.setattr("dbnvis.visualize.visualizer.MEMORY", 1)
-    chunked = sampled(method, model, [f"h1:{i}" for i in range(4)], xp, images=images)
-    np.testing.assert_array_equal(chunked.images, every.images)
+    if not is_gpu(xp):  # which has groups of one size: the last bits of a product depend on it
+        monkeypatch.setattr("dbnvis.visualize.visualizer.MEMORY", 1)
+        chunked = sampled(method, model, [f"h1:{i}" for i in range(4)], xp, images=images)
+        np.testing.assert_array_equal(chunked.images, every.images)
     assert every.images.shape == (4, 4, 2, 3) and type(every.images) is np.ndarray
     assert every.settings["prior"] == "6-5-4" and every.settings["start"] == "data"
     json.dumps(every.settings)
