@@ -138,7 +138,7 @@ def test_help_of_train_shows_the_settings_of_the_family_alone(capsys, family):
 
 
 def _config(family):
-    from dbnvis.commands import Train
+    from dbnvis.commands.training import Train
 
     return getattr(Train(), FAMILIES[family])
 
