@@ -10,7 +10,7 @@ from dbnvis import CDConfig, checkpoint
 from dbnvis.commands.options import Options, train
 from dbnvis.commands.scripted import shipped_script
 from dbnvis.datasets import Dataset
-from dbnvis.runs.run import HIDDEN
+from dbnvis.train.config import HIDDEN
 
 
 def make(options: Options, data: Dataset) -> Path:

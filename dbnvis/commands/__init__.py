@@ -1,6 +1,7 @@
 """The commands: one dataclass each, whose fields are its options and whose `run` does it.
 
-A command's module is imported when the command is asked for, and no other.
+A command's module is imported when the command is asked for. At its top it imports what its options are made of; what
+it does is imported in `run`, so that nobody who asks for --help waits for it.
 """
 
 from __future__ import annotations
