@@ -20,19 +20,22 @@ if TYPE_CHECKING:
 
 #: What is drawn, in this order.
 DRAWN = ("health", "training", "fantasies", "combination", "am", "gibbs", "methods", "starts", "samples")
-FEW = 100  # units of a layer that a quick look draws where the others are all
-QUICK = Plan(units=10, chains=10, images=500, annealed=20, steps=(20, 100, 300))  # its report
+FEW = 60  # units of a layer that a quick look draws where the others are all
+#: Its report, of units that its other figures show, too.
+QUICK = Plan(units=8, chains=10, images=500, annealed=20, steps=(20, 100, 300))
 
 
 def drawings(quick: bool) -> dict[str, Callable[[Study], None]]:
-    """The figures by their names in the catalogue; fewer units and samples where it is to be `quick`."""
+    """The figures by their names in the catalogue; fewer units and shorter chains where it is to be `quick`."""
     from ..catalogue import FIGURES
     from ..figures import sheets
+    from ..figures.diagnosis import LONG_CHAINS
     from ..figures.generative import samples
 
     drawn = {name: FIGURES[name].draw for name in DRAWN}
-    drawn["samples"] = partial(samples.samples, n=2 if quick else 6)  # tempered chains take minutes
+    drawn["samples"] = samples.samples  # without the tempered chains, which take minutes
     if quick:
+        drawn["samples"] = partial(samples.samples, n=2, chains=replace(LONG_CHAINS, burn_in=100, draws=20))
         methods = {"combination": sheets.COMBINATION, "am": sheets.MAXIMIZATION, "gibbs": sheets.SAMPLING}
         drawn |= {name: partial(sheets.all_units, method=m, name=name, n=FEW) for name, m in methods.items()}
     return drawn
@@ -83,6 +86,7 @@ class Reproduce(Options):
     def _model(self, clock: Clock) -> list[Path]:
         """One DBN and everything about its units."""
         from ..catalogue import FIGURES
+        from ..figures.album import Album
         from ..report.mailing import write_report
 
         data = self.load()
@@ -98,7 +102,7 @@ class Reproduce(Options):
         model = train(self, data, HIDDEN, config, folder, self.resume)
         clock.done(f"training: {config.epochs} epochs a layer")
         writer = self.writer(folder.name)
-        study = load_study(self, str(model), data)
+        study = replace(load_study(self, str(model), data), writer=writer, album=Album())
         for entry, draw in drawings(self.quick).items():
             draw(replace(study, writer=replace(writer, entry=entry)))
             clock.done(FIGURES[entry].shows)
