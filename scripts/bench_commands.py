@@ -15,31 +15,30 @@ import subprocess
 import sys
 import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
-from timing import TUNING, options
+from timing import COMMITTED, TUNING, options, state
 
 from dbnvis import results
 from dbnvis.doctor import machine
 
-ROOT = Path(__file__).resolve().parents[1]
-BEFORE = "1a5aae3"  # the commit that is compared with
+ROOT = str(COMMITTED.parent)
+BEFORE = "c9c3f3c"  # the commit that is compared with
 START = ("--help", "train --help", "visualize --help", "figure --list")
 WORK = ("compare h3:17", "visualize --units all")
 QUICK, WHOLE = "reproduce --quick", "reproduce"
 LONG = {QUICK: 3, WHOLE: 1}  # rounds
 
 
-def environment(checkout: Path, threads: int | None) -> dict[str, str]:
+def environment(checkout: str, threads: int | None) -> dict[str, str]:
     """What a user's is, nothing tuned, with the package of `checkout`."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith((*TUNING, "PYTHONDONTWRITE"))}
     libraries = ("OPENBLAS", "OMP", "MKL") if threads else ()
-    return kept | {"PYTHONPATH": str(checkout)} | {f"{library}_NUM_THREADS": str(threads) for library in libraries}
+    return kept | {"PYTHONPATH": checkout} | {f"{library}_NUM_THREADS": str(threads) for library in libraries}
 
 
-def measure(command: str, checkout: Path, threads: int | None) -> tuple[float, int]:
-    """Seconds and peak MiB of one run."""
+def measure(command: str, checkout: str, threads: int | None) -> tuple[float, float, int]:
+    """Seconds by the clock, seconds of all processors together, and peak MiB of one run."""
     with tempfile.TemporaryDirectory() as out:
         words = [sys.executable, "-m", "dbnvis", *shlex.split(command)]
         words += [] if command in START else ["--out", out]
@@ -52,13 +51,13 @@ def measure(command: str, checkout: Path, threads: int | None) -> tuple[float, i
         process.returncode = os.waitstatus_to_exitcode(status)  # which Popen need not wait for any more
         if process.returncode:
             raise RuntimeError(f"dbnvis {command} of {checkout} failed with status {process.returncode}")
-        return seconds, used.ru_maxrss // 1024
+        return seconds, used.ru_utime + used.ru_stime, used.ru_maxrss // 1024
 
 
-def compared(command: str, before: Path, rounds: int, threads: int | None) -> dict[str, Any]:
-    """The row of a command: medians of seconds here and before, of their ratios, and the greatest peaks."""
+def compared(command: str, before: str, rounds: int, threads: int | None) -> dict[str, Any]:
+    """The row of a command: medians here and before, of the ratios within a round, and the greatest peaks."""
     checkouts = {"now": ROOT, "before": before}
-    found: dict[str, list[tuple[float, int]]] = {name: [] for name in checkouts}
+    found: dict[str, list[tuple[float, float, int]]] = {name: [] for name in checkouts}
     if command not in LONG:
         for checkout in checkouts.values():
             measure(command, checkout, threads)
@@ -67,16 +66,13 @@ def compared(command: str, before: Path, rounds: int, threads: int | None) -> di
             found[name].append(measure(command, checkouts[name], threads))
         times = {name: round(runs[-1][0], 2) for name, runs in found.items()}
         print(f"round {i + 1} of {rounds}: dbnvis {command}: {times}", file=sys.stderr, flush=True)
-    seconds = {name: [run[0] for run in runs] for name, runs in found.items()}
-    return {
-        "command": command,
-        "seconds": round(statistics.median(seconds["now"]), 2),
-        "seconds before": round(statistics.median(seconds["before"]), 2),
-        "ratio": round(statistics.median(a / b for a, b in zip(*seconds.values(), strict=True)), 3),
-        "rounds": rounds,
-        "peak MiB": max(peak for _, peak in found["now"]),
-        "peak MiB before": max(peak for _, peak in found["before"]),
-    }
+    row: dict[str, Any] = {"command": command, "rounds": rounds}
+    for i, unit in enumerate(("seconds", "processor seconds")):
+        now, then = ([run[i] for run in found[name]] for name in ("now", "before"))
+        row[unit], row[f"{unit} before"] = (round(statistics.median(x), 2) for x in (now, then))
+        row[f"{unit} by before"] = round(statistics.median(a / b for a, b in zip(now, then, strict=True)), 3)
+    peaks = {name: max(peak for *_, peak in runs) for name, runs in found.items()}
+    return row | {"peak MiB": peaks["now"], "peak MiB before": peaks["before"]}
 
 
 def main() -> None:
@@ -93,18 +89,13 @@ def main() -> None:
         del repeats[WHOLE]
     if args.quick:
         repeats = dict.fromkeys(START[:1], 1)
-    with tempfile.TemporaryDirectory() as folder:
-        before = Path(folder) / "before"
-        subprocess.run(["git", "worktree", "add", "--quiet", "--detach", before, commit], check=True, cwd=ROOT)
-        try:
-            for checkout in (before, ROOT):
-                compileall.compile_dir(checkout / "dbnvis", quiet=1)
-            rows = []
-            for command, n in repeats.items():
-                rows.append(compared(command, before, n, args.threads))
-                print(rows[-1], flush=True)
-        finally:
-            subprocess.run(["git", "worktree", "remove", "--force", before], check=True, cwd=ROOT)
+    rows = []
+    with state(commit) as before:
+        for checkout in (before, ROOT):
+            compileall.compile_dir(f"{checkout}/dbnvis", quiet=1)
+        for command, n in repeats.items():
+            rows.append(compared(command, before, n, args.threads))
+            print(rows[-1], flush=True)
     manifest = {
         "command": " ".join(["python", *sys.argv]),
         "before": commit,
