@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 import dbnvis.cli
+import dbnvis.commands.scripted
 import dbnvis.system.blas
 from dbnvis.visualize import tidy
 
