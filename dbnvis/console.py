@@ -12,16 +12,18 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, redirect_stderr
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tqdm import tqdm
 
 from .system.memory import bounded_memory
 from .system.streams import Stream, standard_streams, stop_signals, visible
 from .system.threads import sharing_processors
-from .train import CDConfig, ConvCDConfig, DenoisingConfig, EpochStats
-from .train.backprop import BackpropStats
-from .train.config import BackpropConfig
+
+if TYPE_CHECKING:
+    from .train import CDConfig, ConvCDConfig, DenoisingConfig, EpochStats
+    from .train.backprop import BackpropStats
+    from .train.config import BackpropConfig
 
 
 class Command(Protocol):

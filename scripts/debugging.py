@@ -2,7 +2,7 @@
 
 import sys
 
-from dbnvis.cli import figures_script
+from dbnvis.commands.scripted import figures_script
 
 FIGURES = {
     "debugging_rate": "a learning rate that is too high kills units",

@@ -5,7 +5,7 @@ The models of the page are trained first, in an hour; `dbnvis reproduce --paper 
 
 import sys
 
-from dbnvis.cli import figures_script
+from dbnvis.commands.scripted import figures_script
 
 FIGURES = {
     "figure_1": "digits: what units of three layers respond to most, and four of them from nine random starts",

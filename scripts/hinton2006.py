@@ -5,7 +5,7 @@ The networks are trained first, which takes about half an hour each, and kept.
 
 import sys
 
-from dbnvis.cli import figures_script
+from dbnvis.commands.scripted import figures_script
 
 FIGURES = {
     "autoencoder": "squared error of deep autoencoders and of principal components",

@@ -5,7 +5,7 @@ Of a model of your own: --model runs/mnist/model.npz.
 
 import sys
 
-from dbnvis.cli import figures_script
+from dbnvis.commands.scripted import figures_script
 
 FIGURES = {
     "training": "every epoch's statistics, a line for each layer",

@@ -2,7 +2,7 @@
 
 import sys
 
-from dbnvis.cli import figures_script
+from dbnvis.commands.scripted import figures_script
 
 FIGURES = {
     "lee_2008": "second-layer units of patches beside the first-layer filters that they are made of",

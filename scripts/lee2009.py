@@ -2,7 +2,7 @@
 
 import sys
 
-from dbnvis.cli import figures_script
+from dbnvis.commands.scripted import figures_script
 
 FIGURES = {
     "crbm": "two convolutional DBNs, of digits and of photographs: filters and second-layer units",

@@ -2,7 +2,7 @@
 
 import sys
 
-from dbnvis.cli import figures_script
+from dbnvis.commands.scripted import figures_script
 
 FIGURES = {
     "training": "how it was trained",

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from dbnvis import checkpoint
 from dbnvis.backend import device_module
-from dbnvis.cli import shipped_script
-from dbnvis.commands import Options
+from dbnvis.commands.options import Options
+from dbnvis.commands.scripted import shipped_script
 from dbnvis.console import LossBars
 from dbnvis.datasets import Dataset
 from dbnvis.runs.classifiers import percent_wrong, train_convnet

@@ -7,11 +7,10 @@ import sys
 from pathlib import Path
 
 from dbnvis import CDConfig, checkpoint
-from dbnvis.cli import shipped_script
-from dbnvis.commands import Options
-from dbnvis.commands.options import train
+from dbnvis.commands.options import Options, train
+from dbnvis.commands.scripted import shipped_script
 from dbnvis.datasets import Dataset
-from dbnvis.runs.run import HIDDEN
+from dbnvis.train.config import HIDDEN
 
 
 def make(options: Options, data: Dataset) -> Path:

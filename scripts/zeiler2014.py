@@ -2,7 +2,7 @@
 
 import sys
 
-from dbnvis.cli import figures_script
+from dbnvis.commands.scripted import figures_script
 
 FIGURES = {
     "patches": "for each channel the nine test patches that activate it most, beside their deconvolutions",

@@ -7,9 +7,6 @@ from typing import ClassVar
 
 import tyro
 
-from .. import datasets
-from ..doctor import diagnosis
-from ..figures.first_images import described, first_images
 from ..system.files import check_folder
 from .options import Options
 
@@ -26,6 +23,8 @@ class Data(Options):
     """Download this data set, or what a broken copy lacks: to --data-dir, or $DBNVIS_DATA, or the user's cache."""
 
     def run(self) -> None:
+        from .. import datasets
+
         if self.fetch:
             print(datasets.fetch(self.fetch, self.data_dir))
             return
@@ -37,6 +36,9 @@ class Data(Options):
             print(f"{name:14} {datasets.locate(name, self.data_dir) or missing}\n{'':14} {spec.about}")
 
     def _describe(self) -> None:
+        from .. import datasets
+        from ..figures.first_images import described, first_images
+
         check_folder(self.out, f"--out {self.out}")
         data = datasets.load(self.what, self.data_dir, download=False)
         print(data.source, *(f"  {line}" for line in described(data)), sep="\n")
@@ -52,4 +54,6 @@ class Doctor(Options):
     writes: ClassVar[bool] = False
 
     def run(self) -> None:
+        from ..doctor import diagnosis
+
         print(diagnosis(self.data_dir))

@@ -7,18 +7,16 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import tyro
 
 from ..backend import device_module
-from ..catalogue import FIGURES
-from ..checkpoint import SHIPPED
 from ..console import EpochBars, progress, say
-from ..models.protocol import Spatial
-from ..results import Writer
-from ..runs.workspace import Workspace
 from .options import EXAMPLES, ModelOptions, load_study, loaded, paper_page
+
+if TYPE_CHECKING:
+    from ..results import Writer
 
 
 @dataclass(frozen=True)
@@ -39,6 +37,11 @@ class Figure(ModelOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not self.names:
+            return
+        from ..catalogue import FIGURES
+        from ..checkpoint import SHIPPED
+
         check_names(self.names)
         for name in self.names:
             if self.model and FIGURES[name].of not in SHIPPED:
@@ -54,6 +57,10 @@ class Figure(ModelOptions):
 
     def _draw(self, name: str) -> Sequence[object]:
         """Draw one figure; what was written."""
+        from ..catalogue import FIGURES
+        from ..models.protocol import Spatial
+        from ..runs.workspace import Workspace
+
         figure = FIGURES[name]
         command = replace(self, names=(name,)).command
 
@@ -95,6 +102,8 @@ class Figure(ModelOptions):
 
 def check_names(names: Sequence[str]) -> None:
     """ValueError unless the catalogue has figures of these names; it lists the nearest first."""
+    from ..catalogue import FIGURES
+
     for name in names:
         if name not in FIGURES:
             nearest = get_close_matches(name, FIGURES, n=len(FIGURES), cutoff=0)
@@ -105,6 +114,8 @@ def check_names(names: Sequence[str]) -> None:
 
 def listing() -> str:
     """The catalogue: a name, what it shows, after whom and of what, a figure each."""
+    from ..catalogue import FIGURES
+
     kinds = {
         "pretrained": "Of a deep belief network (default: the shipped one)",
         "convnet": "Of a convolutional network (default: the shipped one)",

@@ -9,11 +9,6 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import tyro
 
-from .. import checkpoint
-from ..figures.opening import same_data
-from ..interop import from_state
-from ..interop.foreign_files import read_arrays
-from ..results import file_hash
 from .one_file import check_file
 from .options import Options
 
@@ -53,6 +48,12 @@ class Import(Options):
     """The model's file."""
 
     def run(self) -> None:
+        from .. import checkpoint
+        from ..figures.opening import same_data
+        from ..interop import from_state
+        from ..interop.foreign_files import read_arrays
+        from ..results import file_hash
+
         if self.file == Path():
             raise ValueError("no file is named; give one of weights: dbnvis import net.npz --layers ...")
         check_file(self.out, "model.npz")

@@ -8,7 +8,6 @@ from typing import Annotated, ClassVar
 
 import tyro
 
-from ..web.lessons_page import lessons_page
 from .one_file import check_file, write_page
 from .options import Options
 
@@ -30,4 +29,6 @@ class Lessons(Options):
         check_file(self.out, "lessons.html")
 
     def run(self) -> None:
+        from ..web.lessons_page import lessons_page
+
         write_page(self.out, lessons_page, overwrite=self.overwrite)

@@ -8,18 +8,16 @@ import webbrowser
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import tyro
 
-from ..checkpoint import SHIPPED
 from ..console import progress, say
-from ..datasets.fetch import cache as user_cache
-from ..web.assemble import page
-from ..web.document import Document
-from ..web.serve import ANYWHERE, LOOPBACK, PageServer, check_port
 from .one_file import check_file, write_page
 from .options import ModelOptions, load_study
+
+if TYPE_CHECKING:
+    from ..web.document import Document
 
 
 @dataclass(frozen=True)
@@ -48,6 +46,8 @@ class PageOptions(ModelOptions):
 
     def page(self) -> Document:
         """The page; what is drawn for the first time is kept, also if Ctrl-C stops the rest."""
+        from ..web.assemble import page
+
         own = {field.name for field in fields(PageOptions)}
         command = Page(**{name: getattr(self, name) for name in own - {"out"}}).command
         studies, folders = [], []
@@ -62,6 +62,9 @@ class PageOptions(ModelOptions):
 
 def _beside(model: str) -> Path:
     """Where pictures of a model's units are kept: beside it, or in the user's cache."""
+    from ..checkpoint import SHIPPED
+    from ..datasets.fetch import cache as user_cache
+
     folder = Path(model).absolute().parent
     shipped = model in SHIPPED or not os.access(folder, os.W_OK)
     return (user_cache() if shipped else folder) / "atlas"
@@ -99,6 +102,8 @@ class Live(PageOptions):
             raise ValueError(f"--port is a number from 0 to 65535, got {self.port}")
 
     def run(self) -> None:
+        from ..web.serve import ANYWHERE, LOOPBACK, PageServer, check_port
+
         host = ANYWHERE if self.lan else LOOPBACK
         check_port(host, self.port)  # before the page is made, which may take minutes
         with PageServer(self.page(), host, self.port) as server:

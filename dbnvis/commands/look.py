@@ -6,22 +6,19 @@ import re
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tyro
 
 from ..console import during, parse_indices, progress, say
-from ..datasets import Dataset
-from ..datasets.pictures import light_ground, read_picture
-from ..figures import diagnosis, several_models, sheets, side_by_side
-from ..figures.convnets.explaining import OCCLUSION, explain, read_test_image
-from ..figures.generative import evidence_samples
-from ..figures.naming import shortened
-from ..figures.study import Study
-from ..models.protocol import Model
-from ..results import array_hash
+from ..views.occlusion import Occlusion
 from ..visualize import METHODS, VISUALIZERS, EvidenceSampling, Unit, as_units
 from .options import ModelOptions, load_study
+
+if TYPE_CHECKING:
+    from ..datasets import Dataset
+    from ..figures.study import Study
+    from ..models.protocol import Model
 
 SEVERAL = "several"  # the folder of sheets of models of several data sets
 
@@ -58,6 +55,10 @@ class Visualize(SheetOptions):
     settings: Any = field(default_factory=VISUALIZERS["am"])
 
     def run(self) -> None:
+        from ..figures import diagnosis, sheets
+        from ..figures.generative import evidence_samples
+        from ..figures.naming import shortened
+
         study = self.study()
         layer = self.layer or study.model.layer_names[-1]
         as_units(study.model, [Unit(layer, 0)])
@@ -103,6 +104,8 @@ class Compare(SheetOptions):
                 raise ValueError(f"{name} is a unit and no model; units come before --models")
 
     def run(self) -> None:
+        from ..figures import several_models, side_by_side
+
         names = self.models or (self.model,)
         asked = [Unit.parse(unit) for unit in self.units]
         data = self.load() if self.dataset != "auto" and len(names) > 1 else None
@@ -149,9 +152,9 @@ class Explain(ModelOptions):
     unit: tuple[str, ...] = ()
     """Units to show beside the two likeliest classes, written conv2:5 (where the channel responds most),
     conv2:5@3,4 or output:3; the strongest channel of each layer if absent."""
-    patch: int = OCCLUSION.patch
+    patch: int = Occlusion.patch
     """Side in pixels of the square that covers the image."""
-    stride: int = OCCLUSION.stride
+    stride: int = Occlusion.stride
     """Pixels between two places of the square."""
     invert: bool = False
     """Exchange black and white of an image file: dark ink on light paper becomes light on dark, as in MNIST."""
@@ -159,6 +162,11 @@ class Explain(ModelOptions):
     """Crop the drawing of an image file and centre it as MNIST's digits are: a small digit on a large page."""
 
     def run(self) -> None:
+        from ..datasets.pictures import light_ground, read_picture
+        from ..figures.convnets.explaining import OCCLUSION, explain, read_test_image
+        from ..figures.naming import shortened
+        from ..results import array_hash
+
         occlusion = replace(OCCLUSION, patch=self.patch, stride=self.stride)
         study = load_study(self, self.model)
         number = re.fullmatch(r"test:(\d+)", self.image)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..console import during
 from ..system.files import alone, check_folder, replacing
-from ..web.document import Document
+
+if TYPE_CHECKING:
+    from ..web.document import Document
 
 
 def check_file(out: Path, example: str) -> None:

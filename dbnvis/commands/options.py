@@ -9,23 +9,22 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, fields, is_dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, ClassVar, Literal, get_type_hints
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_type_hints
 
 import tyro
 
-from .. import datasets
 from ..backend import device_module
 from ..console import EpochBars, during, progress, say
-from ..datasets import Dataset
-from ..erhan2009.page import Page, open_page
-from ..figures.opening import open_study
-from ..figures.study import Study
-from ..results import Writer
-from ..runs.run import TRAINING, Config
-from ..runs.stacks import train as train_stack
 from ..settings import check_value
 from ..system.files import check_folder
 from ..system.memory import check_memory
+
+if TYPE_CHECKING:
+    from ..datasets import Dataset
+    from ..erhan2009.page import Page
+    from ..figures.study import Study
+    from ..results import Writer
+    from ..runs.run import Config
 
 EXAMPLES = 2_500_000  # deformed digits, as many as Erhan et al. (2009) trained on
 
@@ -80,6 +79,8 @@ class Options:
 
     def writer(self, folder: str, figures: str = "figures", tables: str = "tables") -> Writer:
         """A writer into this folder of `out`, whose manifests name this command."""
+        from ..results import Writer
+
         entry = type(self).__name__.lower()
         return Writer(self.out / folder, figures, tables, entry, self.command, overwrite=self.overwrite)
 
@@ -125,6 +126,8 @@ class ModelOptions(Options):
 
 def loaded(name: str, data_dir: Path | None) -> Dataset:
     """The data set of this name or path; says what is read, then from where, and what was done to data of one's own."""
+    from .. import datasets
+
     with during(f"reading {'the data' if name == 'auto' else name}"):
         data = datasets.load(name, data_dir, progress=True, notify=say)
     say(f"data: {data.source}")
@@ -142,6 +145,10 @@ def train(
     resume: bool,
     examples: int | None = None,
 ) -> Path:
+    """Train a stack layer by layer, with bars; the finished model's file."""
+    from ..runs.run import TRAINING
+    from ..runs.stacks import train as train_stack
+
     sizes = [data.train_images[0].size, *map(abs, hidden)]
     chains = config.batch_size * getattr(config, "temperatures", 1)
     numbers = sum(COPIES * v * h + chains * (v + h) for v, h in pairwise(sizes))
@@ -171,6 +178,8 @@ def train(
 
 def load_study(options: Options, model: str, data: Dataset | None = None) -> Study:
     """Open `model` with `data`, or the data that the options name, or those it was trained on, if at hand."""
+    from ..figures.opening import open_study
+
     if data is None and options.dataset != "auto":
         data = options.load()
     with during(f"opening {model}"):
@@ -195,6 +204,9 @@ def paper_page(options: Options, examples: int, *, resume: bool) -> Iterator[Pag
 
     A folder patches/ of photographs may lie in --data-dir beside the digits; if not, the embedded ones are taken.
     """
+    from .. import datasets
+    from ..erhan2009.page import open_page
+
     digits = options.load()
     own = datasets.locate("patches", options.data_dir) is not None
     with closing(EpochBars()) as bars:

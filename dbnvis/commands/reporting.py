@@ -11,9 +11,7 @@ from typing import Annotated, ClassVar
 import tyro
 
 from ..console import progress
-from ..report.mailing import write_report
 from ..report.plan import Plan
-from ..results import Writer
 from ..system.files import alone
 from .one_file import check_file
 from .options import ModelOptions, load_study
@@ -39,6 +37,9 @@ class Report(ModelOptions):
         check_file(self.out, "report.html")
 
     def run(self) -> None:
+        from ..report.mailing import write_report
+        from ..results import Writer
+
         for path in (self.out, self.out.with_suffix(".json")):
             if os.path.lexists(path) and not self.overwrite:
                 raise ValueError(f"{path} is there already; --overwrite replaces it, or give another --out")

@@ -7,31 +7,35 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from ..catalogue import FIGURES
 from ..console import say
-from ..erhan2009.stages import stages
-from ..figures import sheets
-from ..figures.generative import samples
-from ..figures.study import Study
-from ..report.mailing import write_report
 from ..report.plan import Plan
-from ..runs.run import HIDDEN
 from ..train import CDConfig
+from ..train.config import HIDDEN
 from .options import EXAMPLES, Options, load_study, paper_page, train
+
+if TYPE_CHECKING:
+    from ..figures.study import Study
 
 #: What is drawn, in this order.
 DRAWN = ("health", "training", "fantasies", "combination", "am", "gibbs", "methods", "starts", "samples")
-FEW = 100  # units of a layer that a quick look draws where the others are all
-QUICK = Plan(units=10, chains=10, images=500, annealed=20, steps=(20, 100, 300))  # its report
+FEW = 60  # units of a layer that a quick look draws where the others are all
+#: Its report, of units that its other figures show, too.
+QUICK = Plan(units=8, chains=10, images=500, annealed=20, steps=(20, 100, 300))
 
 
 def drawings(quick: bool) -> dict[str, Callable[[Study], None]]:
-    """The figures by their names in the catalogue; fewer units and samples where it is to be `quick`."""
+    """The figures by their names in the catalogue; fewer units and shorter chains where it is to be `quick`."""
+    from ..catalogue import FIGURES
+    from ..figures import sheets
+    from ..figures.diagnosis import LONG_CHAINS
+    from ..figures.generative import samples
+
     drawn = {name: FIGURES[name].draw for name in DRAWN}
-    drawn["samples"] = partial(samples.samples, n=2 if quick else 6)  # tempered chains take minutes
+    drawn["samples"] = samples.samples  # without the tempered chains, which take minutes
     if quick:
+        drawn["samples"] = partial(samples.samples, n=2, chains=replace(LONG_CHAINS, burn_in=100, draws=20))
         methods = {"combination": sheets.COMBINATION, "am": sheets.MAXIMIZATION, "gibbs": sheets.SAMPLING}
         drawn |= {name: partial(sheets.all_units, method=m, name=name, n=FEW) for name, m in methods.items()}
     return drawn
@@ -81,6 +85,10 @@ class Reproduce(Options):
 
     def _model(self, clock: Clock) -> list[Path]:
         """One DBN and everything about its units."""
+        from ..catalogue import FIGURES
+        from ..figures.album import Album
+        from ..report.mailing import write_report
+
         data = self.load()
         folder = self.out / data.name
         config = CDConfig()
@@ -93,8 +101,8 @@ class Reproduce(Options):
         clock.done(f"data: {data.name}, {len(data.train_images)} training images")
         model = train(self, data, HIDDEN, config, folder, self.resume)
         clock.done(f"training: {config.epochs} epochs a layer")
-        study = load_study(self, str(model), data)
         writer = self.writer(folder.name)
+        study = replace(load_study(self, str(model), data), writer=writer, album=Album())
         for entry, draw in drawings(self.quick).items():
             draw(replace(study, writer=replace(writer, entry=entry)))
             clock.done(FIGURES[entry].shows)
@@ -105,6 +113,8 @@ class Reproduce(Options):
 
     def _page(self, clock: Clock) -> list[Path]:
         """The page of a paper, stage by stage."""
+        from ..erhan2009.stages import stages
+
         with paper_page(self, self.examples, resume=self.resume) as page:
             clock.done(f"data: {page.digits.name}, {page.patches.name}")
             steps = stages(page)

@@ -5,24 +5,19 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import tyro
 
-from .. import datasets, results
 from ..backend import device_module
 from ..console import LossBars, progress
-from ..datasets import Dataset
 from ..evaluate.estimation import Estimation, likelihood
-from ..figures.health import training_curves, training_health
-from ..figures.naming import model_name, sheet_name
-from ..figures.opening import finished, same_data
-from ..runs.classifiers import percent_wrong, train_convnet
-from ..runs.comparison import likelihood_facts
-from ..runs.run import HIDDEN
 from ..train import CDConfig, DenoisingConfig
-from ..train.config import ConvNetConfig
+from ..train.config import HIDDEN, ConvNetConfig
 from .options import ModelOptions, Options, load_study, train
+
+if TYPE_CHECKING:
+    from ..datasets import Dataset
 
 #: What `--family` takes, and the field of `Train` with its settings.
 FAMILIES = {"dbn": "cd", "sdae": "sdae", "convnet": "convnet"}
@@ -52,6 +47,8 @@ class Train(Options):
     convnet: ConvNetConfig = field(default_factory=ConvNetConfig)
 
     def run(self) -> None:
+        from ..figures.health import training_curves, training_health
+
         by_family: dict[str, Any] = {family: getattr(self, name) for family, name in FAMILIES.items()}
         config = by_family.pop(self.family)
         if any(other != type(other)() for other in by_family.values()):
@@ -71,6 +68,8 @@ class Train(Options):
         print(model, *writer.written, sep="\n")
 
     def _convnet(self, data: Dataset, config: ConvNetConfig, folder: Path) -> tuple[Path, str]:
+        from ..runs.classifiers import percent_wrong, train_convnet
+
         xp, bars = device_module(self.device), LossBars()
         if self.hidden != HIDDEN or self.examples is not None:
             raise ValueError("--hidden and --examples are for trainings layer by layer; leave them out for a convnet")
@@ -92,6 +91,11 @@ class Evaluate(ModelOptions):
     how: tyro.conf.OmitArgPrefixes[Estimation] = field(default_factory=Estimation)
 
     def run(self) -> None:
+        from .. import datasets, results
+        from ..figures.naming import model_name, sheet_name
+        from ..figures.opening import finished, same_data
+        from ..runs.comparison import likelihood_facts
+
         saved, trained_on = finished(self.model, xp=device_module(self.device))
         if not trained_on and self.dataset == "auto":
             raise ValueError(f"{self.model} does not say which data it was trained on; give --dataset")

@@ -21,9 +21,10 @@ from ..figures.study import Study
 from ..models.protocol import stacked
 from ..progress import Progress, silent
 from ..results import Writer
-from ..runs.run import HIDDEN, MODEL, planned
+from ..runs.run import MODEL, planned
 from ..runs.stacks import train
 from ..train import CDConfig, DenoisingConfig, EpochStats
+from ..train.config import HIDDEN
 from ..visualize import UnitImages
 from .measures import short_name
 from .texts import texts

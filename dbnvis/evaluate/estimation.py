@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..backend import make_rng, move
-from ..datasets import Dataset
 from ..display import Rows
 from ..models.dbn import DBN
 from ..models.protocol import fully_connected
@@ -17,6 +16,9 @@ from ..progress import Progress, silent
 from ..settings import check_settings
 from .ais import AISEstimate, ais, reverse_ais, schedule, trusted, warn_if_apart
 from .likelihood import Convention, binarized, log_probability_bound
+
+if TYPE_CHECKING:
+    from ..datasets import Dataset
 
 SWEEPS = 1000  # of Gibbs sampling from training images, before reverse annealing starts
 
@@ -46,6 +48,7 @@ def likelihood(
     how: Estimation,
     *,
     layers: Sequence[str] | None = None,
+    images: Sequence[Literal["test", "train"]] = ("test", "train"),
     seed: int = 0,
     progress: Progress = silent,
 ) -> Rows:
@@ -63,6 +66,8 @@ def likelihood(
     how : Estimation
     layers : sequence of str, optional
         Depths asked for; all if absent.
+    images : sequence of str
+        Whose log p is asked for.
     seed : int
 
     Raises
@@ -113,6 +118,7 @@ def likelihood(
             scores = {
                 which: float(log_probability_bound(part, v, 0.0, samples=how.samples, rng=rng).mean())
                 for which, v in pixels.items()
+                if which in images
             }
             rows.append({"layer": name, "units": rbm.n_hidden, **_columns(up, down, scores)})
         if depth < len(model.rbms):

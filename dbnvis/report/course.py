@@ -56,13 +56,13 @@ def training(study: Study, plan: Plan, found: Measured) -> None:
 
 
 def charts(study: Study, plan: Plan, found: Measured) -> None:
-    """Figures of `figures.health`, kept in memory."""
-    kept = Kept(study.writer.root)
+    """Figures of `figures.health`: those that the study's writer has written already, or drawn and kept in memory."""
+    kept = Kept(study.writer.root, pictures=_written(study))
     quiet = replace(study, writer=kept)
-    if study.history:
+    if study.history and not any(name.startswith("training") for name in kept.pictures):
         training_curves(quiet)
     if any(study.snapshots.filters(layer) for layer in study.model.layer_names) and study.history:
-        if study.data is not None:
+        if study.data is not None and not any(name.startswith("health_") for name in kept.pictures):
             training_health(quiet)
     elif study.history:
         found.leave("filters as they grew in training", "the file keeps no snapshots of them")
@@ -73,6 +73,12 @@ def charts(study: Study, plan: Plan, found: Measured) -> None:
             room -= len(picture)
         else:
             found.leave(f"the figure {name}", "the report would be too large; dbnvis figure draws it")
+
+
+def _written(study: Study) -> dict[str, bytes]:
+    """Figures of `figures.health` that the study's writer has written, by name."""
+    pictures = [path for path in study.writer.written if path.suffix == ".png"]
+    return {path.stem: path.read_bytes() for path in pictures if path.stem.startswith(("training", "health_"))}
 
 
 def _classes(study: Study, found: Measured) -> None:
@@ -103,7 +109,7 @@ def likelihoods(study: Study, plan: Plan, found: Measured) -> None:
         return
     how = Estimation(steps=plan.steps, chains=min(plan.annealed, len(study.data.train_images)), samples=SAMPLES)
     try:
-        rows = likelihood(study.model, study.data, how, seed=study.seed, progress=study.progress)
+        rows = likelihood(study.model, study.data, how, images=("test",), seed=study.seed, progress=study.progress)
     except TypeError as reason:  # Gaussian units
         found.leave("likelihood", str(reason))
         return

@@ -21,8 +21,6 @@ from ..system.files import alone
 from ..train import CDConfig, DenoisingConfig, TrainingDiverged
 from ..train.greedy import per_layer
 
-#: Hidden units of each layer of the shipped model and of `dbnvis reproduce`.
-HIDDEN = (1000, 500, 250)
 CHUNK = 50_000  # images of a stream that an epoch reads
 TRAINING, MODEL = "training.npz", "model.npz"  # file names in a run's folder
 #: Of settings that configurations did not have yet when a checkpoint was written.

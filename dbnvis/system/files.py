@@ -12,8 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 #: What names of temporary files begin with; then follow a number of the machine, and the process.
 TEMPORARY = ".dbnvis-"
 DAY = 24 * 60 * 60  # seconds after which a temporary file of another machine counts as left behind
@@ -72,6 +70,8 @@ def alone(path: str | os.PathLike[str]) -> Iterator[None]:
     OSError
         If the folder cannot be written.
     """
+    import filelock
+
     path = Path(path)
     file = path.with_name(f".{path.name}.lock")
     try:
@@ -79,9 +79,9 @@ def alone(path: str | os.PathLike[str]) -> Iterator[None]:
         holder = ""
         with suppress(OSError):  # before the attempt, which may empty the file
             holder = file.read_text()
-        lock = FileLock(file, timeout=0, is_singleton=True)
+        lock = filelock.FileLock(file, timeout=0, is_singleton=True)
         lock.acquire()
-    except Timeout:
+    except filelock.Timeout:
         raise BlockingIOError(
             f"another process{f' ({holder})' if holder else ''} is at work on {path}; "
             "wait until it is done, or give another folder (--out)"

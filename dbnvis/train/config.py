@@ -7,6 +7,9 @@ from typing import Literal
 
 from ..settings import check_settings, check_value
 
+#: Hidden units of each layer of the shipped model and of `dbnvis reproduce`.
+HIDDEN = (1000, 500, 250)
+
 
 @dataclass(frozen=True)
 class CDConfig:

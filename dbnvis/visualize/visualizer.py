@@ -79,6 +79,18 @@ class UnitImages(Brief):
             extras={name: x[units] for name, x in self.extras.items()},
         )
 
+    def of(self, units: Sequence[Unit]) -> UnitImages:
+        """Those of these units, in their order; ValueError if one is not among them."""
+        rows = [self.units.index(unit) for unit in units]
+        return replace(
+            self,
+            images=self.images[rows],
+            scores=self.scores[rows],
+            units=tuple(units),
+            notes=tuple(self.notes[row] for row in rows),
+            extras={name: x[rows] for name, x in self.extras.items()},
+        )
+
     def arrays(self, key: str) -> dict[str, Array]:
         """Images, scores and extras, under names that begin with `key`."""
         return {

@@ -463,7 +463,7 @@ def test_the_page_of_a_paper_is_made_by_stages_and_resumed(capsys, tmp_path, mon
         shown = [("DBN", "digits")]
         return [Stage(name, tmp_path / name, shown, lambda name=name: make(name)) for name in ("one", "two")]
 
-    monkeypatch.setattr("dbnvis.commands.reproduce.stages", stages)
+    monkeypatch.setattr("dbnvis.erhan2009.stages.stages", stages)
     load = datasets.load
     few = replace(load("digits"), name="bars")
     monkeypatch.setattr(

@@ -138,7 +138,7 @@ def test_help_of_train_shows_the_settings_of_the_family_alone(capsys, family):
 
 
 def _config(family):
-    from dbnvis.commands import Train
+    from dbnvis.commands.training import Train
 
     return getattr(Train(), FAMILIES[family])
 
@@ -172,24 +172,24 @@ def test_version_and_completion(capsys):
 @pytest.mark.parametrize(("sizes", "unit"), [((20,), "h1:17"), ((20, 18), "h2:17"), ((20, 17), "h2:0")])
 def test_compare_has_a_unit_of_every_model_and_says_which(monkeypatch, capsys, tmp_path, sizes, unit):
     from dbnvis import DBN
-    from dbnvis.commands import look
+    from dbnvis.figures import side_by_side
 
     dbn = DBN.random((36, *sizes), (6, 6), rng=np.random.default_rng(0))
     dbn.input_norm = 3.0
     responses = {f"h{i}": np.zeros((5, n)) for i, n in enumerate(sizes, 1)}
     checkpoint.save(tmp_path / "m.npz", dbn, config={}, seed=0, info={"dataset": "nowhere"}, arrays=responses)
     asked = []
-    monkeypatch.setattr(look.side_by_side, "compare", lambda study, unit, name: asked.append(str(unit)))
+    monkeypatch.setattr(side_by_side, "compare", lambda study, unit, name: asked.append(str(unit)))
     assert main(["compare", "--model", str(tmp_path / "m.npz")]) == 0
     assert asked == [unit] and f"comparing {unit} of {tmp_path / 'm.npz'}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("model", "unit"), [("pretrained", "h3:17"), ("convnet", "dense1:17")])
 def test_compare_has_a_unit_of_the_shipped_models(monkeypatch, model, unit):
-    from dbnvis.commands import look
+    from dbnvis.figures import side_by_side
 
     asked = []
-    monkeypatch.setattr(look.side_by_side, "compare", lambda study, unit, name: asked.append(str(unit)))
+    monkeypatch.setattr(side_by_side, "compare", lambda study, unit, name: asked.append(str(unit)))
     assert main(["compare", "--model", model]) == 0
     assert asked == [unit]
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 import dbnvis.cli
+import dbnvis.commands.scripted
 import dbnvis.system.blas
 from dbnvis.visualize import tidy
 
@@ -146,7 +147,7 @@ class Parsed(Exception):
 
 @pytest.mark.parametrize(("script", "args"), sorted({each for each in scripts() if each[1]}), ids=str)
 def test_every_option_of_a_script_parses(script, args, monkeypatch):
-    """Run the script as far as its parser: those that parse by `dbnvis.cli.run_script` or argparse."""
+    """Run the script as far as its parser: those that parse by `dbnvis.commands.scripted.run_script` or argparse."""
     source = (ROOT / "scripts" / script).read_text()
     if not re.search(r"_script\(|options\(__doc__|parse_args\(", source):
         pytest.skip("has a parser of its own")
@@ -159,9 +160,9 @@ def test_every_option_of_a_script_parses(script, args, monkeypatch):
         original(parser, given, namespace)
         raise Parsed
 
-    monkeypatch.setattr(dbnvis.cli, "run_command", parse_only)
+    monkeypatch.setattr(dbnvis.commands.scripted, "run_command", parse_only)
     monkeypatch.setattr(argparse.ArgumentParser, "parse_args", argparse_only)
-    for module in (dbnvis.system.blas, dbnvis.cli):
+    for module in (dbnvis.system.blas, dbnvis.commands.scripted):
         monkeypatch.setattr(module, "use_best_kernels", lambda: None)
     monkeypatch.setattr(sys, "argv", [script, *args])
     monkeypatch.syspath_prepend(str(ROOT / "scripts"))

@@ -11,7 +11,9 @@ import pytest
 
 from dbnvis import CDConfig, checkpoint, cli, datasets
 from dbnvis.catalogue import FIGURES
-from dbnvis.cli import shipped_script
+from dbnvis.commands import scripted
+from dbnvis.commands.options import Options
+from dbnvis.commands.scripted import shipped_script
 from dbnvis.runs.stacks import train
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
@@ -42,7 +44,7 @@ def elsewhere(tmp_path, monkeypatch):
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     monkeypatch.syspath_prepend(str(SCRIPTS))
-    monkeypatch.setattr(cli, "use_best_kernels", lambda: None)
+    monkeypatch.setattr(scripted, "use_best_kernels", lambda: None)
 
 
 def run(monkeypatch, name, *args):
@@ -69,7 +71,7 @@ def test_every_script_knows_help_and_writes_to_a_folder_that_git_ignores(monkeyp
 
 def test_git_ignores_the_default_folder():
     assert "runs/" in (SCRIPTS.parent / ".gitignore").read_text().splitlines()
-    assert str(cli.Options().out) == "runs"
+    assert str(Options().out) == "runs"
 
 
 @pytest.mark.parametrize("trial", [("--quick",), ("--rounds", "1"), ("--threads", "1"), ("--quick", "--overwrite")])

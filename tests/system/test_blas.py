@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,6 +11,7 @@ import pytest
 
 from dbnvis import __main__ as entry
 from dbnvis import cli
+from dbnvis.commands import scripted
 from dbnvis.system import blas
 
 FLAGS = {"fpu", "avx2", *blas.AVX512}
@@ -108,10 +110,19 @@ def test_a_script_named_by_a_relative_path_restarts(started, monkeypatch):
 
 
 def test_the_command_and_the_scripts_restart_before_anything_else(started, monkeypatch):
-    monkeypatch.setattr(cli, "run_command", lambda *_: pytest.fail("ran first"))
-    for start in (entry.main, lambda: cli.figures_script("draws", {})):
+    for module in (cli, scripted):
+        monkeypatch.setattr(module, "run_command", lambda *_: pytest.fail("ran first"))
+    for start in (entry.main, lambda: scripted.figures_script("draws", {})):
         with pytest.raises(Restarted):
             start()
+
+
+@pytest.mark.parametrize("asked", ["-h", "--help", "--version"])
+def test_help_is_not_worth_a_restart(started, monkeypatch, asked):
+    monkeypatch.setattr(sys, "argv", [sys.argv[0], "train", asked])
+    monkeypatch.setattr(blas, "openblas_kernels", lambda: pytest.fail("NumPy was loaded for nothing"))
+    with pytest.raises(SystemExit, match="0") if asked != "--version" else nullcontext():
+        entry.main()
 
 
 def test_main_with_arguments_and_imports_never_restart(started, monkeypatch, capsys):

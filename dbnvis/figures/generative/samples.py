@@ -24,12 +24,14 @@ FREE = (
 )
 
 
-def samples(study: Study, n: int = 6, shown: int = 12, temperatures: int = 1) -> None:
+def samples(
+    study: Study, n: int = 6, shown: int = 12, temperatures: int = 1, chains: ClampedGibbs = diagnosis.LONG_CHAINS
+) -> None:
     """Rows of samples of the first `n` units of every layer (Erhan et al. 2009, figure 3).
 
-    Where those of the top layer fail, chains of so many `temperatures`, if several, are drawn as well.
+    Where those of the top layer fail, `chains` of so many `temperatures`, if several, are drawn as well.
     """
-    plain = diagnosis.diagnosed(study, replace(diagnosis.LONG_CHAINS, shown=shown))
+    plain = diagnosis.diagnosed(study, replace(chains, shown=shown))
     tempered = replace(plain, temperatures=temperatures)
     for layer in study.model.layer_names:
         units = study.units(layer, n)

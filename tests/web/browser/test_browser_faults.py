@@ -197,6 +197,7 @@ def test_axe_finds_nothing(opened, width, scheme):
 LIVE = """
 import sys
 from pathlib import Path
+import dbnvis.datasets
 from dbnvis.cli import main
 from dbnvis.visualize import VISUALIZERS
 
