@@ -86,7 +86,7 @@ class Reproduce(Options):
     def _model(self, clock: Clock) -> list[Path]:
         """One DBN and everything about its units."""
         from ..catalogue import FIGURES
-        from ..figures.album import Album
+        from ..figures.picture_cache import PictureCache
         from ..report.mailing import write_report
 
         data = self.load()
@@ -102,7 +102,7 @@ class Reproduce(Options):
         model = train(self, data, HIDDEN, config, folder, self.resume)
         clock.done(f"training: {config.epochs} epochs a layer")
         writer = self.writer(folder.name)
-        study = replace(load_study(self, str(model), data), writer=writer, album=Album())
+        study = replace(load_study(self, str(model), data), writer=writer, cache=PictureCache())
         for entry, draw in drawings(self.quick).items():
             draw(replace(study, writer=replace(writer, entry=entry)))
             clock.done(FIGURES[entry].shows)

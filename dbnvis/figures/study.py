@@ -23,8 +23,8 @@ from ..train.backprop import BackpropStats
 from ..visualize import FilterCombination, NotApplicable, StrongestConnections, TopImages, Unit, UnitImages
 from ..visualize.filter_combination import combined_inputs
 from ..visualize.tidy import compared, percentiles, picture_rows, together
-from .album import Album
 from .naming import rounded_down, sheet_name
+from .picture_cache import PictureCache
 
 CHUNK = 96  # units between two steps of the progress bar
 
@@ -63,7 +63,7 @@ class Study:
         Of the model's training, layer by layer.
     tuning : list of BackpropStats
         Of its training by backpropagation.
-    album : Album, optional
+    cache : PictureCache, optional
         Where pictures of units are kept for the figures that show them again; none is kept if absent.
 
     Raises
@@ -87,7 +87,7 @@ class Study:
     name: str = ""
     history: list[EpochStats] = field(default_factory=list)
     tuning: list[BackpropStats] = field(default_factory=list)
-    album: Album | None = None
+    cache: PictureCache | None = None
 
     def __post_init__(self) -> None:
         if self.unwhiten and not self.whitened:
@@ -108,7 +108,7 @@ class Study:
         """Run `method` on units of one layer, some at a time behind a progress bar; see `with_prior`.
 
         Every unit has random numbers of its own, so neither the grouping nor the other units matter, and those that
-        the `album` has are not drawn again.
+        the `cache` has are not drawn again.
 
         Raises
         ------
@@ -117,9 +117,9 @@ class Study:
         """
         plot.check_picture(self.model.input_shape)
         method = self.with_prior(method)
-        if self.album is None or getattr(method, "prior", None) is not None:
+        if self.cache is None or getattr(method, "prior", None) is not None:
             return self._drawn(method, units)
-        return self.album.pictures(self, method, units, lambda missing: self._drawn(method, missing))
+        return self.cache.pictures(self, method, units, lambda missing: self._drawn(method, missing))
 
     def _drawn(self, method: Any, units: Sequence[Unit]) -> UnitImages:
         # One pass over the images serves all units.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Page:
+class Entry:
     """Pictures of units of one layer by one method, and what they depend on: nothing but these and the unit itself."""
 
     method: Any
@@ -32,10 +32,10 @@ class Page:
 
 
 @dataclass
-class Album:
+class PictureCache:
     """Pictures by method, model, images, seed and unit; each is drawn once."""
 
-    pages: list[Page] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
 
     def pictures(
         self, study: Study, method: Any, units: Sequence[Unit], draw: Callable[[Sequence[Unit]], UnitImages]
@@ -43,11 +43,11 @@ class Album:
         """Pictures of `units` of one layer; `draw` is called with those that are not here yet."""
         layer, numbers = as_units(study.model, units)
         units = [unit_at(study.model, layer, number) for number in numbers]
-        page = next((page for page in self.pages if page.is_of(method, study, layer)), None)
-        known = [] if page is None else [page.pictures]
+        entry = next((entry for entry in self.entries if entry.is_of(method, study, layer)), None)
+        known = [] if entry is None else [entry.pictures]
         missing = [unit for unit in units if not known or unit not in known[0].units]
         if missing:
             known = [UnitImages.join([*known, draw(missing)])]
-            self.pages = [other for other in self.pages if other is not page]
-            self.pages.append(Page(method, study.model, study.images, study.seed, known[0]))
+            self.entries = [other for other in self.entries if other is not entry]
+            self.entries.append(Entry(method, study.model, study.images, study.seed, known[0]))
         return known[0].of(units)

@@ -1,4 +1,4 @@
-"""dbnvis.figures.album: pictures that figures show again are drawn once, and are the same to the bit."""
+"""dbnvis.figures.picture_cache: pictures that figures show again are drawn once, and are the same to the bit."""
 
 from collections import Counter
 from dataclasses import replace
@@ -10,8 +10,8 @@ from tiny_runs import tiny
 from dbnvis import ActivationMaximization, ClampedGibbs, FilterCombination, TopImages, Unit
 from dbnvis.commands.reproduce import drawings
 from dbnvis.evaluate.agreement import shuffled
-from dbnvis.figures.album import Album
 from dbnvis.figures.opening import open_study
+from dbnvis.figures.picture_cache import PictureCache
 from dbnvis.figures.study import Study
 from dbnvis.report import course
 from dbnvis.report.mailing import write_report
@@ -54,7 +54,7 @@ def same(a, b):
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: type(method).__name__)
 def test_pictures_are_those_of_a_study_without_an_album_whatever_was_drawn_before(bare, drawn, method):
-    study = replace(bare, album=Album())
+    study = replace(bare, cache=PictureCache())
     for indices in ([2, 5], [5, 0, 2], [1], [0, 1, 2, 3, 4, 5]):
         units = [Unit("h2", i) for i in indices]
         same(study.pictures(method, units), bare.pictures(method, units))
@@ -65,7 +65,7 @@ def test_pictures_are_those_of_a_study_without_an_album_whatever_was_drawn_befor
 
 
 def test_another_model_other_images_another_seed_or_settings_are_drawn_anew(bare, drawn):
-    study = replace(bare, album=Album())
+    study = replace(bare, cache=PictureCache())
     method, unit = ClampedGibbs(chains=4, burn_in=1, draws=1, thin=1), [Unit("h2", 1)]
     study.pictures(method, unit)
     others = (
@@ -75,7 +75,7 @@ def test_another_model_other_images_another_seed_or_settings_are_drawn_anew(bare
     )
     for other in others:
         drawn.clear()
-        same(other.pictures(method, unit), replace(other, album=None).pictures(method, unit))
+        same(other.pictures(method, unit), replace(other, cache=None).pictures(method, unit))
         assert set(drawn.values()) == {2}
     drawn.clear()
     assert len(study.pictures(replace(method, chains=5), unit).units) == drawn.total() == 1
@@ -83,7 +83,7 @@ def test_another_model_other_images_another_seed_or_settings_are_drawn_anew(bare
 
 def test_nothing_is_kept_of_a_method_with_a_prior_nor_unasked(bare, drawn):
     unit = [Unit("h2", 1)]
-    study = replace(bare, album=Album())
+    study = replace(bare, cache=PictureCache())
 
     class Prior(FilterCombination):
         prior = object()
@@ -97,8 +97,8 @@ def test_nothing_is_kept_of_a_method_with_a_prior_nor_unasked(bare, drawn):
 
 @pytest.mark.parametrize("quick", [True, False])
 def test_a_reproduction_draws_no_unit_twice_by_the_same_method(bare, drawn, quick):
-    """Its figures and its report, in which without an album some would be."""
-    study = replace(bare, album=Album())
+    """Its figures and its report, in which without a cache some would be."""
+    study = replace(bare, cache=PictureCache())
     for draw in drawings(quick).values():
         draw(study)
     write_report(study, replace(PLAN, chains=ClampedGibbs.chains), study.writer, "report")
