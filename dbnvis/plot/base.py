@@ -48,15 +48,17 @@ def _indexed(pixels: Array) -> Picture:
     import numpy as np
     from PIL import Image
 
-    codes = pixels.view("<u4")[..., 0] & 0xFFFFFF  # a colour as one number
-    counts = np.bincount(codes.ravel())
-    seen = np.flatnonzero(counts)
-    weights = 1 + 2**16 * counts[seen] // codes.size
+    codes = (pixels.view("<u4")[..., 0] & 0xFFFFFF).astype("intp")  # a colour as one number
+    there = np.zeros(2**24, bool)
+    there[codes] = True
+    seen = np.flatnonzero(there)
+    number = np.empty(2**24, "intp")  # of a colour among those seen
+    number[seen] = np.arange(len(seen))
+    index = number[codes]
+    weights = 1 + 2**16 * np.bincount(index.ravel()) // index.size
     colors = seen.astype("<u4").view("uint8").reshape(-1, 4)[:, :3]
     few = Image.fromarray(np.repeat(colors, weights, axis=0)[None]).quantize(256, dither=Image.Dither.NONE)
-    index = np.zeros(len(counts), "uint8")
-    index[seen] = np.asarray(few)[0, np.cumsum(weights) - 1]
-    picture = Image.fromarray(index[codes])
+    picture = Image.fromarray(np.asarray(few)[0, np.cumsum(weights) - 1][index])
     picture.putpalette(few.getpalette() or [])
     return picture
 
