@@ -52,7 +52,7 @@ def _indexed(pixels: Array) -> Picture:
     there = np.zeros(2**24, bool)
     there[codes] = True
     seen = np.flatnonzero(there)
-    number = np.empty(2**24, "intp")  # of a colour among those seen
+    number = np.empty(2**24, "uint16" if len(seen) <= 2**16 else "uint32")  # of a colour among those seen
     number[seen] = np.arange(len(seen))
     index = number[codes]
     weights = 1 + 2**16 * np.bincount(index.ravel()) // index.size
