@@ -78,20 +78,21 @@ class Mosaic(AxesImage):
         low, high = (place([(0, y) for y in self.tops[::-1] + end])[:, 1] * magnification for end in (height, 0))
         (x, across), (y, up) = _covered(left, right, columns), _covered(low, high, rows)
         cells = np.ascontiguousarray(self.get_array()).view("uint32")[::-1, :, 0]
-        canvas = np.zeros((y[-1] + 1 - y[0], x[-1] + 1 - x[0]), "uint32")
-        canvas[np.ix_(y - y[0], x - x[0])] = cells[np.ix_(up, across)]
-        return canvas[..., None].view("uint8"), x[0] / magnification, y[0] / magnification, Affine2D()
+        cells = np.pad(cells, ((0, 1), (0, 1)))  # the last row and column, seen in gaps, are transparent
+        canvas = cells.take(across, axis=1).take(up, axis=0)
+        return canvas[..., None].view("uint8"), x / magnification, y / magnification, Affine2D()
 
 
-def _covered(starts: Array, ends: Array, cells: int) -> tuple[Array, Array]:
-    """Pixels that tiles of so many `cells` between ascending `starts` and `ends` cover, and the cell seen in each."""
+def _covered(starts: Array, ends: Array, cells: int) -> tuple[int, Array]:
+    """The first pixel that tiles of so many `cells` between ascending `starts` and `ends` cover; the cell seen in it
+    and in each that follows, -1 in gaps."""
     first, last = (np.floor(x + 0.5).astype(int) for x in (starts, ends))
     last = np.maximum(last, first + 1)
     pixels = np.arange(first[0], last[-1])
     tile = np.searchsorted(first, pixels, side="right") - 1
-    pixels, tile = (x[pixels < last[tile]] for x in (pixels, tile))
     share = (pixels + 0.5 - starts[tile]) / (ends - starts)[tile]
-    return pixels, tile * cells + np.clip((share * cells).astype(int), 0, cells - 1)
+    cell = tile * cells + np.clip((share * cells).astype(int), 0, cells - 1)
+    return int(first[0]), np.where(pixels < last[tile], cell, -1)
 
 
 def draw_boxes(axes: Any, corners: Array, edges: str | Sequence[str], linewidth: float, **keywords: Any) -> None:
