@@ -48,17 +48,20 @@ def _indexed(pixels: Array) -> Picture:
     import numpy as np
     from PIL import Image
 
-    codes = (pixels.view("<u4")[..., 0] & 0xFFFFFF).astype("intp")  # a colour as one number
+    codes = pixels.view("<u4")[..., 0] & 0xFFFFFF  # a colour as one number
+    strips = [slice(i, i + 64) for i in range(0, len(codes), 64)]  # of rows: indices take eight bytes a pixel
     there = np.zeros(2**24, bool)
-    there[codes] = True
+    for strip in strips:
+        there[codes[strip]] = True
     seen = np.flatnonzero(there)
     number = np.empty(2**24, "uint16" if len(seen) <= 2**16 else "uint32")  # of a colour among those seen
     number[seen] = np.arange(len(seen))
-    index = number[codes]
-    weights = 1 + 2**16 * np.bincount(index.ravel()) // index.size
+    counts = sum(np.bincount(number[codes[strip]].ravel(), minlength=len(seen)) for strip in strips)
+    weights = 1 + 2**16 * counts // codes.size
     colors = seen.astype("<u4").view("uint8").reshape(-1, 4)[:, :3]
     few = Image.fromarray(np.repeat(colors, weights, axis=0)[None]).quantize(256, dither=Image.Dither.NONE)
-    picture = Image.fromarray(np.asarray(few)[0, np.cumsum(weights) - 1][index])
+    nearest = np.asarray(few)[0, np.cumsum(weights) - 1]
+    picture = Image.fromarray(np.concatenate([nearest[number[codes[strip]]] for strip in strips]))
     picture.putpalette(few.getpalette() or [])
     return picture
 
