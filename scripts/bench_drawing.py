@@ -3,6 +3,8 @@
 Both states run in turn, each sheet in a process of its own.
 """
 
+from dataclasses import replace
+
 from timing import Variant, measure, middle, options, part, ratio, state, write
 
 from dbnvis import plot
@@ -47,4 +49,4 @@ if __name__ == "__main__":
         panels.append((name, {when: (*middle(said), float("nan")) for when, said in states.items()}))
     heading = __doc__.splitlines()[0]
     figure = plot.bars(panels, x_label="seconds", heading=heading, caption=CAPTION, key=KEY)
-    write("drawing", args, rows, figure, variants)
+    write("drawing", args, rows, figure, [replace(x, code=BEFORE if x.code else "") for x in variants])
