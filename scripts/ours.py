@@ -276,6 +276,41 @@ def regularized(recipe: str, steps: int | None = None) -> dict[str, Any]:
     }
 
 
+# --- drawing
+
+
+def sheet(tiles: int, crossed: int = 0) -> dict[str, Any]:
+    """The first sheet of a process: first-layer filters of the shipped network, each with a number and a score; some
+    crossed out, so that there is a colour. Seconds until it is saved, those of saving alone, and bytes."""
+    import io
+
+    import numpy as np
+
+    from dbnvis import plot
+    from dbnvis.backend import make_rng
+
+    def save(figure: Any) -> int:
+        file = io.BytesIO()
+        plot.save(figure, file)
+        return len(file.getvalue())
+
+    def drawn(panel: plot.Panel) -> Any:
+        words = {"heading": "Filters", "caption": "One tile for each unit.", "key": "Above a tile its number."}
+        return plot.grid([[panel]], tile=0.42, **words)
+
+    filters = shipped_model()[0].rbms[0].W.T.reshape(-1, 28, 28)[:tiles].copy()
+    save(drawn(plot.Panel(filters[:2], True, 2)))  # imports, fonts
+    filters[:crossed] = np.nan
+    scores = zip(make_rng(np, 0).normal(10, 8, tiles), make_rng(np, 1).integers(0, 101, tiles), strict=True)
+    labels, captions = [str(i) for i in range(tiles)], [f"{score:.1f} {percent}%" for score, percent in scores]
+    start = time.perf_counter()
+    figure = drawn(plot.Panel(filters, True, 20, labels=labels, captions=captions))
+    middle = time.perf_counter()
+    size = save(figure)
+    end = time.perf_counter()
+    return {"seconds": end - start, "saving": end - middle, "bytes": size, "blas": blas()}
+
+
 # --- backpropagation
 
 

@@ -37,7 +37,7 @@ def unit_row(
     if isinstance(method, StrongestConnections):
         links = pictures.extras["links"][i]
         links = links[links != 0]  # a first-layer unit has one
-        tiles = tiles[: len(links)]
+        tiles, captions = tiles[: len(links)], captions[: len(links)]
         labels = [f"{j}: {w:+.2f}" for j, w in zip(pictures.extras["filters"][i], links, strict=False)]
         frames = [BLUE if w > 0 else ORANGE for w in links]
     note = f"  [{pictures.notes[i]}]" if pictures.notes[i] else ""

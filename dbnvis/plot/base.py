@@ -6,10 +6,12 @@ import textwrap
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from ..backend import Array
 from .style import printable, text_width
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from PIL.Image import Image as Picture
 
 BLUE, ORANGE, GREEN, BLACK = "#0072B2", "#D55E00", "#009E73", "#000000"
 #: Lines of one chart: told apart without colour, too.
@@ -29,12 +31,39 @@ def save(figure: Figure, path: Path | IO[bytes]) -> None:
     figure.set_dpi(DPI)
     canvas: Any = figure.canvas
     canvas.draw()
-    rgb = np.asarray(canvas.buffer_rgba())[..., :3]
-    if (rgb == rgb[..., :1]).all():
-        picture = Image.fromarray(np.ascontiguousarray(rgb[..., 0]))
+    pixels = np.asarray(canvas.buffer_rgba())
+    red, green, blue = np.moveaxis(pixels[..., :3], -1, 0)
+    if (red == green).all() and (green == blue).all():
+        picture: Picture = Image.fromarray(np.ascontiguousarray(red))
     else:
-        picture = Image.fromarray(rgb).quantize(256, dither=Image.Dither.NONE)
+        picture = _indexed(pixels)
     picture.save(path, "PNG", dpi=(DPI, DPI))
+
+
+def _indexed(pixels: Array) -> Picture:
+    """Pixels (H, W, 4), opaque, as a picture of the 256 colours that are nearest.
+
+    Each colour is quantized once, with a weight as large as its share.
+    """
+    import numpy as np
+    from PIL import Image
+
+    codes = pixels.view("<u4")[..., 0] & 0xFFFFFF  # a colour as one number
+    strips = [slice(i, i + 64) for i in range(0, len(codes), 64)]  # of rows: indices take eight bytes a pixel
+    there = np.zeros(2**24, bool)
+    for strip in strips:
+        there[codes[strip]] = True
+    seen = np.flatnonzero(there)
+    number = np.empty(2**24, "uint16" if len(seen) <= 2**16 else "uint32")  # of a colour among those seen
+    number[seen] = np.arange(len(seen))
+    counts = sum(np.bincount(number[codes[strip]].ravel(), minlength=len(seen)) for strip in strips)
+    weights = 1 + 2**16 * counts // codes.size
+    colors = seen.astype("<u4").view("uint8").reshape(-1, 4)[:, :3]
+    few = Image.fromarray(np.repeat(colors, weights, axis=0)[None]).quantize(256, dither=Image.Dither.NONE)
+    nearest = np.asarray(few)[0, np.cumsum(weights) - 1]
+    picture = Image.fromarray(np.concatenate([nearest[number[codes[strip]]] for strip in strips]))
+    picture.putpalette(few.getpalette() or [])
+    return picture
 
 
 def blank(width: float, height: float) -> Figure:

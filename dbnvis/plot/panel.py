@@ -69,7 +69,7 @@ class Panel:
     Raises
     ------
     ValueError
-        If the tiles are no pictures.
+        If the tiles are no pictures, or have not as many labels, captions or frames.
     """
 
     tiles: Array
@@ -88,6 +88,10 @@ class Panel:
 
     def __post_init__(self) -> None:
         check_picture(self.tiles.shape[1:])
+        for what in ("labels", "captions", "frames"):
+            given = getattr(self, what)
+            if given is not None and len(given) != len(self.tiles):
+                raise ValueError(f"every tile has one of the {what}: {len(self.tiles)} tiles, {len(given)} {what}")
 
     @property
     def colored(self) -> bool:
@@ -143,39 +147,48 @@ class Panel:
         return self.rows * (self.size(tile)[1] + sum(self.margins()))
 
     def draw(self, axes: Any, tile: float, top: float) -> None:
-        from matplotlib.patches import Rectangle
+        """As one image, one collection of each kind of lines, and one artist of labels, one of captions."""
+        from .mosaic import Mosaic, Texts, draw_boxes
 
+        if not len(self.tiles):
+            return
+
+        n, columns = len(self.tiles), min(self.columns, len(self.tiles))
         (width, height), pitch, (above, below) = self.size(tile), self.pitch(tile), self.margins()
+        lefts, tops = np.arange(columns) * pitch, top + np.arange(self.rows) * (above + height + below) + above
+        corners = np.stack([np.tile(lefts, self.rows)[:n], np.repeat(tops, columns)[:n]], axis=1)
+        boxes = corners[:, None] + [[0, 0], [width, 0], [width, height], [0, height]]
+        colors, learned = self.colors()
+        axes.add_image(Mosaic(axes, colors, lefts, tops, (width, height)))
+        draw_boxes(axes, boxes[~learned], ORANGE, 0.6, facecolors="white", hatch="xx")
+        if self.outlined:
+            draw_boxes(axes, boxes, OUTLINE, 0.4, facecolors="none", clip_on=False)
+        framed = {i: color for i, color in enumerate(self.frames or ()) if color}
+        draw_boxes(axes, boxes[list(framed)], list(framed.values()), 1.6, facecolors="none", clip_on=False)
+        for texts, down, align in ((self.labels, -0.015, "bottom"), (self.captions, height + 0.02, "top")):
+            if texts:
+                axes.add_artist(Texts(axes, corners + np.array([0, down]), texts, fontsize=self.font(tile), va=align))
+
+    def colors(self) -> tuple[Array, Array]:
+        """The tiles as they are seen, uint8 (N, height, width, 4) of red, green, blue and opacity; which are finite.
+
+        Tiles that are not finite cannot be seen.
+        """
+        n, (height, width) = len(self.tiles), self.tiles.shape[-2:]
+        tiles = np.moveaxis(self.tiles.reshape(n, -1, height, width), 1, -1)
+        finite = np.isfinite(tiles).all(axis=(1, 2, 3))
+        if not finite.all():
+            tiles = np.where(finite[:, None, None, None], tiles, 0)
         _, low, high, _ = self.scale
-        font = self.font(tile)
-        for i, image in enumerate(self.tiles):
-            x = i % self.columns * pitch
-            y = top + i // self.columns * (above + height + below) + above
-            extent = (x, x + width, y + height, y)
-            if np.isfinite(image).all():
-                shown = image / max(float(np.abs(image).max()), 1e-12) if self.symmetric else image
-                if self.colored:
-                    shown = np.clip((np.moveaxis(shown, 0, -1) - low) / max(high - low, 1e-12), 0, 1)
-                else:
-                    shown = shown.reshape(shown.shape[-2:])
-                axes.imshow(shown, cmap="gray", vmin=low, vmax=high, extent=extent, interpolation="nearest")
-                if self.absent is not None:
-                    layer = np.zeros((*shown.shape[:2], 4))
-                    layer[self.absent[i]] = ABSENT
-                    axes.imshow(layer, extent=extent, interpolation="nearest")
-            else:
-                axes.add_patch(
-                    Rectangle((x, y), width, height, facecolor="white", edgecolor=ORANGE, hatch="xx", linewidth=0.6)
-                )
-            for color, line in ((OUTLINE * self.outlined, 0.4), (self.frames[i] if self.frames else "", 1.6)):
-                if color:
-                    axes.add_patch(
-                        Rectangle((x, y), width, height, fill=False, edgecolor=color, linewidth=line, clip_on=False)
-                    )
-            if self.labels:
-                axes.text(x, y - 0.015, self.labels[i], fontsize=font, va="bottom")
-            if self.captions:
-                axes.text(x, y + height + 0.02, self.captions[i], fontsize=font, va="top")
+        if self.symmetric:
+            tiles = tiles / np.maximum(np.abs(tiles).max(axis=(1, 2, 3), keepdims=True), 1e-12)
+        shown = np.empty((n, height, width, 4), "uint8")
+        shown[..., :3] = np.clip((tiles - low) * (256 / max(high - low, 1e-12)), 0, 255)
+        shown[..., 3] = 255
+        if self.absent is not None:
+            shown[self.absent] = np.array(ABSENT) * 255
+        shown[~finite] = 0
+        return shown, finite
 
     def fitting(self, width: float, height: float) -> float:
         """The side at which the tiles fill a box of these inches."""

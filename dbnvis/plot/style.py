@@ -6,6 +6,7 @@ matplotlib takes a third of a second to import, so it is imported when the first
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +15,7 @@ from threading import RLock
 from typing import Any
 
 FONT = "DejaVu Sans"  # comes with matplotlib
+BETWEEN = re.compile(r"(?<=.)[0-9](?=.)")  # digits take the same room, except for ink of those at the ends
 #: The settings belong to the whole process: two threads that change and restore them in turn would leave them changed.
 LOCK = RLock()
 
@@ -73,7 +75,11 @@ def printable(text: str) -> str:
 @lru_cache(maxsize=10_000)
 def text_width(text: str, size: float, weight: str = "normal") -> float:
     """Inches that a line of `size` points takes."""
-    text = printable(text)
+    return _width(BETWEEN.sub("0", printable(text)), size, weight)
+
+
+@lru_cache(maxsize=10_000)
+def _width(text: str, size: float, weight: str) -> float:
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import text_to_path
 

@@ -6,6 +6,8 @@ from itertools import chain
 
 import numpy as np
 
+from dbnvis.plot.mosaic import Texts
+
 SMALLEST = 6.0  # points
 DPI = 160
 WORDS = 40  # of a caption
@@ -22,6 +24,7 @@ def texts_of(figure):
     yield from chain.from_iterable(legend.get_texts() for legend in figure.legends)
     for axes in figure.axes:
         yield from (text for text in axes.texts if text.get_bbox_patch() is None)
+        yield from chain.from_iterable(artist.artists() for artist in axes.artists if isinstance(artist, Texts))
         yield from (axes.title, axes._left_title, axes._right_title)
         if axes.get_legend():
             yield from axes.get_legend().get_texts()
@@ -29,6 +32,12 @@ def texts_of(figure):
             low, high = sorted(axis.get_view_interval())
             yield axis.label
             yield from (tick.label1 for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high)
+
+
+def tiles_of(axes):
+    """The tiles of a panel as they are seen, (height, width, 4) of bytes, without those crossed out; their boxes."""
+    tiles = [pair for image in axes.images for pair in zip(image.colors, image.boxes, strict=True)]
+    return [(tile, box) for tile, box in tiles if tile[..., 3].all()]
 
 
 def faults(figure):
@@ -81,10 +90,10 @@ def _gaps(figure):
         if [image for image in axes.images if image.get_array().shape[0] == 1]:  # a key of greys, on a line of its own
             boxes.append((0, axes.bbox.y0, figure.bbox.width, axes.bbox.y1))
             continue
-        artists = [*axes.images, *axes.patches, *axes.lines]
-        drawn = [artist.get_window_extent().extents for artist in artists]
-        boxes += drawn
-        tiles += [box[3] - box[1] for artist, box in zip(artists, drawn, strict=True) if artist in axes.images]
+        drawn = [box for image in axes.images for box in image.boxes]
+        tiles += [box.height for box in drawn]
+        drawn += [artist.get_window_extent() for artist in (*axes.patches, *axes.lines)]
+        boxes += [box.extents for box in drawn]
     boxes += [text.get_window_extent().extents for text in texts_of(figure) if text.get_text().strip()]
     if not (tiles or charts):
         return []

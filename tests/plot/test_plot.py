@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from legible import texts_of, tiles_of
 
 from dbnvis import plot
 from dbnvis.plot import BLUE, GREEN, ORANGE, Histograms, Lines, Matrix, Panel, Tiles, bars, dashboard, grid, sheet
@@ -31,9 +32,8 @@ def boxes(figure):
     height = figure.bbox.height
     found = []
     for axes in panel_axes(figure):
-        for image in axes.images:
-            left, right, bottom, top = image.get_extent()
-            (x0, y0), (x1, y1) = axes.transData.transform([(left, bottom), (right, top)])
+        for _, box in tiles_of(axes):
+            x0, y0, x1, y1 = box.extents
             found.append(tuple(round(float(z)) for z in (height - y1, height - y0, x0, x1)))
     return found
 
@@ -67,7 +67,7 @@ def rgb(color):
 
 
 def texts(figure):
-    return [t.get_text() for axes in figure.axes for t in axes.texts] + [t.get_text() for t in figure.texts]
+    return [t.get_text() for t in texts_of(figure)]
 
 
 # --- greys
@@ -217,7 +217,7 @@ def test_a_table_has_its_numbers_against_the_right_edges_of_their_columns():
     figure = sheet([table], heading="h", key="l")
     (axes,) = figure.axes
     render(figure)
-    at = {text.get_text(): text.get_window_extent() for text in axes.texts}
+    at = {text.get_text(): text.get_window_extent() for text in texts_of(figure)}
     assert at["1"].x1 == pytest.approx(at["333"].x1, abs=1) == pytest.approx(at["x"].x1, abs=1)
     assert at["22"].x1 == pytest.approx(at["4"].x1, abs=1)
     assert at["a long name"].x0 == pytest.approx(at["b"].x0, abs=1) and at["a long name"].x1 < at["333"].x0
@@ -299,8 +299,7 @@ def test_every_grey_scale_in_use_is_explained(kinds, keys):
 def test_labels_lie_above_their_tile_and_captions_below():
     figure = draw(np.ones((2, 2, 2)), labels=["17", "18"], captions=["c", "d"])
     height, found = figure.bbox.height, boxes(figure)
-    (axes,) = panel_axes(figure)
-    at = {t.get_text(): t.get_window_extent() for t in axes.texts}
+    at = {t.get_text(): t.get_window_extent() for t in texts_of(figure)}
     for box, label, caption in zip(found, ("17", "18"), ("c", "d"), strict=True):
         assert height - at[label].y0 <= box[0] + 2
         assert height - at[caption].y1 >= box[1] - 2
@@ -329,8 +328,7 @@ def test_a_white_tile_is_seen_if_it_is_outlined():
 def test_long_labels_do_not_run_into_each_other():
     names = ["conv1:15@20,11", "conv2:18@14,22", "conv2:18@4,2", "7"]
     figure = sheet([Panel(np.ones((4, 2, 2)), True, 4, labels=names)], heading="h", key="l", tile=0.7)
-    (axes,) = panel_axes(figure)
-    at = {t.get_text(): t for t in axes.texts}
+    at = {t.get_text(): t for t in texts_of(figure)}
     ends = [at[name].get_window_extent() for name in names]
     assert all(first.x1 < second.x0 for first, second in pairwise(ends))
     assert at["7"].get_fontsize() == 6.5
@@ -464,6 +462,22 @@ def test_a_bar_is_as_long_as_its_value_and_marked_at_its_floor():
     assert color(other, 6.9, 0.2) == BLUE
 
 
+@pytest.mark.parametrize("colours", [200, 3000])
+def test_a_picture_of_many_colours_is_as_near_as_if_each_pixel_was_quantized(colours):
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    palette = rng.integers(0, 256, (colours, 3))
+    palette[: colours // 2] = palette[: colours // 2, :1]  # greys, of which most pixels are
+    chosen = np.minimum(rng.exponential(colours / 8, (300, 400)).astype(int), colours - 1)
+    pixels = np.full((300, 400, 4), 255, "uint8")
+    pixels[..., :3] = palette[chosen]
+    whole = Image.fromarray(pixels).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    found = plot.base._indexed(pixels)
+    ours, own = (np.abs(np.asarray(x.convert("RGB"), int) - pixels[..., :3]).mean() for x in (found, whole))
+    assert found.mode == "P" and ours <= 1.02 * own and (ours == 0) == (colours == 200)
+
+
 def test_a_figure_without_colours_keeps_its_greys_and_one_with_them_takes_a_byte_a_pixel(tmp_path):
     from PIL import Image
 
@@ -500,8 +514,8 @@ def test_a_space_sets_panels_apart():
 
 def test_tiles_that_may_flow_fill_their_room():
     def width_of(reflow):
-        (axes,) = dashboard([[Tiles("t", "", tiles_panel(30), reflow)]], heading="h", heights=[2.9]).axes
-        return axes.images[0].get_extent()[1] - axes.images[0].get_extent()[0]
+        _, _, left, right = boxes(dashboard([[Tiles("t", "", tiles_panel(30), reflow)]], heading="h", heights=[2.9]))[0]
+        return right - left
 
     assert width_of(reflow=True) > 3 * width_of(reflow=False)
 

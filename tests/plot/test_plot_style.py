@@ -9,7 +9,7 @@ import warnings
 import matplotlib
 import numpy as np
 import pytest
-from legible import faults
+from legible import faults, texts_of
 
 from dbnvis import plot
 from dbnvis.plot import Lines, Panel, Places, Shares, Tiles
@@ -173,7 +173,7 @@ def test_names_are_drawn_literally_and_what_the_font_lacks_is_replaced(name, tmp
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             seen.append(written(figure, tmp_path / "a.png"))
-        assert not any(text.get_parse_math() for axes in figure.axes for text in axes.texts)
+        assert not any(text.get_parse_math() for text in texts_of(figure))
     assert seen[0] == seen[1]
 
 
