@@ -105,8 +105,9 @@ def draw_boxes(axes: Any, corners: Array, edges: str | Sequence[str], linewidth:
 class Texts(Artist):
     """Texts of one font, each at a point of the axes, drawn as one artist.
 
-    On a canvas of pixels a text of numbers, such as "12.3 87%", begins at a whole pixel and is put together from
-    characters drawn once. Others, and all in a PDF or SVG, are drawn as matplotlib draws a text.
+    On a canvas of pixels texts of numbers, such as "12.3 87%", share one baseline; they begin at a whole pixel and are
+    put together from characters drawn once, where these take whole pixels. Others, and all in a PDF or SVG, are drawn
+    as matplotlib draws a text.
 
     Parameters
     ----------
@@ -141,47 +142,55 @@ class Texts(Artist):
     def draw(self, renderer: Any) -> None:
         if not self.get_visible():
             return
-        characters = None
-        if isinstance(renderer, RendererAgg):
-            characters = _characters(self.one.get_fontsize(), renderer.dpi)
         numbers = []
         for place, text in zip(self.get_transform().transform(self.points), self.texts, strict=True):
-            if characters and NUMBERS.fullmatch(text):
+            if isinstance(renderer, RendererAgg) and NUMBERS.fullmatch(text):
                 numbers.append((place, text))
             else:
                 self.one.set_position(place)
                 self.one.set_text(text)
                 self.one.draw(renderer)
-        if characters and numbers:
-            self._draw_numbers(renderer, numbers, characters)
+        if numbers:
+            self._draw_numbers(renderer, numbers)
         self.stale = False
 
-    def _draw_numbers(
-        self, renderer: Any, numbers: Sequence[tuple[Array, str]], characters: dict[str, tuple[Array, int]]
-    ) -> None:
-        """Draw the texts of each line of the canvas as one image."""
+    def _draw_numbers(self, renderer: Any, numbers: Sequence[tuple[Array, str]]) -> None:
+        """Draw texts whose baselines are that of "0", those of each line of the canvas as one image."""
         baseline = _Baseline(1, 1, renderer.dpi)
         self.one.set_position((0, 0))
         self.one.set_text("0")
         self.one.draw(baseline)
-        lines: dict[int, list[tuple[int, str]]] = {}
-        for place, text in numbers:
-            x, y = np.floor(place + baseline.found + 0.5).astype(int)
-            lines.setdefault(y, []).append((x, text))
         gc = renderer.new_gc()
-        rise = len(characters["0"][0]) // 3
-        for y, line in lines.items():
-            left = min(x for x, _ in line)
-            right = max(x + sum(characters[c][1] for c in text) for x, text in line)
-            image = np.zeros((3 * rise, right - left + 2 * ROOM, 4), "uint8")
-            for x, text in line:
-                for c in text:
-                    cover, advance = characters[c]
-                    part = image[:, x - left : x - left + cover.shape[1], 3]
-                    np.maximum(part, cover, out=part)
-                    x += advance
-            renderer.draw_image(gc, left - ROOM, y - rise, image)
+        characters = _characters(self.one.get_fontsize(), renderer.dpi)
+        begins = [place + baseline.found for place, _ in numbers]
+        if characters:
+            lines: dict[int, list[tuple[int, str]]] = {}
+            for begin, (_, text) in zip(begins, numbers, strict=True):
+                x, y = np.floor(begin + 0.5).astype(int)
+                lines.setdefault(y, []).append((x, text))
+            for y, line in lines.items():
+                renderer.draw_image(gc, *_composed(line, y, characters))
+        else:
+            for (x, y), (_, text) in zip(begins, numbers, strict=True):
+                renderer.draw_text(gc, x, renderer.height - y, text, self.one.get_fontproperties(), 0)
         gc.restore()
+
+
+def _composed(
+    line: Sequence[tuple[int, str]], y: int, characters: dict[str, tuple[Array, int]]
+) -> tuple[int, int, Array]:
+    """Texts that begin at pixels x of a baseline y as an image, and the place of its lower left corner."""
+    rise = len(characters["0"][0]) // 3
+    left = min(x for x, _ in line)
+    right = max(x + sum(characters[c][1] for c in text) for x, text in line)
+    image = np.zeros((3 * rise, right - left + 2 * ROOM, 4), "uint8")
+    for x, text in line:
+        for c in text:
+            cover, advance = characters[c]
+            part = image[:, x - left : x - left + cover.shape[1], 3]
+            np.maximum(part, cover, out=part)
+            x += advance
+    return left - ROOM, y - rise, image
 
 
 class _Baseline(RendererAgg):
