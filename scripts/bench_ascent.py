@@ -6,7 +6,9 @@ centre, of the convolutional one, nine starts each. Takes about ten minutes.
 
 import math
 import statistics
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from timing import Variant, measure, middle, options, ratio, state, write
 
@@ -17,7 +19,23 @@ BEFORE = "c9c3f3c"
 LAYERS = {"pretrained": ("h1", "h2", "h3"), "convnet": ("conv1", "conv2", "dense1", "output")}
 CAPTION = """Shorter is better. Gradients of one start until it stops, on average over all units of the layer and nine
 starts each, before (an earlier state) and now."""
-KEY = "Optima: score of each unit's best start now, divided by that of the earlier state from the same starts."
+KEY = (
+    "In brackets: mean score of the units' best starts now, divided by that of the earlier state from the same starts."
+)
+
+
+def drawn(rows: Sequence[dict[str, Any]]) -> Any:
+    """The table as a figure."""
+    panels = []
+    for row in rows:
+        bars = {}
+        for when in ("before", "now"):
+            gradients = float(row[f"gradients {when}"])
+            bars[when] = (gradients, gradients, gradients, float("nan"))
+        panels.append((f"{row['model']}, {row['layer']}  ({float(row['mean optimum by before']):.3f})", bars))
+    heading = __doc__.splitlines()[0]
+    return plot.bars(panels, x_label="gradients of a start", heading=heading, caption=CAPTION, key=KEY)
+
 
 if __name__ == "__main__":
     args = options(__doc__, rounds=5)
@@ -30,7 +48,7 @@ if __name__ == "__main__":
             for when, root in (("before", code), ("now", ""))
         ]
         found = measure(variants, args.rounds, args.threads)
-    rows, panels = [], []
+    rows: list[dict[str, Any]] = []
     for model, layers in LAYERS.items():
         for layer in layers:
             before, now = (found[f"{model} {layer}, {when}"] for when in ("before", "now"))
@@ -54,13 +72,5 @@ if __name__ == "__main__":
                     "BLAS": now[0]["blas"],
                 }
             )
-            bars = {}
-            for when, said in (("before", before), ("now", now)):
-                gradients = said[0]["gradients"]
-                bars[when] = (gradients, gradients, gradients, float("nan"))
-            panels.append((f"{model}, {layer}", bars))
-    figure = plot.bars(
-        panels, x_label="gradients of a start", heading=__doc__.splitlines()[0], caption=CAPTION, key=KEY
-    )
     kept = [replace(variant, code=BEFORE if variant.code else "") for variant in variants]
-    write("ascent", args, rows, figure, kept)
+    write("ascent", args, rows, drawn(rows), kept)
