@@ -105,6 +105,7 @@ class Ascent:
         Where its value was highest.
     value : array (R,)
     grad : array (R, *shape)
+        There, as far as long steps and steps by means know it; spectral steps leave it as it was.
     trace : array (R, max_steps + 1)
         The highest value up to every step.
     """
