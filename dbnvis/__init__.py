@@ -88,17 +88,17 @@ __all__ = [
     "train_sdae",
 ]
 
-#: Rooms that `dbnvis.` finds without an import of their own.
-_ROOMS = ("backend", "evaluate", "models", "train", "visualize")
-
 
 def __getattr__(name: str) -> Any:
-    """A name of the package, from its module (PEP 562)."""
+    """A name of the package, from its module, or a module of it (PEP 562)."""
     for home, names in _HOMES.items():
         if name in names:
             return getattr(import_module(f".{home}", __name__), name)
-    if name in _ROOMS:
+    try:
         return import_module(f".{name}", __name__)
+    except ModuleNotFoundError as error:
+        if error.name != f"{__name__}.{name}":
+            raise  # something that the module imports
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

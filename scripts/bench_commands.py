@@ -2,7 +2,7 @@
 
 Each runs in a process of its own, this checkout and that commit in turn; the median of the rounds counts, and the
 median of their ratios within a round. Both checkouts are compiled to bytecode first, and each short command runs once
-before it is timed. Takes about half an hour, and half as long with --short.
+before it is timed. Takes 13 minutes, and about 11 more with --whole.
 """
 
 from __future__ import annotations
@@ -81,11 +81,11 @@ def main() -> None:
         rounds=5,
         what="how often each short command is timed; the long ones three times and once",
         since={"metavar": "COMMIT", "help": f"compare with another commit than {BEFORE}"},
-        short={"action": "store_true", "help": "leave the whole reproduction out"},
+        whole={"action": "store_true", "help": "the whole reproduction as well, once"},
     )
     commit = args.since or BEFORE
     repeats = dict.fromkeys((*START, *WORK), args.rounds) | LONG
-    if args.short:
+    if not args.whole:
         del repeats[WHOLE]
     if args.quick:
         repeats = dict.fromkeys(START[:1], 1)

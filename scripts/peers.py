@@ -117,17 +117,17 @@ def pytorch_ascent(units: int, together: bool, steps: int = 200, tolerance: floa
     def climb(x: Any, unit: int) -> float:
         x = project(x)
         value, grad = value_and_grad(x, unit)
-        step = torch.ones(len(x))
+        step, trace = torch.ones(len(x)), [value]
         for _ in range(LONG_STEPS):
             proposal = project(x + (step * norm / grad.norm(dim=1))[:, None] * grad)
             new_value, new_grad = value_and_grad(proposal, unit)
             better = new_value > value
             x, grad = torch.where(better[:, None], proposal, x), torch.where(better[:, None], new_grad, grad)
             value, step = torch.where(better, new_value, value), torch.where(better, step * 1.5, step * 0.5)
+            trace.append(value)
         uphill, top, last = slope(x, grad), value, value[:, None].repeat(1, WINDOW)
-        step, climbing, trace = step.clamp(max=1) * norm / grad.norm(dim=1), torch.ones(len(x), dtype=torch.bool), []
+        step, climbing, trace = step.clamp(max=1) * norm / grad.norm(dim=1), torch.ones(len(x), dtype=torch.bool)
         for i in range(LONG_STEPS + 1, steps + 1):
-            trace.append(top)
             proposal = project(x + step[:, None] * uphill)
             new_value, new_grad = value_and_grad(proposal, unit)
             new_uphill = slope(proposal, new_grad)
@@ -139,10 +139,10 @@ def pytorch_ascent(units: int, together: bool, steps: int = 200, tolerance: floa
             x, uphill = torch.where(taken[:, None], proposal, x), torch.where(taken[:, None], new_uphill, uphill)
             last[:, i % WINDOW] = torch.where(taken, new_value, last[:, i % WINDOW])
             top = torch.where(climbing, torch.maximum(top, new_value), top)
-            if len(trace) >= PATIENCE:
-                climbing &= top - trace[-PATIENCE] > tolerance * top.abs()
-                if not climbing.any():
-                    break
+            trace.append(top)
+            climbing &= top - trace[i - PATIENCE] > tolerance * top.abs()
+            if not climbing.any():
+                break
         return float(top.max())
 
     batches = [torch.from_numpy(x).split(9 if together else 1) for x in noise]

@@ -35,6 +35,9 @@ SLOWEST = 0.975
 # Units that are on, or off, in a smaller share of all states do not count: a single visit of one chain makes their R.
 SEEN = 0.01
 
+LONG = 2_000  # sweeps of a record above which its products with itself, lag by lag, take less memory
+MEMORY = 256 * 2**20  # bytes that autocorrelations of several records at once may take
+
 LEVEL = 0.01  # p-value below which two starts are said to disagree
 PERMUTATIONS = 999  # of the chains between the starts
 
@@ -55,8 +58,12 @@ def _autocorrelations(x: Array) -> Array:
     U, T, C, K = x.shape
     x = x.astype("float64", copy=False)
     apart = (x - x.mean(axis=1, keepdims=True)).reshape(U, T, C * K)
-    products = apart @ apart.swapaxes(1, 2)  # (U, T, T): of every sweep with every other
-    covariance = xp.stack([products.diagonal(t, axis1=1, axis2=2).sum(axis=1) for t in range(T)], axis=1) / (C * T)
+    if T <= LONG:
+        products = apart @ apart.swapaxes(1, 2)  # (U, T, T): of every sweep with every other
+        lags = [products.diagonal(t, axis1=1, axis2=2).sum(axis=1) for t in range(T)]
+    else:
+        lags = [(apart[:, : T - t] * apart[:, t:]).sum(axis=(1, 2)) for t in range(T)]
+    covariance = xp.stack(lags, axis=1) / (C * T)
     within, between = _variances(x)
     total = within + between
     return 1 - (within[:, None] - covariance) / xp.where(total > 0, total, math.nan)[:, None]
@@ -74,8 +81,10 @@ def integrated_time(x: Array) -> float:
 
 def integrated_times(x: Array) -> Array:
     """`integrated_time` of each of U records (U, T, C, K): (U,)."""
-    xp, (_, T, C, _) = array_module(x), x.shape
-    return xp.asarray([_sum_of_pairs(rho, T * C) for rho in _autocorrelations(x).tolist()], dtype="float64")
+    xp, (U, T, C, K) = array_module(x), x.shape
+    size = max(1, MEMORY // (8 * T * (min(T, LONG) + 4 * C * K)))
+    rows = [rho for i in range(0, U, size) for rho in _autocorrelations(x[i : i + size]).tolist()]
+    return xp.asarray([_sum_of_pairs(rho, T * C) for rho in rows], dtype="float64")
 
 
 def _sum_of_pairs(rho: list[float], n: int) -> float:

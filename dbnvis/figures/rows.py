@@ -15,7 +15,7 @@ FILTERS = "Strongest filters: number and link above, blue frame positive, orange
 
 def frames_of(tiles: Sequence[Any]) -> list[str]:
     """A blue frame around the first of `tiles`, the method's picture."""
-    return [BLUE, *[""] * (len(tiles) - 1)]
+    return [BLUE, *[""] * (len(tiles) - 1)][: len(tiles)]
 
 
 def is_symmetric(method: Any) -> bool:
@@ -36,7 +36,7 @@ def unit_row(
     frames = frames_of(tiles)
     if isinstance(method, StrongestConnections):
         links = pictures.extras["links"][i]
-        links = links[links != 0]  # a first-layer unit has one
+        links = links[links != 0][:most]  # a first-layer unit has one
         tiles, captions = tiles[: len(links)], captions[: len(links)]
         labels = [f"{j}: {w:+.2f}" for j, w in zip(pictures.extras["filters"][i], links, strict=False)]
         frames = [BLUE if w > 0 else ORANGE for w in links]

@@ -115,7 +115,7 @@ class Texts(Artist):
     points : array (N, 2)
     texts : sequence of str
     keywords : dict
-        Size and alignment: of matplotlib's `Text`.
+        Size and vertical alignment: of matplotlib's `Text`.
     """
 
     zorder = Text.zorder

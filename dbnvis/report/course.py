@@ -101,7 +101,7 @@ def _classes(study: Study, found: Measured) -> None:
 
 
 def likelihoods(study: Study, plan: Plan, found: Measured) -> None:
-    """Rows of `evaluate.estimation.likelihood` by layer; None, and the reason, where there is none."""
+    """Rows of `evaluate.estimation.likelihood` by layer, test images alone; None, and why, where there is none."""
     found.facts["likelihood"] = None
     if study.data is None or not isinstance(study.model, DBN):
         if not isinstance(study.model, DBN):

@@ -17,14 +17,14 @@ from ..evaluate.scores import input_norm
 from ..models.protocol import Model, Spatial
 from ..models.units import Unit, as_units, neighbours, unit_at
 from ..settings import check_settings, check_value
-from .gradient_ascent import Box, Sphere, ascend, ascend_by_means, where_rows
+from .gradient_ascent import Box, Sphere, ascend, ascend_by_means, row_norms, where_rows
 from .visualizer import UnitImages, unit_images, unit_streams
 
 # Neighbours climb together, whether asked for or not: a matrix product's last bits depend on all of its rows, and
 # a unit's picture must not depend on its company. Enough rows for a fast product, few enough for the cache; a GPU
 # wants many. On a CPU a pass through maps costs so much that units there climb alone.
 BLOCK, BLOCK_OF_MAPS = 32, 1
-GPU_BLOCK, GPU_BLOCK_OF_MAPS = 512, 32
+GPU_BLOCK, GPU_BLOCK_OF_MAPS = 512, 8
 RESTARTS = 10  # fresh images, at the most, for a start whose gradient is zero
 
 
@@ -33,11 +33,10 @@ class ActivationMaximization:
     """Gradient ascent on the unit's pre-activation from several random starts.
 
     Every start is uniform noise in [0, 1], zero where the unit does not look. One whose gradient is exactly zero, so
-    that nothing moves it, is drawn again, up to 10 times. All steps go along the gradient; only their length is
-    chosen: the first 10 are long, later ones as long as the last change of the gradient tells (Barzilai & Borwein
-    1988). With ReLUs or max-pooling below the unit the gradient jumps; there, on the sphere, 44 steps go along running
-    means of gradients instead, and `step` and `tolerance` do nothing (both: `gradient_ascent`). A step may fall; the
-    picture is the highest point that a start came through.
+    that nothing moves it, is drawn again, up to 10 times. Steps go along the gradient: the first 10 are long, later
+    ones as long as the last change of the gradient tells (Barzilai & Borwein 1988). Where there are ReLUs or
+    max-pooling below the unit, the gradient jumps; there, with the norm kept, at most 44 steps go along running means
+    of gradients (both: `gradient_ascent`). A step may fall; the picture is the highest point that a start came through.
 
     Returns the starts best first, those that remain without a gradient last, NaN; `extras["trace"]`
     (U, S, max_steps + 1) is the highest activation up to every step, so it never decreases.
@@ -55,11 +54,12 @@ class ActivationMaximization:
     norm: float | None = None
     """Euclidean norm of the input; the training images' mean norm if absent."""
     step: float = 1.0
-    """First step, as a fraction of the norm."""
+    """First step, as a fraction of the norm. Does nothing above ReLUs or max-pooling, with constraint norm."""
     max_steps: int = 200
-    """Steps at the most."""
+    """Steps at the most; above ReLUs or max-pooling, with constraint norm, 44 or fewer."""
     tolerance: float = 2e-4
-    """A start stops when 8 steps have not raised its highest activation by more than this fraction."""
+    """A start stops when 8 steps have not raised its highest activation by more than this fraction; on a GPU at
+    the next tenth step. Does nothing above ReLUs or max-pooling, with constraint norm."""
 
     def __post_init__(self) -> None:
         check_settings(
@@ -130,14 +130,14 @@ class ActivationMaximization:
         x = noise(0)
         value, grad = value_and_grad(x, every)
         for draw in range(1, RESTARTS + 1):
-            flat = ~(grad != 0).reshape(len(grad), -1).any(axis=1)
+            flat = ~(row_norms(grad) > 0)
             if not bool(flat.any()):
                 break
             fresh = noise(draw)
             new_value, new_grad = value_and_grad(fresh, every)
             x, grad = where_rows(flat, fresh, x), where_rows(flat, new_grad, grad)
             value = xp.where(flat, new_value, value)
-        alive = (grad != 0).reshape(*per_unit, -1).any(axis=2)
+        alive = (row_norms(grad) > 0).reshape(per_unit)
         if network.kinked and self.constraint == "norm":
             found = ascend_by_means(value_and_grad, constraint, x, value, grad, max_steps=self.max_steps)
         else:

@@ -134,7 +134,10 @@ class ClampedGibbs:
         codes = None if images is None else model.visible(images_of(model, images[:STARTS]), layer)
         sampler = _Sampler(self, model, layer, codes, child_seeds(rng, 4))
         row = 2 * rbm.n_visible + 3 * rbm.n_hidden + 2 * model.rbms[0].n_visible + self.draws * self.thin * SKETCH
-        groups = blocks(model, indices, model.dtype.itemsize * self.chains * self.temperatures * row)
+        each = (
+            {"gpu_units": 1} if self.temperatures > 1 else {}
+        )  # replicas are units of their own, none shares a product
+        groups = blocks(model, indices, model.dtype.itemsize * self.chains * self.temperatures * row, **each)
         parts, n = [sampler(group, start) for group in groups], len(indices)
         pictures = model.xp.concatenate([part[0] for part in parts])[:n]
         extras = {name: model.xp.concatenate([part[1][name] for part in parts])[:n] for name in parts[0][1]}

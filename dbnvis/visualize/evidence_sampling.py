@@ -145,7 +145,7 @@ class EvidenceSampling:
         coins = make_rng(xp, shared_seed).random((prior.rbms[-1].n_hidden, SKETCH))
         sketch = xp.where(coins < 0.5, -1.0, 1.0).astype(model.dtype)
         row = 4 * sum(prior.sizes) + self.draws * self.thin * SKETCH
-        groups, parts = blocks(model, indices, model.dtype.itemsize * self.chains * row), []
+        groups, parts = blocks(model, indices, model.dtype.itemsize * self.chains * row, gpu_units=8), []
         every = [i for group in groups for i in group]
         weights = None if start == "noise" or images is None else _evidence(model, layer, every, images, self.beta)
         for k, group in enumerate(groups):

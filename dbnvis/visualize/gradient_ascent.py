@@ -1,8 +1,8 @@
 """Gradient ascent from many starts at once, on a sphere or in a box.
 
-A smooth function is climbed by steps along its gradient, of lengths that the change of the gradient tells (`ascend`).
-The gradient of a network with ReLUs or max-pooling jumps, so its change tells nothing: there each step goes to where
-the mean of the last gradients points (`ascend_by_means`).
+A function is climbed by steps along its gradient, of lengths that the change of the gradient tells (`ascend`). The
+gradient of a network with ReLUs or max-pooling jumps, so its change tells little: there, on the sphere, each step goes
+to where a mean of the last gradients points (`ascend_by_means`).
 
 References
 ----------
@@ -65,7 +65,7 @@ class Constraint(Protocol):
 
 @dataclass(frozen=True)
 class Sphere:
-    """Points of Euclidean norm `norm`. No step is long: a longer one only turns the point by a right angle."""
+    """Points of Euclidean norm `norm`. However long a step is, it turns the point by less than a right angle."""
 
     norm: float
     first: float = 1.0
@@ -138,7 +138,7 @@ def ascend(
     The first 10 steps are long: each goes along the gradient, at first by `step` norms, 1.5 times as far after a rise,
     half as far, from where it was, after a fall. Later ones are spectral: each goes along the slope by s.s / s.y times
     it, with s the last step and y what the slope lost by it (Barzilai & Borwein 1988): the step of Newton's method,
-    were the function equally curved in all directions. It may fall, but not below all of the last 8 values.
+    were the function equally curved in all directions. It may fall, but not below all values of the last 8 steps.
     A row ends when 8 steps have not raised its highest value by more than `tolerance` times it.
     """
     xp = array_module(x)
@@ -155,8 +155,9 @@ def ascend_by_means(
     """Climb a function with kinks from points x (R, *shape) of a sphere; as `ascend`, but by at most 44 steps.
 
     Each step goes as far as possible in the direction of a running mean of the gradients, and the mean forgets less and
-    less: at first half of what it knew, at the end one part in 25. The gradient's jumps average out (the momentum of
-    Polyak 1964, with the direction in place of the step).
+    less: at first half of what it knew, at the end one part in 25. So the gradient's jumps average out (momentum,
+    Polyak 1964). Where the gradient is zero, as where all ReLUs are off, the next step goes half of the way back to the
+    best point.
     """
     xp, rows, steps = array_module(x), array_module(x).arange(len(x)), min(MEANS, max_steps)
     best = Ascent(x, value, grad, xp.repeat(value[:, None], max_steps + 1, axis=1))
@@ -167,7 +168,8 @@ def ascend_by_means(
         best.keep(value > best.value, proposal, value, grad)
         best.trace[:, i:] = best.value[:, None]
         share = FORGET + (REMEMBER - FORGET) * i / MEANS
-        mean = share * mean + (1 - share) * grad
+        back = mean + _times(row_norms(mean) / constraint.norm, best.x)
+        mean = where_rows(row_norms(grad) > 0, share * mean + (1 - share) * grad, back)
     return best
 
 
@@ -176,7 +178,7 @@ def _long_steps(function: Function, constraint: Constraint, best: Ascent, step: 
     xp, rows = array_module(best.x), array_module(best.x).arange(len(best.x))
     length = xp.full(len(rows), step, dtype=best.x.dtype)  # in norms
     for i in range(1, steps + 1):
-        far = length * constraint.norm * _inverse(_norm(best.grad))
+        far = length * constraint.norm * _inverse(row_norms(best.grad))
         proposal = constraint.project(best.x + _times(far, best.grad))
         value, grad = function(proposal, rows)
         better = value > best.value
@@ -191,7 +193,7 @@ def _spectral_steps(function: Function, constraint: Constraint, best: Ascent, le
     xp, rows = array_module(best.x), array_module(best.x).arange(len(best.x))  # of those that climb
     look = GPU_LOOKS if is_gpu(xp) else 1
     x, top, slope = best.x, best.value, constraint.slope(best.x, best.grad)
-    step = length.clip(0, constraint.first) * constraint.norm * _inverse(_norm(best.grad))
+    step = length.clip(0, constraint.first) * constraint.norm * _inverse(row_norms(best.grad))
     last = xp.repeat(top[:, None], WINDOW, axis=1)
     for i in range(LONG_STEPS + 1, best.trace.shape[1]):
         proposal = constraint.project(x + _times(step, slope))
@@ -201,7 +203,7 @@ def _spectral_steps(function: Function, constraint: Constraint, best: Ascent, le
         bend = _dot(s, y)
         spectral = xp.where(bend > 0, _dot(s, s) * _inverse(bend), MORE * step)
         taken = value >= last.min(axis=1)
-        limit = constraint.longest * constraint.norm * _inverse(_norm(new_slope))
+        limit = constraint.longest * constraint.norm * _inverse(row_norms(new_slope))
         step = xp.where(taken, xp.minimum(spectral, limit), LESS * step)
         x, slope = where_rows(taken, proposal, x), where_rows(taken, new_slope, slope)
         last[:, i % WINDOW] = xp.where(taken, value, last[:, i % WINDOW])
@@ -222,7 +224,8 @@ def _dot(a: Array, b: Array) -> Array:
     return (a * b).reshape(len(a), -1).sum(axis=1)
 
 
-def _norm(a: Array) -> Array:
+def row_norms(a: Array) -> Array:
+    """Euclidean norms (R,) of the rows of a (R, *shape)."""
     return array_module(a).sqrt(_dot(a, a))
 
 

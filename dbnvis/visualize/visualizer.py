@@ -274,16 +274,17 @@ def _keys(model: Model, layer: str, indices: Sequence[int], seed: int) -> list[t
     return [(seed, model.layer_names.index(layer), index) for index in indices]
 
 
-def blocks(model: Model, indices: Sequence[int], bytes_per_unit: int) -> list[list[int]]:
+def blocks(model: Model, indices: Sequence[int], bytes_per_unit: int, *, gpu_units: int = GPU_UNITS) -> list[list[int]]:
     """The units in groups whose arrays fit into `MEMORY`; ValueError if those of one do not fit into the machine.
 
     A product's last bits depend on how many rows it has. On a CPU each unit has products of its own; on a GPU all of a
-    group share one, so there every group has as many units, the last ones repeated: what is measured of a unit does not
-    depend on its company. Who asks takes the first `len(indices)` of the results.
+    group share one, so there every group has as many units, `gpu_units` or what fits, the last ones repeated: what is
+    measured of a unit does not depend on its company. Who asks takes the first `len(indices)` of the results. With
+    `gpu_units` of 1 nothing is repeated.
     """
     check_memory(bytes_per_unit, "one unit")
     size, padded = max(1, MEMORY // bytes_per_unit), list(indices)
     if is_gpu(model.xp):
-        size = min(size, GPU_UNITS)
+        size = min(size, gpu_units)
         padded += padded[-1:] * (-len(padded) % size)
     return [padded[start : start + size] for start in range(0, len(padded), size)]

@@ -11,7 +11,7 @@ import pytest
 from counts import host
 
 from dbnvis import RBM, GaussianRBM
-from dbnvis.backend import UnitStreams, make_rng
+from dbnvis.backend import UnitStreams, make_rng, move, to_numpy
 from dbnvis.evaluate import activity, chains
 
 Z = 4.5
@@ -57,6 +57,16 @@ def test_autocorrelation_is_that_of_the_autoregression(xp):
     rho = host(chains.autocorrelation(xp.asarray(ar1(0.8, 800, 100))))
     np.testing.assert_allclose(rho[:15], 0.8 ** np.arange(15), atol=0.03)
     assert rho.shape == (800,)
+
+
+def test_long_records_and_many_give_the_same_times_lag_by_lag_and_one_by_one(xp, monkeypatch):
+    x = move(np.random.default_rng(5).normal(size=(7, 50, 3, 4)).cumsum(axis=1), xp)
+    together = to_numpy(chains.integrated_times(x))
+    np.testing.assert_allclose(together, [chains.integrated_time(each) for each in x], rtol=1e-12)
+    monkeypatch.setattr(chains, "MEMORY", 1)
+    np.testing.assert_array_equal(to_numpy(chains.integrated_times(x)), together)
+    monkeypatch.setattr(chains, "LONG", 49)
+    np.testing.assert_allclose(to_numpy(chains.integrated_times(x)), together, rtol=1e-10)
 
 
 def test_pooled_numbers_weigh_by_their_variance(xp):

@@ -53,7 +53,7 @@ def same(a, b):
 
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: type(method).__name__)
-def test_pictures_are_those_of_a_study_without_an_album_whatever_was_drawn_before(bare, drawn, method):
+def test_pictures_are_those_of_a_study_without_a_cache_whatever_was_drawn_before(bare, drawn, method):
     study = replace(bare, cache=PictureCache())
     for indices in ([2, 5], [5, 0, 2], [1], [0, 1, 2, 3, 4, 5]):
         units = [Unit("h2", i) for i in indices]

@@ -7,7 +7,7 @@ import pytest
 from planted import N_UNITS, cosines, planted
 from small_models import RHO, forward, random_dbn
 
-from dbnvis import DBN, RBM, ActivationMaximization, Unit
+from dbnvis import DBN, RBM, ActivationMaximization, ConvNet, Unit
 from dbnvis.backend import child_seeds, make_rng, move, to_numpy
 from dbnvis.evaluate.scores import pre_activations, rescale
 from dbnvis.models.convolution import ReLU
@@ -320,3 +320,35 @@ def test_a_unit_that_climbs_to_a_plateau_is_not_dead():
     assert (trace[:, 0] < 0).all()
     np.testing.assert_array_equal(trace[:, -1], 0)
     assert out.notes == ("",) and np.isfinite(out.images).all()
+
+
+# --- kinks
+
+
+@pytest.mark.parametrize("constraint", ["norm", "box"])
+def test_above_kinks_steps_go_by_means_on_the_sphere_alone(constraint):
+    """Where they do, the first step's length does nothing, and nothing changes after 44 steps."""
+    rng = np.random.default_rng(0)
+    model = relu_net(rng.normal(size=(2, 5)), rng.normal(size=5), rng.normal(size=5))
+    assert model.network.kinked and not model.network.upto("h1.pre").kinked
+    traces = [maximize(model, "h2", constraint=constraint, step=step).extras["trace"] for step in (0.01, 1.0)]
+    assert (traces[0] == traces[1]).all() == (constraint == "norm")
+    if constraint == "norm":
+        assert (np.diff(traces[0][..., 44:]) == 0).all()
+
+
+def test_networks_of_sigmoids_have_no_kinks_and_a_convnet_has_some_above_its_first_layer():
+    assert not random_dbn().network.kinked
+    network = ConvNet.random((28, 28), rng=np.random.default_rng(0)).network
+    assert [network.upto(f"{layer}.pre").kinked for layer in ("conv1", "conv2", "dense1", "output")] == [
+        False, True, True, True
+    ]  # fmt: skip
+
+
+def test_a_gradient_too_small_for_its_square_is_none():
+    """In float32 the square of 1e-25 is 0, and nothing could be moved by it."""
+    W, w = np.full((2, 1), 1e-13, "f4"), np.full(1, 1e-13, "f4")
+    model = relu_net(W, np.ones(1, "f4"), w)
+    model.dtype = np.dtype("float32")
+    out = maximize(model, "h2")
+    assert out.notes[0].startswith("dead") and np.isnan(out.images).all()

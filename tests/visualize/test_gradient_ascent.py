@@ -133,3 +133,19 @@ def test_few_steps_by_means_are_the_first_of_many(xp):
         climbed(ascend_by_means, function, Sphere(NORM), points(xp, Sphere(NORM), d=30), max_steps=n) for n in (5, 44)
     )
     np.testing.assert_array_equal(host(few.trace), host(many.trace)[:, :6])
+
+
+def test_where_all_is_flat_a_step_goes_back_half_of_the_way(xp):
+    """A ReLU that is on near the start alone: its gradient leads out of where it is on."""
+    toward = np.zeros(4)
+    toward[0] = 1.0
+
+    def function(x, rows):
+        on = (x[:, :1] < 0.9 * NORM) * (x[:, 1:2] > 0)
+        return (x[:, 0] * on[:, 0]), xp.asarray(toward) * on
+
+    start = Sphere(NORM).project(xp.asarray([[0.3, 1.0, 0.2, 0.0]]))
+    found = climbed(ascend_by_means, function, Sphere(NORM), start, max_steps=44)
+    trace = host(found.trace)[0]
+    assert trace[1] == trace[0]  # the first step leads to where there is no gradient
+    assert 0.6 * NORM < trace[-1] < 0.9 * NORM
