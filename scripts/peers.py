@@ -126,7 +126,7 @@ def pytorch_ascent(units: int, together: bool, steps: int = 200, tolerance: floa
             value, step = torch.where(better, new_value, value), torch.where(better, step * 1.5, step * 0.5)
             trace.append(value)
         uphill, top, last = slope(x, grad), value, value[:, None].repeat(1, WINDOW)
-        step, climbing, trace = step.clamp(max=1) * norm / grad.norm(dim=1), torch.ones(len(x), dtype=torch.bool)
+        step, climbing = step.clamp(max=1) * norm / grad.norm(dim=1), torch.ones(len(x), dtype=torch.bool)
         for i in range(LONG_STEPS + 1, steps + 1):
             proposal = project(x + step[:, None] * uphill)
             new_value, new_grad = value_and_grad(proposal, unit)

@@ -74,7 +74,9 @@ def test_a_room_is_found_without_an_import_of_its_own():
 
 
 def test_every_module_of_the_package_is_found_without_an_import_of_its_own():
-    code = "import dbnvis; dbnvis.datasets.from_arrays, dbnvis.plot.sheet, dbnvis.settings, dbnvis.models.DBN_is_no_name"
+    code = (
+        "import dbnvis; dbnvis.datasets.from_arrays, dbnvis.plot.sheet, dbnvis.settings, dbnvis.models.DBN_is_no_name"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert "DBN_is_no_name" in done.stderr.splitlines()[-1]
     done = subprocess.run([sys.executable, "-c", "import dbnvis; dbnvis.no_such_name"], capture_output=True, text=True)
