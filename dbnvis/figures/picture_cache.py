@@ -4,50 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..backend import Array
 from ..models.protocol import Model
 from ..models.units import Unit, as_units, unit_at
 from ..visualize import UnitImages
 
-if TYPE_CHECKING:
-    from .study import Study
-
 
 @dataclass(frozen=True, eq=False)
-class Entry:
-    """Pictures of units of one layer by one method, and what they depend on: nothing but these and the unit itself."""
+class Source:
+    """What a picture of a unit depends on, beside the unit and the method's settings: compared by identity."""
 
-    method: Any
     model: Model
     images: Array | None
     seed: int
-    pictures: UnitImages
 
-    def is_of(self, method: Any, study: Study, layer: str) -> bool:
-        """Whether `method` gives these pictures for units of `layer` of the study's model."""
-        same = self.model is study.model and self.images is study.images and self.seed == study.seed
-        return same and self.method == method and self.pictures.layer == layer
+    def is_same(self, other: Source) -> bool:
+        return self.model is other.model and self.images is other.images and self.seed == other.seed
 
 
 @dataclass
 class PictureCache:
-    """Pictures by method, model, images, seed and unit; each is drawn once."""
+    """Pictures by source, method and unit; each is drawn once."""
 
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[tuple[Source, Any, UnitImages]] = field(default_factory=list)
 
     def pictures(
-        self, study: Study, method: Any, units: Sequence[Unit], draw: Callable[[Sequence[Unit]], UnitImages]
+        self, source: Source, method: Any, units: Sequence[Unit], draw: Callable[[Sequence[Unit]], UnitImages]
     ) -> UnitImages:
         """Pictures of `units` of one layer; `draw` is called with those that are not here yet."""
-        layer, numbers = as_units(study.model, units)
-        units = [unit_at(study.model, layer, number) for number in numbers]
-        entry = next((entry for entry in self.entries if entry.is_of(method, study, layer)), None)
-        known = [] if entry is None else [entry.pictures]
+        layer, numbers = as_units(source.model, units)
+        units = [unit_at(source.model, layer, number) for number in numbers]
+        same = [source.is_same(entry[0]) and entry[1] == method and entry[2].layer == layer for entry in self.entries]
+        known = [entry[2] for entry, is_same in zip(self.entries, same, strict=True) if is_same]
         missing = [unit for unit in units if not known or unit not in known[0].units]
         if missing:
             known = [UnitImages.join([*known, draw(missing)])]
-            self.entries = [other for other in self.entries if other is not entry]
-            self.entries.append(Entry(method, study.model, study.images, study.seed, known[0]))
+            self.entries = [entry for entry, is_same in zip(self.entries, same, strict=True) if not is_same]
+            self.entries.append((source, method, known[0]))
         return known[0].of(units)

@@ -24,7 +24,7 @@ from ..visualize import FilterCombination, NotApplicable, StrongestConnections, 
 from ..visualize.filter_combination import combined_inputs
 from ..visualize.tidy import compared, percentiles, picture_rows, together
 from .naming import rounded_down, sheet_name
-from .picture_cache import PictureCache
+from .picture_cache import PictureCache, Source
 
 CHUNK = 96  # units between two steps of the progress bar
 
@@ -119,7 +119,8 @@ class Study:
         method = self.with_prior(method)
         if self.cache is None or getattr(method, "prior", None) is not None:
             return self._drawn(method, units)
-        return self.cache.pictures(self, method, units, lambda missing: self._drawn(method, missing))
+        source = Source(self.model, self.images, self.seed)
+        return self.cache.pictures(source, method, units, lambda missing: self._drawn(method, missing))
 
     def _drawn(self, method: Any, units: Sequence[Unit]) -> UnitImages:
         # One pass over the images serves all units.
