@@ -36,7 +36,8 @@ class ActivationMaximization:
     that nothing moves it, is drawn again, up to 10 times. Steps go along the gradient: the first 10 are long, later
     ones as long as the last change of the gradient tells (Barzilai & Borwein 1988). Where there are ReLUs or
     max-pooling below the unit, the gradient jumps; there, with the norm kept, at most 44 steps go along running means
-    of gradients (both: `gradient_ascent`). A step may fall; the picture is the highest point that a start came through.
+    of gradients, and in the box all steps are long (`gradient_ascent`). A step may fall; the picture is the highest
+    point that a start came through.
 
     Returns the starts best first, those that remain without a gradient last, NaN; `extras["trace"]`
     (U, S, max_steps + 1) is the highest activation up to every step, so it never decreases.
@@ -142,7 +143,7 @@ class ActivationMaximization:
             found = ascend_by_means(value_and_grad, constraint, x, value, grad, max_steps=self.max_steps)
         else:
             limits: dict[str, Any] = {"step": self.step, "max_steps": self.max_steps, "tolerance": self.tolerance}
-            found = ascend(value_and_grad, constraint, x, value, grad, **limits)
+            found = ascend(value_and_grad, constraint, x, value, grad, **limits, smooth=not network.kinked)
         return found.x.reshape(*per_unit, *shape), found.trace.reshape(*per_unit, -1), alive
 
 

@@ -2,7 +2,8 @@
 
 A function is climbed by steps along its gradient, of lengths that the change of the gradient tells (`ascend`). The
 gradient of a network with ReLUs or max-pooling jumps, so its change tells little: there, on the sphere, each step goes
-to where a mean of the last gradients points (`ascend_by_means`).
+to where a mean of the last gradients points (`ascend_by_means`); in the box steps only grow after a rise and shrink
+after a fall.
 
 References
 ----------
@@ -132,6 +133,7 @@ def ascend(
     step: float,
     max_steps: int,
     tolerance: float,
+    smooth: bool = True,
 ) -> Ascent:
     """Climb from allowed points x (R, *shape) with their values and gradients; no value ends below its first.
 
@@ -139,13 +141,21 @@ def ascend(
     half as far, from where it was, after a fall. Later ones are spectral: each goes along the slope by s.s / s.y times
     it, with s the last step and y what the slope lost by it (Barzilai & Borwein 1988): the step of Newton's method,
     were the function equally curved in all directions. It may fall, but not below all values of the last 8 steps.
-    A row ends when 8 steps have not raised its highest value by more than `tolerance` times it.
+    A row ends when 8 steps have not raised its highest value by more than `tolerance` times it. Of a function that is
+    not `smooth` all steps are long, and all rows end when ten steps have raised none by a tenth of that.
     """
     xp = array_module(x)
     best = Ascent(x, value, grad, xp.repeat(value[:, None], max_steps + 1, axis=1))
-    length = _long_steps(function, constraint, best, step, min(LONG_STEPS, max_steps))
-    if max_steps > LONG_STEPS:
-        _spectral_steps(function, constraint, best, length, tolerance)
+    length = xp.full(len(x), step, dtype=x.dtype)
+    for first in range(1, max_steps + 1, LONG_STEPS):
+        end = min(first + LONG_STEPS, max_steps + 1)
+        length = _long_steps(function, constraint, best, length, range(first, end))
+        if smooth:
+            if end <= max_steps:
+                _spectral_steps(function, constraint, best, length, tolerance)
+            break
+        if not bool((best.value - best.trace[:, first - 1] > 0.1 * tolerance * xp.abs(best.value)).any()):
+            break
     return best
 
 
@@ -173,11 +183,10 @@ def ascend_by_means(
     return best
 
 
-def _long_steps(function: Function, constraint: Constraint, best: Ascent, step: float, steps: int) -> Array:
-    """Climb by so many steps; returns the length (R,) of the next."""
+def _long_steps(function: Function, constraint: Constraint, best: Ascent, length: Array, steps: range) -> Array:
+    """Climb by these steps, the first `length` norms (R,) long; returns the length of the next."""
     xp, rows = array_module(best.x), array_module(best.x).arange(len(best.x))
-    length = xp.full(len(rows), step, dtype=best.x.dtype)  # in norms
-    for i in range(1, steps + 1):
+    for i in steps:
         far = length * constraint.norm * _inverse(row_norms(best.grad))
         proposal = constraint.project(best.x + _times(far, best.grad))
         value, grad = function(proposal, rows)

@@ -149,3 +149,20 @@ def test_where_all_is_flat_a_step_goes_back_half_of_the_way(xp):
     trace = host(found.trace)[0]
     assert trace[1] == trace[0]  # the first step leads to where there is no gradient
     assert 0.6 * NORM < trace[-1] < 0.9 * NORM
+
+
+def test_long_steps_alone_end_where_ten_of_them_gain_nothing(xp):
+    function, _ = kinked(xp)
+    box = Box(-1.0, 1.0, NORM)
+    asked = []
+
+    def counted(x, rows):
+        asked.append(len(x))
+        return function(x, rows)
+
+    x = points(xp, box, d=30)
+    found = climbed(ascend, counted, box, x, step=1.0, max_steps=200, tolerance=2e-4, smooth=False)
+    assert len(asked) % LONG_STEPS == 1 and len(asked) < 200  # the start, and tens of steps
+    trace, corners = host(found.trace), np.abs(host(found.x))
+    assert (np.diff(trace, axis=1) >= 0).all() and (trace[:, -1] > trace[:, 0]).all()
+    np.testing.assert_allclose(corners, 1)  # of a convex function
