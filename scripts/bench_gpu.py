@@ -1,4 +1,5 @@
-"""On a GPU: an epoch of CD-1, 784-500, 60,000 images, dbnvis and PyTorch; the matrix products alone; `reproduce`.
+"""On a GPU: an epoch of CD-1, 784-500, 60,000 images, dbnvis and PyTorch; the matrix products alone; 250 units of h3 by
+activation maximization and by clamped sampling; `reproduce`.
 
 Needs a CUDA device, CuPy (`pip install -e '.[gpu-cuda13,bench]'`) and PyTorch with CUDA. Takes about three minutes.
 """
@@ -38,8 +39,10 @@ if __name__ == "__main__":
         for batch in (100, 1000)
         for name, (function, settings) in TRAINERS.items()
     ]
+    units = {"units": 8} if args.quick else {}
+    methods = [Variant(f"{name}, h3", "gpu.pictures", {"method": name, **units}) for name in ("am", "gibbs")]
     whole = Variant("reproduce", "gpu.reproduce", {"quick": args.quick})
-    found = measure(variants, args.rounds, args.threads) | measure([whole], 1, args.threads)
-    rows, panels = table((100, 1000), list(TRAINERS), found)
+    found = measure([*variants, *methods], args.rounds, args.threads) | measure([whole], 1, args.threads)
+    rows, panels = table((100, 1000), list(TRAINERS), [variant.name for variant in (*methods, whole)], found)
     figure = plot.bars(panels, x_label="seconds per 60,000 images", heading=device, caption=CAPTION, key=KEY)
-    write("gpu", args, rows, figure, [*variants, whole])
+    write("gpu", args, rows, figure, [*variants, *methods, whole])

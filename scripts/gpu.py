@@ -142,6 +142,22 @@ def pytorch(batch: int, how: str = "eager", tf32: bool = False, n: int = EPOCH, 
     return {"seconds": statistics.median(seconds[2:]), "kernels": counted}
 
 
+def pictures(method: str, units: int = 250, device: str = "gpu") -> dict[str, Any]:
+    """A method on the first `units` of h3 of the shipped network, with its defaults; the first run is not counted."""
+    from dbnvis import VISUALIZERS, Unit, checkpoint
+    from dbnvis.backend import device_module, make_rng
+
+    xp = device_module(device)
+    model, draw = checkpoint.load("pretrained", xp=xp).model, VISUALIZERS[method]()
+    images = xp.asarray(training_images(EPOCH).reshape(-1, 28, 28)) if method == "gibbs" else None
+    seconds = []
+    for _ in range(4):
+        start = time.perf_counter()
+        draw(model, [Unit("h3", i) for i in range(units)], rng=make_rng(xp, 0), images=images)  # ends on the host
+        seconds.append(time.perf_counter() - start)
+    return {"seconds": statistics.median(seconds[1:]), "kernels": float("nan")}
+
+
 def reproduce(quick: bool = False) -> dict[str, Any]:
     """`dbnvis reproduce`, all of it, into a folder that is forgotten."""
     from contextlib import redirect_stdout
@@ -158,9 +174,9 @@ def reproduce(quick: bool = False) -> dict[str, Any]:
 
 
 def table(
-    batches: Sequence[int], names: Sequence[str], found: dict[str, Any]
+    batches: Sequence[int], names: Sequence[str], others: Sequence[str], found: dict[str, Any]
 ) -> tuple[list[dict[str, Any]], list[tuple[str, Any]]]:
-    """Rows of what was found as "name batch", and their bars; the first name is the floor. Last comes `reproduce`."""
+    """Rows of what was found as "name batch", and their bars; the first name is the floor. Last come the `others`."""
 
     def row(name: str, batch: Any, said: Any, floor: Any, eager: Any) -> dict[str, Any]:
         seconds = dict(zip(("seconds", "least", "greatest"), middle(said), strict=True))
@@ -173,4 +189,4 @@ def table(
         present = {name: found[f"{name} {batch}"] for name in names if f"{name} {batch}" in found}
         rows += [row(name, batch, said, floor, eager) for name, said in present.items()]
         panels.append((f"batch {batch}", {name: (*middle(said), middle(floor)[0]) for name, said in present.items()}))
-    return [*rows, row("dbnvis reproduce", None, found["reproduce"], None, None)], panels
+    return [*rows, *(row(f"dbnvis {name}", None, found[name], None, None) for name in others)], panels

@@ -74,6 +74,20 @@ def test_git_ignores_the_default_folder():
     assert str(Options().out) == "runs"
 
 
+def test_what_bench_gpu_times_of_pictures_and_its_table():
+    """On the processor: no GPU is needed for the code to run."""
+    import gpu
+
+    said = gpu.pictures("am", units=2, device="cpu")
+    assert said["seconds"] > 0
+    trainer = {"seconds": 2.0, "kernels": 5.0}
+    found = {"floor 100": [trainer | {"seconds": 1.0}], "dbnvis 100": [trainer], "am, h3": [said]}
+    rows, panels = gpu.table((100,), ["floor", "dbnvis", "absent"], ["am, h3"], found)
+    assert [row["what"] for row in rows] == ["floor", "dbnvis", "dbnvis am, h3"]
+    assert rows[1]["times floor"] == 2 and rows[2]["times floor"] is None
+    assert list(panels[0][1]) == ["floor", "dbnvis"]
+
+
 @pytest.mark.parametrize("trial", [("--quick",), ("--rounds", "1"), ("--threads", "1"), ("--quick", "--overwrite")])
 @pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("bench_") and name != "bench_gpu"])
 def test_no_trial_run_of_a_benchmark_goes_to_the_committed_results(monkeypatch, capsys, name, trial):
