@@ -25,13 +25,14 @@ FREE = (
 
 
 def samples(
-    study: Study, n: int = 6, shown: int = 12, temperatures: int = 1, chains: ClampedGibbs = diagnosis.LONG_CHAINS
+    study: Study, n: int = 6, shown: int = 12, temperatures: int = 1, chains: ClampedGibbs | None = None
 ) -> None:
     """Rows of samples of the first `n` units of every layer (Erhan et al. 2009, figure 3).
 
-    Where those of the top layer fail, `chains` of so many `temperatures`, if several, are drawn as well.
+    `chains`: how they are drawn, by default `diagnosis.LONG_CHAINS`. Where those of the top layer fail, chains of so
+    many `temperatures`, if several, are drawn as well.
     """
-    plain = diagnosis.diagnosed(study, replace(chains, shown=shown))
+    plain = diagnosis.diagnosed(study, replace(chains or diagnosis.LONG_CHAINS, shown=shown))
     tempered = replace(plain, temperatures=temperatures)
     for layer in study.model.layer_names:
         units = study.units(layer, n)
