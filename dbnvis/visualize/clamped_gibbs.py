@@ -25,7 +25,7 @@ from ..models.rbm import RBM, Machine, clamp, gibbs
 from ..models.tempering import Replicas, Tempered, TemperedMaps, base_rates
 from ..models.units import Unit, as_units
 from ..settings import check_settings
-from .visualizer import MEMORY, UnitImages, blocks, check_applies, unit_images, unit_rngs, unit_streams
+from .visualizer import GPU_UNITS, MEMORY, UnitImages, blocks, check_applies, unit_images, unit_rngs, unit_streams
 
 STARTS = 10_000  # training images at the most from which chains start
 SKETCH = 32  # random directions of the hidden layer along which chains are recorded
@@ -134,10 +134,9 @@ class ClampedGibbs:
         codes = None if images is None else model.visible(images_of(model, images[:STARTS]), layer)
         sampler = _Sampler(self, model, layer, codes, child_seeds(rng, 4))
         row = 2 * rbm.n_visible + 3 * rbm.n_hidden + 2 * model.rbms[0].n_visible + self.draws * self.thin * SKETCH
-        each = (
-            {"gpu_units": 1} if self.temperatures > 1 else {}
-        )  # replicas are units of their own, none shares a product
-        groups = blocks(model, indices, model.dtype.itemsize * self.chains * self.temperatures * row, **each)
+        together = GPU_UNITS if self.temperatures == 1 else 1  # tempered chains of a unit share no product with others
+        size = model.dtype.itemsize * self.chains * self.temperatures * row
+        groups = blocks(model, indices, size, gpu_units=together)
         parts, n = [sampler(group, start) for group in groups], len(indices)
         pictures = model.xp.concatenate([part[0] for part in parts])[:n]
         extras = {name: model.xp.concatenate([part[1][name] for part in parts])[:n] for name in parts[0][1]}
@@ -218,8 +217,7 @@ class _Sampler:
         xp, method = self.model.xp, self.method
         if method.temperatures > 1:
             rngs = unit_rngs(self.model, self.layer, indices, seed=seed)
-            rng: UnitStreams = UnitStreams(rngs)
-            states = self._tempered(indices, start, rngs)
+            rng, states = UnitStreams(rngs), self._tempered(indices, start, rngs)
         else:
             rng = unit_streams(self.model, self.layer, indices, seed=seed)
             states = self._gibbs(indices, start, rng)

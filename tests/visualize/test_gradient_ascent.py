@@ -166,3 +166,20 @@ def test_long_steps_alone_end_where_ten_of_them_gain_nothing(xp):
     trace, corners = host(found.trace), np.abs(host(found.x))
     assert (np.diff(trace, axis=1) >= 0).all() and (trace[:, -1] > trace[:, 0]).all()
     np.testing.assert_allclose(corners, 1)  # of a convex function
+
+
+def test_steps_by_means_go_where_the_running_mean_of_the_gradients_points(xp):
+    """Whatever the gradients are: the share of the last mean grows evenly from 0.5 to 0.96."""
+    grads, seen = np.random.default_rng(4).normal(size=(MEANS + 1, 2, 5)), []
+
+    def function(x, rows):
+        seen.append(host(x))
+        return x[:, 0], xp.asarray(grads[len(seen) - 1])
+
+    climbed(ascend_by_means, function, Sphere(NORM), points(xp, Sphere(NORM), n=2, d=5), max_steps=200)
+    assert len(seen) == MEANS + 1
+    mean = grads[0]
+    for i, x in enumerate(seen[1:], start=1):
+        np.testing.assert_allclose(x, NORM * mean / np.linalg.norm(mean, axis=1, keepdims=True), rtol=1e-9)
+        share = 0.5 + 0.46 * i / 44
+        mean = share * mean + (1 - share) * grads[i]
