@@ -12,6 +12,7 @@ from dbnvis.backend import child_seeds, make_rng, move, to_numpy
 from dbnvis.evaluate.scores import pre_activations, rescale
 from dbnvis.models.convolution import ReLU
 from dbnvis.models.layers import Dense, Flatten, Network
+from dbnvis.models.subsampling import AvgPool2D, MaxPool2D
 from dbnvis.visualize import gradient_ascent
 from dbnvis.visualize.visualizer import unit_rngs
 
@@ -349,6 +350,7 @@ def test_networks_of_sigmoids_have_no_kinks_and_a_convnet_has_some_above_its_fir
     assert [network.upto(f"{layer}.pre").kinked for layer in ("conv1", "conv2", "dense1", "output")] == [
         False, True, True, True
     ]  # fmt: skip
+    assert Network({"pool": MaxPool2D(2)}).kinked and not Network({"pool": AvgPool2D(2)}).kinked
 
 
 def test_a_gradient_too_small_for_its_square_is_none():
