@@ -81,3 +81,14 @@ def test_every_module_of_the_package_is_found_without_an_import_of_its_own():
     assert "DBN_is_no_name" in done.stderr.splitlines()[-1]
     done = subprocess.run([sys.executable, "-c", "import dbnvis; dbnvis.no_such_name"], capture_output=True, text=True)
     assert done.stderr.splitlines()[-1] == "AttributeError: module 'dbnvis' has no attribute 'no_such_name'"
+
+
+def test_what_a_module_of_the_package_lacks_is_said(monkeypatch):
+    """Not that the module is missing, where it is a library that it imports."""
+
+    def lacks(name, package):
+        raise ModuleNotFoundError("No module named 'optics'", name="optics")
+
+    monkeypatch.setattr(dbnvis, "import_module", lacks)
+    with pytest.raises(ModuleNotFoundError, match="optics"):
+        dbnvis.lenses  # noqa: B018
