@@ -221,6 +221,12 @@ def test_samples_are_of_every_layer_and_their_chains_are_warned_of(study, drawn,
         assert "WARNING" in said["heading"] and "have not mixed" in said["heading"]
 
 
+def test_samples_come_from_the_chains_asked_for(study):
+    samples.samples(study, n=1, shown=2, chains=ClampedGibbs(chains=3, burn_in=4, draws=1, thin=2))
+    settings = json.loads((study.writer.root / "samples_h1.json").read_text())["settings"]["pictures"]
+    assert (settings["chains"], settings["burn_in"]) == (3, 4)
+
+
 def test_where_chains_of_the_top_layer_fail_tempered_ones_are_drawn_too(study, monkeypatch):
     monkeypatch.setattr(diagnosis, "LONG_CHAINS", ClampedGibbs(chains=4, burn_in=0, draws=1, thin=2))
     pictures = Study.pictures
