@@ -9,14 +9,17 @@ import re
 import shutil
 import signal
 import sys
+import traceback
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, redirect_stderr
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tqdm import tqdm
 
+from . import __version__
 from .system.memory import bounded_memory
+from .system.mpiexec import Ranks, check_shared, check_start, started
 from .system.streams import Stream, standard_streams, stop_signals, visible
 from .system.threads import sharing_processors
 
@@ -170,8 +173,8 @@ def _wide_enough() -> Iterator[None]:
             os.environ["COLUMNS"] = before
 
 
-def run_command(parse: Callable[[Sequence[str]], Command], args: Sequence[str]) -> int:
-    """Parse `args` and run.
+def run_command(parse: Callable[[Sequence[str]], Command], args: Sequence[str], shared: Collection[str] = ()) -> int:
+    """Parse `args` and run; of several ranks (`system.mpiexec`) all, the commands named in `shared`, or else rank 0.
 
     Returns
     -------
@@ -181,27 +184,47 @@ def run_command(parse: Callable[[Sequence[str]], Command], args: Sequence[str]) 
     """
     with standard_streams() as out, stop_signals(), bounded_memory():
         try:
-            return _run(parse, args, out) or _written(out)
-        except SystemExit as done:  # --help, --version
-            if done.code or _written(out) == 0:
-                raise
-            return 2
+            ranks = Ranks()
+        except RuntimeError as error:
+            return 2 if started()[0] else _refuse(str(error))
+        with ranks.quiet():
+            try:
+                return _run(parse, args, shared, out, ranks) or _written(out)
+            except SystemExit as done:  # --help, --version
+                if done.code or _written(out) == 0:
+                    raise
+                return 2
+            except Exception:  # of one rank alone: the others would wait for it
+                if ranks.size == 1:
+                    raise
+                print(ranks.end(traceback.format_exc(), 1), file=sys.stderr)
+                return 1
 
 
-def _run(parse: Callable[[Sequence[str]], Command], args: Sequence[str], out: Stream) -> int:
+def _run(
+    parse: Callable[[Sequence[str]], Command], args: Sequence[str], shared: Collection[str], out: Stream, ranks: Ranks
+) -> int:
     try:
         with warnings.catch_warnings():
             warnings.showwarning = lambda message, *where, **how: say(f"dbnvis: warning: {message}")
             _check_given(args)
             command = parse(args)
             out.plain = True
-            with sharing_processors(say):
+            if ranks.size == 1 or args[0] in shared:
+                with ranks.working(getattr(command, "device", "cpu")), sharing_processors(say, ranks.local):
+                    check_start(__version__, list(args))
+                    if getattr(command, "writes", False):
+                        check_shared(command.out)  # type: ignore[attr-defined]
+                    command.run()
+            elif ranks.rank == 0:
+                say(f"dbnvis {args[0]} does not share its work: rank 0 does it, and the others wait")
                 command.run()
     except KeyboardInterrupt as stop:
         _close_bars()
         number = stop.args[0] if stop.args else signal.SIGINT
         word = "interrupted" if number == signal.SIGINT else "terminated"
-        print(f"dbnvis: {word}; every file already written is whole", file=sys.stderr)
+        said = ranks.end(f"dbnvis: {word}; every file already written is whole", 128 + number)
+        print(said, file=sys.stderr)
         return 128 + number
     except (ValueError, TypeError, KeyError, OSError, RuntimeError, ArithmeticError, MemoryError) as error:
         if "--debug" in args:
@@ -210,7 +233,7 @@ def _run(parse: Callable[[Sequence[str]], Command], args: Sequence[str], out: St
         if isinstance(error, MemoryError):
             message = f"not enough memory: {message or 'too much was asked for at once'}; give smaller numbers"
         _close_bars()
-        return _refuse(str(message))
+        return _refuse(ranks.end(str(message), 2))
     return 0
 
 

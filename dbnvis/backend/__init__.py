@@ -13,6 +13,7 @@ from typing import Any
 from .arrays import (
     LIBRARIES,
     Array,
+    OwnRows,
     UnitStreams,
     array_module,
     check_rng,
@@ -41,6 +42,7 @@ from .kernels import (
 __all__ = [
     "LIBRARIES",
     "Array",
+    "OwnRows",
     "UnitStreams",
     "add_sparsity_gradient",
     "array_module",

@@ -111,6 +111,43 @@ class UnitStreams:
         return array_module(rows[0]).stack(rows)
 
 
+class OwnRows:
+    """The numbers that `generator` draws for some rows of a batch: those of the others are drawn as well, and dropped.
+
+    What rows of a batch get is then the same whether one process draws for all of them or several for a part each.
+
+    Parameters
+    ----------
+    generator : numpy or cupy Generator
+    rows : slice
+        The rows drawn for.
+    of : int
+        Rows of the batch.
+    axis : int
+        Of what is drawn, the one that runs over the rows.
+    """
+
+    def __init__(self, generator: Any, rows: slice, of: int, *, axis: int = 0):
+        self.generator, self.axis, self.of = check_rng(generator), axis, of
+        self.rows = (*[slice(None)] * axis, rows)
+
+    def whole(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """`shape`, of the own rows, as that of the batch."""
+        return (*shape[: self.axis], self.of, *shape[self.axis + 1 :])
+
+    def cut(self, x: Array) -> Array:
+        """Of `x`, drawn for the batch, the own rows."""
+        return array_module(x).ascontiguousarray(x[self.rows])
+
+    def random(self, shape: tuple[int, ...], dtype: Any = "float64") -> Array:
+        """Uniform numbers on [0, 1) of `shape`."""
+        return self.cut(self.generator.random(self.whole(shape), dtype=dtype))
+
+    def standard_normal(self, shape: tuple[int, ...], dtype: Any = "float64") -> Array:
+        """Standard normal numbers of `shape`."""
+        return self.cut(self.generator.standard_normal(self.whole(shape), dtype=dtype))
+
+
 def child_seeds(rng: Any, n: int) -> list[int]:
     """Draw `n` integer seeds from `rng`, for generators that must not depend on each other's use."""
     return [int(u) for u in to_numpy(check_rng(rng).random(n)) * 2.0**53]

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import compiled, cuda, graphs
-from .arrays import Array, UnitStreams, array_module, check_rng
+from .arrays import Array, OwnRows, UnitStreams, array_module, check_rng
 
 
 def _on_gpu(xp: Any, *arrays: Array) -> bool:
@@ -107,6 +107,8 @@ def _compare_to_noise(xp: Any, y: Array, rng: Any, out: Array) -> Array:
 def _draws_64_bits(rng: Any) -> bool:
     if isinstance(rng, UnitStreams):
         return all(_draws_64_bits(generator) for generator in rng.generators)
+    if isinstance(rng, OwnRows):
+        return _draws_64_bits(rng.generator)
     return type(rng.bit_generator).__name__ in ("PCG64", "PCG64DXSM", "Philox", "SFC64")  # not MT19937
 
 
@@ -116,6 +118,8 @@ def _noise_int16(rng: Any, shape: tuple[int, ...]) -> Array:
 
     if isinstance(rng, UnitStreams):
         return numpy.stack([_noise_int16(generator, shape[1:]) for generator in rng.generators])
+    if isinstance(rng, OwnRows):
+        return rng.cut(_noise_int16(rng.generator, rng.whole(shape)))
     size = math.prod(shape)
     return rng.bit_generator.random_raw((size + 3) // 4).view(numpy.int16)[:size].reshape(shape)
 

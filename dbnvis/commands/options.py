@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_type_hints
 import tyro
 
 from ..backend import device_module
+from ..backend.comm import check_same
 from ..console import EpochBars, during, progress, say
 from ..settings import check_value
 from ..system.files import check_folder
 from ..system.memory import check_memory
+from ..system.mpiexec import first_before_others
 
 if TYPE_CHECKING:
     from ..datasets import Dataset
@@ -128,8 +130,9 @@ def loaded(name: str, data_dir: Path | None) -> Dataset:
     """The data set of this name or path; says what is read, then from where, and what was done to data of one's own."""
     from .. import datasets
 
-    with during(f"reading {'the data' if name == 'auto' else name}"):
+    with during(f"reading {'the data' if name == 'auto' else name}"), first_before_others():
         data = datasets.load(name, data_dir, progress=True, notify=say)
+    check_same("the data", data.sha256, "give all the same files (--data-dir)")
     say(f"data: {data.source}")
     for step in data.steps:
         say(f"  {step}")
@@ -193,6 +196,8 @@ def load_study(options: Options, model: str, data: Dataset | None = None) -> Stu
             xp=device_module(options.device),
             progress=progress,
         )
+    shown = None if study.data is None else study.data.sha256
+    check_same(f"the model {model} or its data", (study.facts["model_sha256"], shown), "give all the same files")
     if data is None and study.data is not None:
         say(f"data: {study.data.source}")
     return study

@@ -177,7 +177,7 @@ def _fetch_file(mirror: str, file: str, folder: Path, spec: Spec, progress: bool
     """Put a file of a mirror into `folder`; what was there stays beside it as `.bad`."""
     data = _download.get(f"{mirror}{file}.gz", most=_most(spec.largest), patience=spec.patience, progress=progress)
     _check(gunzip(data, file, spec.largest), spec.files[file], file)
-    with replacing(folder / (f"{file}.gz" if data.startswith(GZIP_MAGIC) else file)) as temporary:
+    with replacing(folder / (f"{file}.gz" if data.startswith(GZIP_MAGIC) else file), every_rank=True) as temporary:
         temporary.write_bytes(data)
         while (old := _path(folder, file)) is not None:
             old.replace(old.with_name(f"{old.name}.bad"))

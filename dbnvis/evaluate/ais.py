@@ -23,6 +23,7 @@ from itertools import pairwise
 from typing import Any
 
 from ..backend import Array, array_module, check_rng
+from ..backend.comm import current
 from ..display import Tabular
 from ..models.rbm import RBM
 from ..models.tempering import Tempered
@@ -174,14 +175,18 @@ def _checked(betas: Sequence[float] | None, n_chains: int) -> list[float]:
 
 
 def _anneal(path: Tempered, v: Array, steps: list[tuple[float, float]], rng: Any, progress: Progress) -> Array:
-    """log of the product of p*_next(v) / p*_now(v) over all steps (now, next) of beta: (n_chains,)."""
-    xp = array_module(v)
+    """log of the product of p*_next(v) / p*_now(v) over all steps (now, next) of beta: (n_chains,).
+
+    Several ranks share the chains.
+    """
+    xp, ranks = array_module(v), current()
+    rng, v = ranks.draws(rng, len(v)), v[ranks.own(len(v))]
     log_w = xp.zeros(len(v), dtype="float64")
     for now, following in progress(steps):
         pre = path.rbm.input_to_h(v)
         log_w += path.log_weight(v, pre, following) - path.log_weight(v, pre, now)
         v = path.sample_v(path.sample_h(pre, following, rng=rng), following, rng=rng)
-    return log_w
+    return xp.concatenate(ranks.gather(log_w))
 
 
 def _estimate(log_w: Array, sign: int) -> AISEstimate:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..backend import Array, array_module
+from ..backend.comm import over_ranks
 from ..display import Brief
 from ..images import UNBOUNDED, as_floats, floats_of, images_of
 from ..models.protocol import Model
@@ -54,8 +55,8 @@ def pre_activations(model: Model, layer: str, images: Array, indices: Sequence[i
     if len(shape) > 1:
         network = network.select(xp.asarray(central_units(shape)) if indices is None else columns)
         columns = slice(None)
-    batches = (images[i : i + size] for i in range(0, len(images), size))
-    return xp.concatenate([network.forward(batch)[0][:, columns] for batch in batches])
+    batches = [images[i : i + size] for i in range(0, len(images), size)]
+    return xp.concatenate(over_ranks(lambda batch: network.forward(batch)[0][:, columns], batches))
 
 
 def unit_scores(model: Model, layer: str, indices: Sequence[int], images: Array) -> Array:

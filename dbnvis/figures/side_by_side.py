@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from .. import plot
+from ..backend.comm import over_ranks
 from ..display import Rows
 from ..evaluate.predictiveness import TESTED
 from ..models.protocol import Generative
@@ -176,7 +177,9 @@ class Compared:
         """Draw the unit by every method; `whose` it is stands in the titles."""
         compared = methods_for(study, unit.layer)
         methods = [diagnosis.diagnosed(study, method) for method in study.applicable(compared)]
-        shown = {type(method).__name__: study.pictures(method, [unit]) for method in methods}
+        drawn = replace(study, cache=None)  # what one rank has drawn, the others have not
+        pictures = over_ranks(lambda method: drawn.pictures(method, [unit]), methods)
+        shown = {type(method).__name__: x for method, x in zip(methods, pictures, strict=True)}
         panels, predicted = {}, {}
         for method, (name, x) in zip(methods, shown.items(), strict=True):
             title = ": ".join(filter(None, (method.title, describe(method, changed=True))))

@@ -9,6 +9,7 @@ from typing import Any
 
 from .. import checkpoint, datasets, plot, results
 from ..backend import Array, make_rng
+from ..backend.comm import current, over_ranks
 from ..datasets import Dataset
 from ..datasets.whitening import unwhiten
 from ..display import Rows
@@ -123,15 +124,16 @@ class Study:
         return self.cache.pictures(source, method, units, lambda missing: self._drawn(method, missing))
 
     def _drawn(self, method: Any, units: Sequence[Unit]) -> UnitImages:
-        # One pass over the images serves all units.
-        size = len(units) if isinstance(method, TopImages) else CHUNK
-        parts = [units[i : i + size] for i in range(0, len(units), size)]
+        """Pictures of `units`, of which several ranks share the parts; one pass over the images serves all units."""
+        n = len(units)
+        size = n if isinstance(method, TopImages) else min(CHUNK, -(-n // current().size))
         title = f"{method.title}, {units[0].layer}"
         return UnitImages.join(
-            [
-                method(self.model, part, rng=make_rng(self.model.xp, self.seed), images=self.images)
-                for part in self.progress(parts, title, len(parts))
-            ]
+            over_ranks(
+                lambda part: method(self.model, part, rng=make_rng(self.model.xp, self.seed), images=self.images),
+                [units[i : i + size] for i in range(0, n, size)],
+                lambda parts: self.progress(parts, title, len(parts)),
+            )
         )
 
     def applicable(self, methods: Iterable[Any]) -> list[Any]:

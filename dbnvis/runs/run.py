@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import checkpoint
+from ..backend.comm import current
 from ..checkpoint import Checkpoint
 from ..datasets import Dataset
 from ..datasets.infinite import InfiniteDigits, Stream
@@ -85,6 +86,7 @@ class Run:
             return
         with alone(self.final):
             saved = self.kept(xp=xp)
+            current().gather(None)  # all ranks have looked before rank 0 changes anything
             if saved is None:
                 self.part.unlink(missing_ok=True)
             yield saved
@@ -104,6 +106,7 @@ class Run:
         except TrainingDiverged as error:
             saved = f"the last good checkpoint is {self.part}" if self.part.exists() else "nothing was saved before it"
             raise TrainingDiverged(f"{error}; {saved}") from None
+        current().gather(None)  # rank 0 has written `final`
         self.part.unlink(missing_ok=True)
 
     def kept(self, *, xp: Any) -> Checkpoint | None:

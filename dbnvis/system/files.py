@@ -6,11 +6,14 @@ import os
 import platform
 import secrets
 import shutil
+import tempfile
 import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from ..backend.comm import current
 
 #: What names of temporary files begin with; then follow a number of the machine, and the process.
 TEMPORARY = ".dbnvis-"
@@ -26,11 +29,12 @@ def check_folder(folder: Path, what: str) -> None:
 
 
 @contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+def replacing(path: str | os.PathLike[str], *, every_rank: bool = False) -> Iterator[Path]:
     """Give a temporary file beside `path` that takes its place when the block ends well, and goes otherwise.
 
     The folder is made where missing; the temporary file keeps the suffix of `path`. Permissions are those of the file
-    that is replaced; a new one's follow the process's umask. What killed processes left in the folder is removed.
+    that is replaced; a new one's follow the process's umask. What killed processes left in the folder is removed. Of
+    several ranks that work together, all of which come here, rank 0 writes; with `every_rank` each does.
 
     Raises
     ------
@@ -38,6 +42,10 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         If the folder cannot be made or written.
     """
     path = Path(path)
+    if current().rank and not every_rank:
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(folder) / path.name
+        return
     temporary = path.with_name(f"{TEMPORARY}{_machine()}-{os.getpid()}-{secrets.token_hex(4)}{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -70,6 +78,9 @@ def alone(path: str | os.PathLike[str]) -> Iterator[None]:
     OSError
         If the folder cannot be written.
     """
+    if current().rank:
+        yield
+        return
     import filelock
 
     path = Path(path)

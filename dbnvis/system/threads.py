@@ -48,21 +48,23 @@ def container_quota() -> float | None:
 
 
 @contextmanager
-def sharing_processors(say: Callable[[str], object]) -> Iterator[None]:
+def sharing_processors(say: Callable[[str], object], ranks: int = 1) -> Iterator[None]:
     """Within the block, BLAS has a thread per processor, but only one once others need them: `say` is told in a line.
 
-    Does nothing where the user has set OPENBLAS_NUM_THREADS; where the system does not tell how long threads queue (all
-    but Linux), it only heeds the container.
+    Of several `ranks` on this machine, which start together, each has its part of the processors, busy or not. Does
+    nothing where the user has set OPENBLAS_NUM_THREADS; where the system does not tell how long threads queue (all but
+    Linux), it only heeds the container.
     """
     if os.environ.get(SET_BY_USER):
         yield
         return
     limits: list[Any] = []
     done = threading.Event()
-    if processors() < (os.cpu_count() or 1):
-        limits.append(limit(processors()))
+    threads = max(1, processors() // ranks)
+    if threads < (os.cpu_count() or 1):
+        limits.append(limit(threads))
     watch = threading.Thread(target=_watch, args=(done, say, limits), daemon=True)
-    if processors() > 1 and (PROC / "self" / "schedstat").exists():
+    if processors() > 1 and ranks == 1 and (PROC / "self" / "schedstat").exists():
         watch.start()
     try:
         yield

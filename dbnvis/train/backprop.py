@@ -13,15 +13,17 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from ..backend import Array, array_module, child_seeds, make_rng
+from ..backend import Array, child_seeds, make_rng
 from ..images import UNBOUNDED, check_images, images_of, plain_array
 from ..models.layers import Dense, Dropout, Layer, Network
 from ..models.spatial import SpatialNetwork
 from ..settings import check_kind, check_trainable
 from . import optim
 from .config import BackpropConfig, ConvNetConfig
+from .data_parallel import Share, check_start, watched
 from .greedy import mean_norm
 from .losses import LOSSES, Loss
 from .monitor import TrainingDiverged
@@ -117,32 +119,39 @@ def train_backprop(
     if state.epoch == 0:
         kept = optim.KEEPS[config.optimizer]
         state.arrays = {f"{name}.{key}": xp.zeros_like(x) for name, x in params.items() for key in kept}
-    update = BackpropUpdate(network, loss, config, state)
+    check_start(params, data, seeds)
     B = min(config.batch_size, len(data))
-    n_batches = len(data) // B
+    n_batches, share = len(data) // B, Share(B, params)
+    update = BackpropUpdate(network, loss, config, state, share)
     for epoch in range(state.epoch, config.epochs):
         started = time.perf_counter()
         if epoch and any(map(callable, given)):
             data, targets = checked(model, *_of_epoch(given, epoch), config, f"data of epoch {epoch}", len(data))
         epoch_rng = make_rng(xp, seeds[epoch])
         order = xp.argsort(epoch_rng.random(len(data)))[: n_batches * B].reshape(n_batches, B)
-        update.begin_epoch(epoch, epoch_rng)
+        own_rng = share.draws(epoch_rng)
+        update.begin_epoch(epoch, own_rng)
         total = 0.0
-        for i, rows in enumerate(order):
+        for i, rows in enumerate(order[:, share.rows]):
             rate = config.learning_rate * (1 - (epoch + i / n_batches) / config.epochs)
             x = data[rows]
             if isinstance(config, ConvNetConfig) and config.shift:
-                x = shifted(x, config.shift, rng=epoch_rng)
+                x = shifted(x, config.shift, rng=own_rng)
             total += update(x, targets[rows], rate, epoch * n_batches + i + 1, n_batches)
-        mean_loss, seconds = float(total) / n_batches, time.perf_counter() - started
+        mean_loss, seconds = sum(share.ranks.gather(float(total))) / n_batches, time.perf_counter() - started
         if not (math.isfinite(mean_loss) and all(bool(xp.isfinite(x).all()) for x in params.values())):
             raise TrainingDiverged(
                 f"loss or parameters are no longer finite after epoch {epoch + 1}; "
                 f"lower the learning rate (now {rate:g})"
             )
         state.epoch = epoch + 1
-        measured = (math.nan, math.nan) if held_out is None else measure(model, *held_out, config)
+        measured = watched(params, partial(_measured, model, held_out, config))
         yield BackpropStats(epoch + 1, mean_loss, *measured, rate, seconds)
+
+
+def _measured(model: Any, held_out: tuple[Array, Array] | None, config: BackpropConfig) -> tuple[float, float]:
+    """`measure` of held-out images, NaN without."""
+    return (math.nan, math.nan) if held_out is None else measure(model, *held_out, config)
 
 
 def measure(model: Any, data: Array, targets: Array, config: BackpropConfig) -> tuple[float, float]:
@@ -210,11 +219,11 @@ def with_dropout(network: Network, config: BackpropConfig, *, rng: Any) -> Netwo
 class BackpropUpdate:
     """One update of the parameters from one minibatch, gradients in arrays made once."""
 
-    def __init__(self, network: Network, loss: Loss, config: BackpropConfig, state: BackpropState):
-        self.loss, self.config, self.state = loss, config, state
+    def __init__(self, network: Network, loss: Loss, config: BackpropConfig, state: BackpropState, share: Share):
+        self.loss, self.config, self.state, self.share = loss, config, state, share
         self.reusing = network.for_training()
         self.params = network.params()
-        self.gradients = {name: array_module(x).empty_like(x) for name, x in self.params.items()}
+        self.gradients = share.gradients
         self.top = next(name.rpartition(".")[0] for name in reversed(self.params))
 
     def begin_epoch(self, epoch: int, rng: Any) -> None:
@@ -224,12 +233,13 @@ class BackpropUpdate:
         self.learning = {name: x for name, x in self.gradients.items() if all_learn or name.startswith(f"{self.top}.")}
 
     def __call__(self, x: Array, targets: Array, rate: float, number: int, n_batches: int) -> Array:
-        """Make update `number` (from 1, with `n_batches` an epoch); return the batch's mean loss."""
+        """Make update `number` (from 1, with `n_batches` an epoch); return this rank's part of the mean loss."""
         config, arrays = self.config, self.state.arrays
         y, backward = self.network.trace(x)
         losses, gy = self.loss.value(y, targets)
-        gy *= 1 / len(x)
+        gy *= 1 / self.share.batch_size
         backward(gy, self.learning)
+        self.share.add_up(self.learning)
         for name, gradient in self.learning.items():
             if config.centered_gradients:
                 optim.center(gradient)
@@ -241,7 +251,7 @@ class BackpropUpdate:
                 optim.sgd(w, gradient, *kept, rate=rate, momentum=config.momentum)
             if config.weight_decay and w.ndim > 1:
                 w *= 1 - rate * config.weight_decay
-        return losses.mean()
+        return losses.sum() / self.share.batch_size
 
 
 def _trained_part(model: Any, loss: Loss) -> Network:

@@ -51,6 +51,7 @@ from ..numerics import log_odds
 from ..settings import check_kind, check_trainable
 from .averaging import Average
 from .config import CDConfig
+from .data_parallel import Share, check_start, watched
 from .monitor import MONITOR, EpochStats, monitor, warn_if_constant
 
 H_MEAN_DECAY = 0.95  # of the running mean of the hidden units, per update: lambda of Hinton (2010), section 11
@@ -127,6 +128,7 @@ def train_rbm(
     if state.epoch == 0:
         _initialize(rbm, images, config, state, make_rng(xp, seeds[-1]), set_biases)
     average = Average(rbm.params(), state.arrays, config.averaging, config.epochs)
+    check_start(rbm.params(), images, seeds)
     update = CDUpdate(rbm, images, config, state, average)
     n_batches = len(images) // update.batch_size
     epoch_rng, repeat, recorded_for = None, None, None
@@ -144,12 +146,14 @@ def train_rbm(
             recorded_for = (*arguments, *update.addresses())
         repeat(n_batches)
         average.end_epoch(epoch, n_batches)
+        update.share.gather_rows(state.arrays["chains"], update.chains_axis)
         synchronize(xp)
         state.epoch = epoch + 1
         if state.epoch == config.epochs:
             h = rbm.mean_h_given_v(images[:MONITOR])
             warn_if_constant(h, layer, config.epochs * n_batches, update.batch_size)
-        yield monitor(rbm, images, held_out, layer, epoch + 1, rates[-1], time.perf_counter() - started)
+        seconds = time.perf_counter() - started
+        yield watched(rbm.params(), partial(monitor, rbm, images, held_out, layer, epoch + 1, rates[-1], seconds))
 
 
 def checked(rbm: RBM, data: Array, name: str) -> Array:
@@ -192,29 +196,37 @@ class CDUpdate:
         xp, dtype = array_module(rbm.W), rbm.W.dtype
         B = min(config.batch_size, len(data))
         self.rbm, self.data, self.config, self.arrays, self.batch_size = rbm, data, config, state.arrays, B
-        self.average = average
+        self.average, self.share = average, Share(B, rbm.params())
+        self.chains_axis = 1 if config.temperatures > 1 else 0  # that runs over the chains
+        b = self.share.n  # rows of this rank; alone, B
         self.binary = not isinstance(rbm, GaussianRBM)
         # Rows of the data above rows of the model: one matrix product gives the difference of the two statistics.
-        self.v = xp.empty((2 * B, rbm.n_visible), dtype=dtype)
-        self.h = xp.empty((2 * B, rbm.n_hidden), dtype=dtype)
-        self.v_data, self.v_model = self.v[:B], self.v[B:]
-        self.h_data, self.h_model = self.h[:B], self.h[B:]
-        self.row_weight = xp.concatenate([xp.full(B, 1 / B, dtype=dtype), xp.full(B, -1 / B, dtype=dtype)])
-        self.dW = xp.empty_like(rbm.W)
+        self.v = xp.empty((2 * b, rbm.n_visible), dtype=dtype)
+        self.h = xp.empty((2 * b, rbm.n_hidden), dtype=dtype)
+        self.v_data, self.v_model = self.v[:b], self.v[b:]
+        self.h_data, self.h_model = self.h[:b], self.h[b:]
+        self.row_weight = xp.concatenate([xp.full(b, 1 / B, dtype=dtype), xp.full(b, -1 / B, dtype=dtype)])
+        self.dW = self.share.gradients["W"]
         self.v_mean = data.mean(axis=0)
         self.batch, self.rate = xp.zeros(1, dtype=int), xp.zeros(1, dtype=dtype)
-        self.rows = xp.empty((1, B), dtype=int)
-        self.order = xp.empty((len(data) // B, B), dtype=int)
+        self.rows = xp.empty((1, b), dtype=int)
+        self.order = xp.empty((len(data) // B, b), dtype=int)
         self.rates = xp.empty(len(data) // B, dtype=dtype)
         if config.temperatures > 1:
             self.tempered = Tempered(rbm, base_rates(data))
             self.betas = xp.linspace(1, 0, config.temperatures, dtype=dtype)
 
     def begin_epoch(self, order: Array, rates: list[float]) -> None:
-        """Cut `order` (N,) into one row of images per batch; `rates` has one per batch."""
-        self.order[...] = order[: self.order.size].reshape(self.order.shape)
+        """Cut `order` (N,) into one row of images per batch, this rank's of it; `rates` has one per batch."""
+        B, n_batches = self.batch_size, len(self.order)
+        self.order[...] = order[: n_batches * B].reshape(n_batches, B)[:, self.share.rows]
         self.rates[...] = array_module(self.v).asarray(rates, dtype=self.v.dtype)
         self.batch[...] = 0
+
+    @property
+    def chains(self) -> Array:
+        """This rank's chains (b, H), or (T, b, H) with T temperatures."""
+        return self.share.part(self.arrays["chains"], self.chains_axis)
 
     def addresses(self) -> list[int]:
         """Which arrays a recorded update works on, of those that could be replaced between epochs."""
@@ -226,7 +238,7 @@ class CDUpdate:
         next_batch(self.order, self.rates, self.batch, out=(self.rows, self.rate))
         self.positive_phase(rng)  # v_data, and h_data = p(h | v_data)
         self.negative_phase(k, rng)  # k Gibbs steps on: v_model, and h_model = p(h | v_model)
-        changes = self.gradient()  # rate * (<v h>_data - <v h>_model), and likewise of v and of h
+        changes = self.share.add_up(self.gradient())  # rate * (<v h>_data - <v h>_model), and likewise of v and of h
         if config.sparsity_target is not None:  # of the biases only (Lee et al. 2008)
             target, cost = config.sparsity_target, config.sparsity_cost
             add_sparsity_gradient(changes["hbias"], self.arrays["h_mean"], rate=self.rate, cost=cost, target=target)
@@ -237,7 +249,7 @@ class CDUpdate:
 
     def positive_phase(self, rng: Any) -> None:
         """Clamp the data: v_data, and h_data given it; without persistent chains, they restart there."""
-        v, h, config = self.v_data, self.h_data, self.config
+        v, h, config, rng = self.v_data, self.h_data, self.config, self.share.draws(rng)
         take_rows(self.data, self.rows[0], out=v, rng=rng if self.binary and config.binarize == "sample" else None)
         if self.binary and config.binarize == "threshold":
             v[...] = v >= 0.5
@@ -245,13 +257,13 @@ class CDUpdate:
         if config.persistent:
             logistic_mean(h, self.rbm.hbias, out=h)
         else:
-            logistic_mean_sample(h, self.rbm.hbias, rng=rng, out=(h, self.arrays["chains"]))
+            logistic_mean_sample(h, self.rbm.hbias, rng=rng, out=(h, self.chains))
         if config.centered or config.sparsity_target is not None:
-            update_running_mean(self.arrays["h_mean"], h, decay=H_MEAN_DECAY)
+            update_running_mean(self.arrays["h_mean"], self.share.mean(h), decay=H_MEAN_DECAY)
 
     def negative_phase(self, k: int, rng: Any) -> None:
         """Let the chains run for k Gibbs steps: v_model, and h_model given it."""
-        v, h, chains = self.v_model, self.h_model, self.arrays["chains"]
+        v, h, chains, rng = self.v_model, self.h_model, self.chains, self.share.draws(rng, self.chains_axis)
         if self.config.temperatures > 1:
             for _ in range(k):
                 states, chains[...] = self.tempered.exchange(chains, self.betas, rng=rng)

@@ -16,6 +16,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from ..backend import Array, array_module, child_seeds, make_rng, matmul, synchronize, take_rows
@@ -25,6 +26,7 @@ from ..models.sdae import DAE, StackedDAE
 from ..models.tempering import base_rates
 from ..numerics import log_odds
 from ..settings import check_kind, check_trainable
+from .data_parallel import Share, check_start, watched
 from .greedy import each, mean_norm, per_layer, stack_rows
 from .monitor import MONITOR, EpochStats, epoch_stats, warn_if_constant
 from .noise import DenoisingConfig, corrupt, extremes
@@ -109,6 +111,7 @@ def train_dae(
         dae.vbias[...] = images.mean(axis=0) if dae.linear else base_rates(images)
         dae.hbias[...] = log_odds(xp.full_like(dae.hbias, config.start_activity))
         state.arrays = {name: xp.zeros_like(x) for name, x in dae.params().items()}
+    check_start(dae.params(), images, seeds)
     update = DenoisingUpdate(dae, images, config, state)
     n_batches = len(images) // update.batch_size
     epoch_rng = None
@@ -119,13 +122,14 @@ def train_dae(
         epoch_rng = make_rng(xp, seeds[epoch], into=epoch_rng)
         order = xp.argsort(epoch_rng.random(len(images)))[: n_batches * update.batch_size].reshape(n_batches, -1)
         for i in range(n_batches):
-            update(images, order[i], config.rate(epoch + i / n_batches), rng=epoch_rng)
+            update(images, order[i, update.share.rows], config.rate(epoch + i / n_batches), rng=epoch_rng)
         synchronize(xp)
         state.epoch, rate = epoch + 1, config.rate(epoch + (n_batches - 1) / n_batches)
         if state.epoch == config.epochs:
             h = dae.encode(images[:MONITOR])
             warn_if_constant(h, layer, config.epochs * n_batches, update.batch_size)
-        yield _monitor(dae, images, held_out, layer, epoch + 1, rate, time.perf_counter() - started)
+        seconds = time.perf_counter() - started
+        yield watched(dae.params(), partial(_monitor, dae, images, held_out, layer, epoch + 1, rate, seconds))
 
 
 def train_sdae(
@@ -197,31 +201,33 @@ class DenoisingUpdate:
         B = min(config.batch_size, len(data))
         self.dae, self.config, self.velocities, self.batch_size = dae, config, state.arrays, B
         self.extremes = extremes(dae, data)
-        self.clean = xp.empty((B, dae.n_visible), dtype=dtype)
+        self.share = Share(B, dae.params())
+        b = self.share.n  # rows of this rank; alone, B
+        self.clean = xp.empty((b, dae.n_visible), dtype=dtype)
         # The way up above the way back: one matrix product gives the gradient of weights that serve both.
-        self.visible = xp.empty((2 * B, dae.n_visible), dtype=dtype)
-        self.hidden = xp.empty((2 * B, dae.n_hidden), dtype=dtype)
-        self.gradients = {name: xp.empty_like(x) for name, x in dae.params().items()}
+        self.visible = xp.empty((2 * b, dae.n_visible), dtype=dtype)
+        self.hidden = xp.empty((2 * b, dae.n_hidden), dtype=dtype)
+        self.gradients = self.share.gradients
 
     def __call__(self, data: Array, batch: Array, rate: float, *, rng: Any) -> None:
-        """Descend the mean loss of the images `batch` (B,) of the data."""
+        """Descend the mean loss of a batch, of which the images `batch` (b,) of the data are this rank's."""
         take_rows(data, batch, out=self.clean)
-        gradients = self.gradient(rng)
+        gradients = self.share.add_up(self.gradient(self.share.draws(rng)))
         for name, x in self.dae.params().items():
             sgd(x, gradients[name], self.velocities[name], rate=rate, momentum=self.config.momentum)
             if self.config.weight_decay and x.ndim > 1:
                 x *= 1 - rate * self.config.weight_decay
 
     def gradient(self, rng: Any) -> dict[str, Array]:
-        """Gradient of the batch's mean loss by each parameter: x~ from x, h from x~, y from h, and back."""
-        dae, B, gradients = self.dae, self.batch_size, self.gradients
-        noisy, error = self.visible[:B], self.visible[B:]
-        delta, h = self.hidden[:B], self.hidden[B:]
+        """Gradient of the batch's mean loss, this rank's part of it: x~ from x, h from x~, y from h, and back."""
+        dae, b, gradients = self.dae, self.share.n, self.gradients
+        noisy, error = self.visible[:b], self.visible[b:]
+        delta, h = self.hidden[:b], self.hidden[b:]
         corrupt(self.clean, self.config, self.extremes, rng=rng, out=noisy)
         dae.encode(noisy, out=h)
         dae.decode(h, out=error)
         error -= self.clean  # y - x: the loss's gradient by the output's pre-activations ...
-        error *= 1 / B
+        error *= 1 / self.batch_size
         matmul(error, dae.weights_back.T, out=delta)
         delta *= h * (1 - h)  # ... and by the hidden ones
         gradients["vbias"][...] = error.sum(axis=0)

@@ -1,0 +1,153 @@
+"""Processes started together by `mpiexec`: how they find each other, begin alike, and end together.
+
+Without mpiexec nothing here does anything, and mpi4py is not imported.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout, suppress
+from pathlib import Path
+from typing import Any
+
+from ..backend import comm, gpu_status
+from ..backend.comm import Comm, current
+from .files import TEMPORARY
+
+#: What launchers set: the number of processes, and which of them this is. MPICH, Intel MPI and Slurm's pmi2; Open MPI;
+#: Slurm's pmix.
+LAUNCHERS = (
+    ("PMI_SIZE", "PMI_RANK"),
+    ("OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"),
+    ("SLURM_NTASKS", "PMIX_RANK"),
+)
+ADVICE = "pip install 'dbnvis[mpi]', and start with the mpiexec that comes with it"
+PATIENCE = 2.0  # seconds that a rank which ends in an error waits for the others to end likewise
+
+
+def started() -> tuple[int, int]:
+    """(rank, number of ranks) as the launcher says; (0, 1) where there is none."""
+    for size, rank in LAUNCHERS:
+        if size in os.environ and rank in os.environ:
+            with suppress(ValueError):
+                return int(os.environ[rank]), int(os.environ[size])
+    return 0, 1
+
+
+class Ranks:
+    """The ranks of this command.
+
+    Raises
+    ------
+    RuntimeError
+        If a launcher started several processes, and mpi4py or its MPI is missing, broken, or of another kind.
+    """
+
+    def __init__(self) -> None:
+        self.rank, self.size = started()
+        self.world: Any = None
+        if self.size == 1:
+            return
+        try:
+            from mpi4py import MPI
+        except (ImportError, RuntimeError) as error:  # RuntimeError: there is no MPI to be loaded
+            missing = (
+                "mpi4py is not installed" if isinstance(error, ModuleNotFoundError) else f"MPI is broken ({error})"
+            )
+            raise RuntimeError(f"{self.size} processes were started together, but {missing}; {ADVICE}") from None
+        self.world = MPI.COMM_WORLD
+        if self.world.Get_size() != self.size:
+            raise RuntimeError(
+                f"{self.size} processes were started together, but MPI joins {self.world.Get_size()}: mpiexec is of "
+                f"another MPI than mpi4py; {ADVICE}"
+            )
+        self._ends = self.world.Dup()  # apart from the work, in the middle of which a rank may fail
+        here = self.world.Split_type(MPI.COMM_TYPE_SHARED)
+        self.here = here.Get_rank(), here.Get_size()
+        here.Free()
+
+    @property
+    def local(self) -> int:
+        """How many of the ranks are on this machine."""
+        return 1 if self.world is None else self.here[1]
+
+    @contextmanager
+    def working(self, device: str) -> Iterator[Comm]:
+        """Within the block work is shared, on a GPU each where `device` wants them; rank 0 alone prints."""
+        if self.world is None:
+            yield current()
+            return
+        gpus = device != "cpu" and gpu_status()[0]
+        with comm.using(comm.of_gpus(self.world, *self.here) if gpus else comm.MPI(self.world)) as ranks:
+            yield ranks
+
+    @contextmanager
+    def quiet(self) -> Iterator[None]:
+        """Ranks other than the first print nothing within the block."""
+        with ExitStack() as stack:
+            if self.rank:
+                nowhere = stack.enter_context(open(os.devnull, "w"))
+                stack.enter_context(redirect_stdout(nowhere))
+                stack.enter_context(redirect_stderr(nowhere))
+            yield
+
+    def end(self, message: str, status: int) -> str:
+        """End with an error, on all ranks: what this rank is to say of it.
+
+        Where all ranks fail, as after a mistake of the user's, rank 0 says so once. Where this one fails alone, it says
+        so and ends all; the others may be waiting for it.
+        """
+        if self.world is None:
+            return message
+        request, until = self._ends.Ibarrier(), time.monotonic() + PATIENCE
+        while not request.Test():
+            if time.monotonic() > until:
+                print(f"rank {self.rank} of {self.size}: {message}", file=sys.__stderr__, flush=True)
+                self.world.Abort(status)
+            time.sleep(0.01)
+        said = self._ends.allgather(message)
+        return said[0] if self.rank == 0 else ""
+
+
+def check_start(version: str, args: list[str]) -> None:
+    """ValueError on all ranks unless they are of one version and were given one command line."""
+    comm.check_same("version", version, "install the same on all machines")
+    comm.check_same("command line", args, "start all with the same options")
+
+
+def check_shared(folder: Path) -> None:
+    """ValueError on all ranks, naming one, unless all see the files of `folder`, or of the nearest one there is."""
+    ranks = current()
+    if ranks.size == 1:
+        return
+    there = next(path for path in (folder, *folder.absolute().parents) if path.is_dir())
+    mark = there / f"{TEMPORARY}{secrets.token_hex(8)}"
+    try:
+        if ranks.rank == 0:
+            mark.touch()
+        sees = ranks.gather(ranks.gather(mark.absolute())[0].exists())
+    finally:
+        if ranks.rank == 0:
+            mark.unlink(missing_ok=True)
+    if not all(sees):
+        raise ValueError(
+            f"rank {sees.index(False)} does not see the files that rank 0 writes to {folder}; give as --out a folder "
+            "on a file system that all machines share"
+        )
+
+
+@contextmanager
+def first_before_others() -> Iterator[None]:
+    """Rank 0 goes through the block before the others do: what it has fetched or made, they find."""
+    ranks = current()
+    if ranks.rank:
+        ranks.gather(None)
+    try:
+        yield
+    finally:
+        if ranks.rank == 0:
+            ranks.gather(None)
