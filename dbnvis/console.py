@@ -223,8 +223,8 @@ def _run(
         _close_bars()
         number = stop.args[0] if stop.args else signal.SIGINT
         word = "interrupted" if number == signal.SIGINT else "terminated"
-        said = ranks.end(f"dbnvis: {word}; every file already written is whole", 128 + number)
-        print(said, file=sys.stderr)
+        said = ranks.end(f"{word}; every file already written is whole", 128 + number)
+        print(f"dbnvis: {said}", file=sys.stderr)
         return 128 + number
     except (ValueError, TypeError, KeyError, OSError, RuntimeError, ArithmeticError, MemoryError) as error:
         if "--debug" in args:
@@ -233,7 +233,7 @@ def _run(
         if isinstance(error, MemoryError):
             message = f"not enough memory: {message or 'too much was asked for at once'}; give smaller numbers"
         _close_bars()
-        return _refuse(ranks.end(str(message), 2))
+        return _refuse(ranks.end(brief(str(message)), 2))
     return 0
 
 

@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from dbnvis.backend.comm import current
 from dbnvis.datasets.deform import elastic_field
 
 if TYPE_CHECKING:
@@ -225,6 +226,7 @@ class Stream:
             for stats in train_rbm(rbm, stream.images, config, rng=rng): ...
 
     Every chunk is a function of its number. Two are held, whatever the number of examples: one read, one being made.
+    Of several ranks each makes a part of every chunk, and gets the others'.
 
     Parameters
     ----------
@@ -234,7 +236,7 @@ class Stream:
     chunk : int
         Images that an epoch of training reads.
     threads : int, optional
-        That make images; by default as many as there are processors.
+        That make images; by default as many as there are processors, of several ranks one each.
 
     Raises
     ------
@@ -248,7 +250,9 @@ class Stream:
             raise ValueError(f"expected from {chunk} (a chunk) to {most} examples, got {examples}")
         self.digits, self.chunk, self.epochs = digits, chunk, examples // chunk
         self.sha256 = f"{digits.sha256}, {self.epochs} chunks of {chunk}"
-        self._threads = ThreadPoolExecutor(threads or os.cpu_count(), thread_name_prefix="deform")
+        self.ranks = current()
+        threads = threads or (os.cpu_count() if self.ranks.size == 1 else 1)
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="deform")
         self._chunks: dict[int, tuple[np.ndarray, list[Future[None]]]] = {}
 
     def images(self, epoch: int) -> np.ndarray:
@@ -266,17 +270,19 @@ class Stream:
         pixels, tasks = self._chunks[epoch]
         for task in tasks:
             task.result()
+        pixels = np.concatenate(self.ranks.gather(pixels)) if self.ranks.size > 1 else pixels
         return np.divide(pixels.reshape(self.chunk, -1), 255, dtype=np.float32)
 
     def _begin(self, number: int) -> tuple[np.ndarray, list[Future[None]]]:
-        """A chunk, and the tasks that fill it."""
-        pixels = np.empty((self.chunk, *self.digits.shape), np.uint8)
-        index = np.arange(number * self.chunk, (number + 1) * self.chunk) + self.digits.n_test
+        """A chunk, of several ranks this one's part of it, and the tasks that fill it."""
+        index = np.arange(number * self.chunk, (number + 1) * self.chunk)[self.ranks.own(self.chunk)]
+        index += self.digits.n_test
+        pixels = np.empty((len(index), *self.digits.shape), np.uint8)
 
         def fill(task: slice) -> None:
             pixels[task] = self.digits.pixels(index[task])
 
-        tasks = (slice(start, start + TASK) for start in range(0, self.chunk, TASK))
+        tasks = (slice(start, start + TASK) for start in range(0, len(index), TASK))
         return pixels, [self._threads.submit(fill, task) for task in tasks]
 
     def close(self) -> None:

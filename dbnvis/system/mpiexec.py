@@ -106,7 +106,7 @@ class Ranks:
         request, until = self._ends.Ibarrier(), time.monotonic() + PATIENCE
         while not request.Test():
             if time.monotonic() > until:
-                print(f"rank {self.rank} of {self.size}: {message}", file=sys.__stderr__, flush=True)
+                print(f"dbnvis: rank {self.rank} of {self.size}: {message}", file=sys.__stderr__, flush=True)
                 self.world.Abort(status)
             time.sleep(0.01)
         said = self._ends.allgather(message)
@@ -116,7 +116,7 @@ class Ranks:
 def check_start(version: str, args: list[str]) -> None:
     """ValueError on all ranks unless they are of one version and were given one command line."""
     comm.check_same("version", version, "install the same on all machines")
-    comm.check_same("command line", args, "start all with the same options")
+    comm.check_same("command line", " ".join(args), "start all with the same options")
 
 
 def check_shared(folder: Path) -> None:

@@ -5,6 +5,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from ranks import together
 from scipy import ndimage
 
 from dbnvis.datasets import Dataset
@@ -276,3 +277,19 @@ def test_what_is_streamed_is_told_by_its_sha(digits):
     assert digits.sha256 == InfiniteDigits(dataset()).sha256 != other.sha256
     with Stream(digits, 200, chunk=50) as a, Stream(digits, 249, chunk=50) as b, Stream(digits, 250, chunk=50) as c:
         assert a.sha256 == b.sha256 != c.sha256
+
+
+@pytest.mark.parametrize("n", [2, 3])
+def test_several_ranks_make_a_part_of_a_chunk_each_and_read_the_whole(digits, n):
+    with Stream(digits, 40, chunk=10) as stream:
+        chunks = [stream.images(epoch) for epoch in range(4)]
+
+    def work(rank):
+        with Stream(digits, 40, chunk=10) as stream:
+            read = [stream.images(epoch) for epoch in range(4)]
+            return read, len(stream._chunks[3][0])
+
+    ranks = together(n, work)
+    assert sum(made for _, made in ranks) == 10
+    for read, _ in ranks:
+        np.testing.assert_array_equal(read, chunks)

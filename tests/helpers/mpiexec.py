@@ -1,0 +1,68 @@
+"""Real ranks: processes that mpiexec starts."""
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+BESIDE = Path(sys.executable).with_name("mpiexec")  # of the wheel that the extra brings
+MPIEXEC = str(BESIDE) if BESIDE.exists() else shutil.which("mpiexec")
+DBNVIS = [sys.executable, "-m", "dbnvis"]
+
+
+def why_not():
+    """Why there are no ranks here; "" if there are."""
+    if importlib.util.find_spec("mpi4py") is None or MPIEXEC is None:
+        return "no MPI: pip install -e '.[mpi]'"
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        return "ranks wait for each other busily and need the processors for themselves: pytest -n 0 -m mpi"
+    return ""
+
+
+def of_ranks(test):
+    """Marks a test that starts mpiexec."""
+    return pytest.mark.mpi(pytest.mark.skipif(bool(why_not()), reason=why_not() or "there are ranks")(test))
+
+
+def environment(**more):
+    return {**os.environ, "OPENBLAS_NUM_THREADS": "1", **more}
+
+
+@contextmanager
+def started(*commands, **more):
+    """The process of `mpiexec` of `commands`, (number of ranks, words of a command line) each, ended with the block."""
+    words = []
+    for n, command in commands:
+        words += [":"] * bool(words) + ["-n", str(n), *command]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen([MPIEXEC, *words], env=environment(**more), **pipes) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+
+
+def rank_process(process, rank):
+    """The number of the process of rank `rank` that `mpiexec` started, on Linux."""
+    family = [process.pid]
+    for pid in family:
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            family += map(int, (task / "children").read_text().split())
+    (found,) = (pid for pid in family if f"PMI_RANK={rank}\0" in Path(f"/proc/{pid}/environ").read_text())
+    return found
+
+
+def run(n, *args, command=None, timeout=120, **more):
+    """(exit status, output, errors) of `mpiexec -n N dbnvis ARGS`; without mpiexec if `n` is 0."""
+    command = [*(command or DBNVIS), *map(str, args)]
+    if n == 0:
+        done = subprocess.run(command, env=environment(**more), capture_output=True, text=True, timeout=timeout)
+        return done.returncode, done.stdout, done.stderr
+    with started((n, command), **more) as process:
+        out, err = process.communicate(timeout=timeout)
+    return process.returncode, out, err
