@@ -1,11 +1,12 @@
-"""How long an update of data-parallel training takes: a model with seven constants, and their fit to what was measured.
+"""How long an update of data-parallel training takes: a model with a few constants, and their fit to what was measured.
 
 An update of an RBM of V visible and H hidden units, from a batch of B images on R ranks, takes
 
-    t = step + weight * V H + product * V H ceil(B / R) + draw * B (V + H) + the sums over the ranks
+    t = step + weight V H + (product V H + unit (V + H)) ceil(B / R) + draw (V + H) B + the sums over the ranks
 
-A rank multiplies matrices for its own rows alone, but updates all weights and draws the random numbers of the whole
-batch. It sums two arrays: the gradient, 4 (V H + V + H) bytes, and the mean of the hidden units, 4 H bytes.
+A rank multiplies matrices and computes units for its own rows alone, but updates all weights and draws the random
+numbers of the whole batch. The ranks sum two arrays: the gradient, 4 (V H + V + H) bytes, and the mean of the hidden
+units, 4 H bytes.
 
 References
 ----------
@@ -47,11 +48,13 @@ class Arithmetic:
     """For each weight."""
     product: float
     """For each weight and row of the rank: the matrix products."""
+    unit: float
+    """For each unit and row of the rank: probabilities, states."""
     draw: float
     """For each unit and row of the whole batch: random numbers, of which a rank keeps those of its rows."""
 
     def seconds(self, update: Update) -> float:
-        return float(np.dot(_counts(update), (self.step, self.weight, self.product, self.draw)))
+        return float(np.dot(_counts(update), (self.step, self.weight, self.product, self.unit, self.draw)))
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,7 @@ class StepTime:
     def most(self, update: Update) -> float:
         """The speed-up of these ranks with batches without end: draws of the whole batch remain."""
         a, weights, units = self.arithmetic, update.visible * update.hidden, update.visible + update.hidden
-        rows, draws = a.product * weights, a.draw * units
+        rows, draws = a.product * weights + a.unit * units, a.draw * units
         return (rows + draws) / (rows / update.ranks + draws)
 
     def pays_from(self, update: Update, efficiency: float = 0.5) -> int | None:
@@ -135,7 +138,7 @@ def fitted_arithmetic(updates: Sequence[Update], seconds: Sequence[float]) -> Ar
     Raises
     ------
     ValueError
-        If the updates do not tell the four constants apart.
+        If the updates do not tell the five constants apart.
     """
     return Arithmetic(*_least_squares([_counts(update) for update in updates], seconds))
 
@@ -152,16 +155,20 @@ def fitted_interconnect(name: str, n_bytes: Sequence[float], seconds: Sequence[f
     return Interconnect(name, latency, 1 / byte if byte else np.inf)
 
 
-def _counts(update: Update) -> tuple[float, float, float, float]:
-    """What the four constants of `Arithmetic` are multiplied by."""
-    weights, units = update.visible * update.hidden, update.visible + update.hidden
-    return 1.0, weights, weights * -(-update.batch // update.ranks), units * update.batch
+def _counts(update: Update) -> tuple[float, ...]:
+    """What the five constants of `Arithmetic` are multiplied by."""
+    weights, units, rows = (
+        update.visible * update.hidden,
+        update.visible + update.hidden,
+        -(-update.batch // update.ranks),
+    )
+    return 1.0, weights, weights * rows, units * rows, units * update.batch
 
 
-def _least_squares(rows: Any, seconds: Any) -> Any:
+def _least_squares(rows: Any, seconds: Any) -> list[float]:
     """x >= 0 (K,) with the least sum of squares of (rows x - seconds) / seconds; rows (N, K), seconds (N,)."""
     A = np.asarray(rows, float) / np.asarray(seconds, float)[:, None]
     scale = np.linalg.norm(A, axis=0)
     if np.linalg.matrix_rank(A / scale) < A.shape[1]:
         raise ValueError(f"{len(A)} measurements do not tell {A.shape[1]} constants apart; take more sizes")
-    return nnls(A / scale, np.ones(len(A)))[0] / scale
+    return (nnls(A / scale, np.ones(len(A)))[0] / scale).tolist()
