@@ -10,6 +10,7 @@ import contextlib
 import importlib
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -37,6 +38,8 @@ class Variant:
     """OPENBLAS_CORETYPE of its process; OpenBLAS's own choice if empty."""
     code: str = ""
     """Folder of the dbnvis that its process imports, such as that of an earlier `state`; the installed one if empty."""
+    ranks: int = 1
+    """Processes that share the work, started by mpiexec if there are several."""
 
 
 def options(
@@ -98,7 +101,7 @@ def state(commit: str) -> Iterator[str]:
 
 
 def run(variant: Variant, threads: int | None) -> dict[str, Any]:
-    """Call the variant's function in a fresh process without what this environment tunes."""
+    """Call the variant's function in a fresh process, or in several, without what this environment tunes."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(TUNING)}
     if variant.kernels:
         environment["OPENBLAS_CORETYPE"] = variant.kernels
@@ -107,6 +110,11 @@ def run(variant: Variant, threads: int | None) -> dict[str, Any]:
     if variant.code:
         environment["PYTHONPATH"] = variant.code
     command = [sys.executable, __file__, variant.call, json.dumps(variant.settings)]
+    if variant.ranks > 1:
+        mpiexec = shutil.which("mpiexec", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+        if mpiexec is None:
+            return {"missing": "mpiexec is not installed"}
+        command = [mpiexec, "-n", str(variant.ranks), *command]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"{variant.name} failed:\n{done.stderr[-2000:]}")
@@ -169,4 +177,5 @@ if __name__ == "__main__":
         said = getattr(importlib.import_module(module), function)(**json.loads(sys.argv[2]))
     except ModuleNotFoundError as error:
         said = {"missing": f"{error.name} is not installed"}
-    print(json.dumps(said))
+    if said:  # of several ranks the first says it
+        print(json.dumps(said))

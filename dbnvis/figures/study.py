@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
 from .. import checkpoint, datasets, plot, results
@@ -22,12 +23,13 @@ from ..runs.snapshots import Snapshots
 from ..train import EpochStats
 from ..train.backprop import BackpropStats
 from ..visualize import FilterCombination, NotApplicable, StrongestConnections, TopImages, Unit, UnitImages
+from ..visualize.activation_maximization import BLOCK
 from ..visualize.filter_combination import combined_inputs
 from ..visualize.tidy import compared, percentiles, picture_rows, together
 from .naming import rounded_down, sheet_name
 from .picture_cache import PictureCache, Source
 
-CHUNK = 96  # units between two steps of the progress bar
+CHUNK = 96  # units between two steps of the progress bar, at the most
 
 
 @dataclass
@@ -125,13 +127,12 @@ class Study:
 
     def _drawn(self, method: Any, units: Sequence[Unit]) -> UnitImages:
         """Pictures of `units`, of which several ranks share the parts; one pass over the images serves all units."""
-        n = len(units)
-        size = n if isinstance(method, TopImages) else min(CHUNK, -(-n // current().size))
+        cuts = [0, len(units)] if isinstance(method, TopImages) else _cuts(len(units), current().size)
         title = f"{method.title}, {units[0].layer}"
         return UnitImages.join(
             over_ranks(
                 lambda part: method(self.model, part, rng=make_rng(self.model.xp, self.seed), images=self.images),
-                [units[i : i + size] for i in range(0, n, size)],
+                [units[start:stop] for start, stop in pairwise(cuts)],
                 lambda parts: self.progress(parts, title, len(parts)),
             )
         )
@@ -314,6 +315,17 @@ class Study:
     def check_table(self, name: str) -> None:
         """As `check`, of the table `<name>.csv`."""
         self.writer.check(self.writer.sheet(name), **self.facts)
+
+
+def _cuts(units: int, ranks: int) -> list[int]:
+    """Where `units` are cut into parts of `CHUNK` at the most, equally many for each rank and about equally large.
+
+    Where there are enough, whole blocks stay together: activation maximization climbs by blocks.
+    """
+    size = BLOCK if units > BLOCK * 2 * ranks and CHUNK % BLOCK == 0 else 1
+    blocks = -(-units // size)
+    parts = min(blocks, -(-blocks * size // CHUNK // ranks) * ranks)
+    return [min(units, size * (blocks * i // parts)) for i in range(parts + 1)]
 
 
 def _caption(score: float, percent: float) -> str:

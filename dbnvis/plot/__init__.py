@@ -10,7 +10,7 @@ settings change nothing.
 from . import style as settings
 from .atlas import Places, places
 from .base import BLACK, BLUE, DPI, GREEN, ORANGE, save
-from .charts import Bands, HeatMap, Shares, Table, bars, scatter
+from .charts import Bands, Gains, HeatMap, Shares, SpeedUps, Table, bars, scatter
 from .crosstab import crosstab
 from .dashboard import Chart, Histograms, Lines, Matrix, Tiles, dashboard
 from .grids import grid, packed, sheet
@@ -24,6 +24,7 @@ __all__ = [
     "ORANGE",
     "Bands",
     "Chart",
+    "Gains",
     "HeatMap",
     "Histograms",
     "Lines",
@@ -33,6 +34,7 @@ __all__ = [
     "Places",
     "Shares",
     "Space",
+    "SpeedUps",
     "Table",
     "Tiles",
     "bars",

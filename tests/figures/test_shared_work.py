@@ -1,5 +1,6 @@
 """Units, chains and images over several ranks: every rank has what one alone has, bit for bit."""
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from ranks import together
 from small_models import convnet, random_dbn
 
+from dbnvis import DBN, RBM
 from dbnvis.backend import make_rng
 from dbnvis.backend.comm import current
 from dbnvis.evaluate import scores
@@ -17,6 +19,7 @@ from dbnvis.figures.study import Study
 from dbnvis.models.tempering import base_rates
 from dbnvis.results import Writer
 from dbnvis.visualize import METHODS, VISUALIZERS, Unit
+from dbnvis.visualize.activation_maximization import BLOCK
 
 IMAGES = np.random.default_rng(3).random((50, 4, 5), dtype=np.float32)
 SCHEDULE = np.linspace(0, 1, 60)
@@ -106,3 +109,33 @@ def test_random_numbers_do_not_depend_on_the_ranks():
         return rng.random((2, 3))
 
     np.testing.assert_array_equal(np.concatenate(together(3, work)), make_rng(np, 0).random((6, 3)))
+
+
+class Taking:
+    """A method that only notes which units it is asked for."""
+
+    title, prior = "noting", None
+
+    def __init__(self, taken):
+        self.taken = taken
+
+    def __call__(self, model, units, *, rng, images=None):
+        self.taken += [unit.index for unit in units]
+        return METHODS["combination"](model, units, rng=rng)
+
+
+@pytest.mark.parametrize(("n", "ranks"), [(250, 1), (250, 2), (500, 2), (500, 3), (90, 4)])
+def test_ranks_draw_about_equally_many_units_and_of_activation_maximization_whole_blocks(n, ranks):
+    model = RBM.random(20, n, rng=np.random.default_rng(0))
+
+    def work(rank):
+        taken, study = [], study_of(DBN([model], input_shape=(4, 5), input_norm=2.0), IMAGES)
+        study.pictures(Taking(taken), study.units("h1"))
+        return taken
+
+    parts = together(ranks, work)
+    assert [*itertools.chain(*parts)] == list(range(n))
+    assert max(map(len, parts)) <= n / ranks + BLOCK
+    if n >= 250:
+        assert all(part[0] % BLOCK == 0 for part in parts)
+        assert max(map(len, parts)) <= 1.1 * n / ranks

@@ -462,6 +462,35 @@ def test_a_bar_is_as_long_as_its_value_and_marked_at_its_floor():
     assert color(other, 6.9, 0.2) == BLUE
 
 
+def test_gains_are_as_long_as_their_values_and_marked_at_their_targets():
+    gains = {"training": (1.5, 1.4, 1.6, 1.3), "drawing": (1.9, 1.9, 1.9, float("nan"))}
+    figure = dashboard([[plot.Gains("two ranks", "", gains)]], heading="Heading", key="Legend", heights=[1.0])
+    (axes,) = figure.axes
+    assert [bar.get_width() for bar in axes.patches] == [1.5, 1.9]
+    assert [text.get_text().strip() for text in axes.texts] == ["training", "1.50", "drawing", "1.90"]
+    marks = [line.get_xdata() for line in axes.lines if line.get_color() == ORANGE]
+    np.testing.assert_array_equal(marks, [[1.3, 1.3], [np.nan, np.nan]])
+
+
+def test_speed_ups_that_are_measured_are_points_in_the_colour_of_their_line():
+    lines = {"batch 100": ([1, 2, 64], [1.0, 1.5, 0.4]), "batch 1,000": ([1, 2, 64], [1.0, 1.8, 20.0])}
+    points = {"batch 1,000": (2.0, 1.7, 1.6, 1.9), "another": (2.0, 0.3, 0.3, 0.3)}
+    chart = plot.SpeedUps("speed-up", "", "ranks", lines, points)
+    (axes,) = dashboard([[chart]], heading="Heading", key="Legend", heights=[2.0]).axes
+    dots = [line for line in axes.lines if line.get_marker() == "o" and len(line.get_xdata())]
+    assert [(*dot.get_xdata(), *dot.get_ydata(), dot.get_color()) for dot in dots] == [
+        (2.0, 1.7, ORANGE),
+        (2.0, 0.3, "#000000"),
+    ]
+    drawn = {line.get_label(): line for line in axes.lines}
+    for name, (x, y) in lines.items():
+        np.testing.assert_array_equal(drawn[name].get_xydata().T, [x, y])
+        assert drawn[name].get_marker() == "None"  # a line alone: nothing was measured there
+    low, high = axes.get_ylim()
+    assert low < 0.3 and high > 64 and [t.get_text() for t in axes.get_xticklabels()] == ["1", "2", "64"]
+    assert [t.get_text() for t in axes.get_legend().get_texts()] == [*lines, "measured here"]
+
+
 @pytest.mark.parametrize("colours", [200, 3000])
 def test_a_picture_of_many_colours_is_as_near_as_if_each_pixel_was_quantized(colours):
     from PIL import Image

@@ -20,7 +20,7 @@ SCRIPTS = Path(__file__).parents[2] / "scripts"
 #: The embedded digits, in whose place most tests have noise.
 DIGITS = datasets.DATASETS["digits"]
 #: Modules of the benchmarks, no programs of their own.
-MODULES = {"browsing", "gpu", "odd_inputs", "ours", "peers", "timing"}
+MODULES = {"browsing", "by_ranks", "gpu", "odd_inputs", "ours", "peers", "step_time", "timing"}
 NAMES = sorted(path.stem for path in SCRIPTS.glob("*.py") if path.stem not in MODULES)
 
 
