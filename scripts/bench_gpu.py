@@ -1,13 +1,14 @@
 """On a GPU: an epoch of CD-1, 784-500, 60,000 images, dbnvis and PyTorch; the matrix products alone; 250 units of h3 by
-activation maximization and by clamped sampling; `reproduce`.
+activation maximization and by clamped sampling; every stage of `reproduce`, there and on the CPU beside it.
 
-Needs a CUDA device, CuPy (`pip install -e '.[gpu-cuda13,bench]'`) and PyTorch with CUDA. Takes about three minutes.
+Needs a CUDA device, CuPy (`pip install -e '.[gpu-cuda13,bench]'`) and PyTorch with CUDA. Takes about three minutes, and
+as long as `dbnvis reproduce` on the CPU.
 """
 
 import sys
 from typing import Any
 
-from gpu import table
+from gpu import stages, table
 from timing import Variant, measure, options, write
 
 from dbnvis import plot
@@ -41,8 +42,12 @@ if __name__ == "__main__":
     ]
     units = {"units": 8} if args.quick else {}
     methods = [Variant(f"{name}, h3", "gpu.pictures", {"method": name, **units}) for name in ("am", "gibbs")]
-    whole = Variant("reproduce", "gpu.reproduce", {"quick": args.quick})
-    found = measure([*variants, *methods], args.rounds, args.threads) | measure([whole], 1, args.threads)
-    rows, panels = table((100, 1000), list(TRAINERS), [variant.name for variant in (*methods, whole)], found)
+    whole = [
+        Variant(f"reproduce, {where}", "gpu.reproduce", {"quick": args.quick, "device": where})
+        for where in ("gpu", "cpu")
+    ]
+    found = measure([*variants, *methods], args.rounds, args.threads) | measure(whole, 1, args.threads)
+    rows, panels = table((100, 1000), list(TRAINERS), [variant.name for variant in methods], found)
+    rows += stages(found["reproduce, gpu"], found["reproduce, cpu"])
     figure = plot.bars(panels, x_label="seconds per 60,000 images", heading=device, caption=CAPTION, key=KEY)
-    write("gpu", args, rows, figure, [*variants, *methods, whole])
+    write("gpu", args, rows, figure, [*variants, *methods, *whole])

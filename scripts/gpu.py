@@ -158,35 +158,56 @@ def pictures(method: str, units: int = 250, device: str = "gpu") -> dict[str, An
     return {"seconds": statistics.median(seconds[1:]), "kernels": float("nan")}
 
 
-def reproduce(quick: bool = False) -> dict[str, Any]:
-    """`dbnvis reproduce`, all of it, into a folder that is forgotten."""
+def reproduce(quick: bool = False, device: str = "gpu", dataset: str = "auto") -> dict[str, Any]:
+    """`dbnvis reproduce`, all of it, into a folder that is forgotten; seconds of each stage as well."""
     from contextlib import redirect_stdout
 
-    from dbnvis.cli import main
+    from dbnvis.system.blas import use_best_kernels
 
+    use_best_kernels()  # as the command line does
+    from dbnvis.cli import main
+    from dbnvis.commands import reproduce as command
+
+    clock = command.Clock()
+    command.Clock = lambda: clock  # type: ignore[assignment, misc]  # so that it can be read afterwards
     with tempfile.TemporaryDirectory() as out, redirect_stdout(sys.stderr):
-        start = time.perf_counter()
-        status = main(["reproduce", "--device", "gpu", "--out", out, *(["--quick"] if quick else [])])
-        seconds = time.perf_counter() - start
+        options = ["--device", device, "--dataset", dataset, "--out", out, *(["--quick"] if quick else [])]
+        status = main(["reproduce", *options])
     if status:
         raise RuntimeError(f"dbnvis reproduce ended with status {status}")
-    return {"seconds": seconds, "kernels": float("nan")}
+    return {"seconds": sum(clock.stages.values()), "kernels": float("nan"), "stages": clock.stages}
 
 
 def table(
     batches: Sequence[int], names: Sequence[str], others: Sequence[str], found: dict[str, Any]
 ) -> tuple[list[dict[str, Any]], list[tuple[str, Any]]]:
     """Rows of what was found as "name batch", and their bars; the first name is the floor. Last come the `others`."""
-
-    def row(name: str, batch: Any, said: Any, floor: Any, eager: Any) -> dict[str, Any]:
-        seconds = dict(zip(("seconds", "least", "greatest"), middle(said), strict=True))
-        times = {"times floor": floor and ratio(said, floor), "PyTorch takes times": eager and ratio(eager, said)}
-        return {"what": name, "batch": batch, **seconds, **times, "kernels per step": said[0]["kernels"]}
-
     rows, panels = [], []
     for batch in batches:
         floor, eager = found[f"{names[0]} {batch}"], found.get(f"PyTorch {batch}")
         present = {name: found[f"{name} {batch}"] for name in names if f"{name} {batch}" in found}
-        rows += [row(name, batch, said, floor, eager) for name, said in present.items()]
+        rows += [_row(name, batch, said, floor=floor, eager=eager) for name, said in present.items()]
         panels.append((f"batch {batch}", {name: (*middle(said), middle(floor)[0]) for name, said in present.items()}))
-    return [*rows, *(row(f"dbnvis {name}", None, found[name], None, None) for name in others)], panels
+    return [*rows, *(_row(f"dbnvis {name}", None, found[name]) for name in others)], panels
+
+
+def stages(device: Sequence[dict[str, Any]], cpu: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of `reproduce` and its stages on the device, with how many times as long the CPU takes."""
+
+    def of(stage: str, found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [{**said, "seconds": said["stages"][stage]} for said in found]
+
+    parts = [_row(f"reproduce: {name}", None, of(name, device), cpu=of(name, cpu)) for name in device[0]["stages"]]
+    return [_row("dbnvis reproduce", None, device, cpu=cpu), *parts]
+
+
+def _row(name: str, batch: Any, said: Any, floor: Any = None, eager: Any = None, cpu: Any = None) -> dict[str, Any]:
+    return {
+        "what": name,
+        "batch": batch,
+        **dict(zip(("seconds", "least", "greatest"), middle(said), strict=True)),
+        "times floor": floor and ratio(said, floor),
+        "PyTorch takes times": eager and ratio(eager, said),
+        "CPU takes times": cpu and ratio(cpu, said),
+        "kernels per step": said[0]["kernels"],
+    }

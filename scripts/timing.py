@@ -123,9 +123,8 @@ def run(variant: Variant, threads: int | None) -> dict[str, Any]:
 
 def brief(said: dict[str, Any]) -> str:
     """The numbers of one result, in a line."""
-    return ", ".join(
-        f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in said.items() if k not in ("blas", "optima")
-    )
+    shown = {k: v for k, v in said.items() if k not in ("blas", "optima", "stages")}
+    return ", ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in shown.items())
 
 
 def part(results: Sequence[dict[str, Any]], key: str) -> list[dict[str, Any]]:

@@ -45,15 +45,16 @@ def drawings(quick: bool) -> dict[str, Callable[[Study], None]]:
 class Clock:
     """Seconds of each stage."""
 
-    times: list[float] = field(default_factory=lambda: [time.perf_counter()])
-    lines: list[str] = field(default_factory=list)
+    stages: dict[str, float] = field(default_factory=dict)
+    last: float = field(default_factory=time.perf_counter)
 
     def done(self, stage: str) -> None:
-        self.times.append(time.perf_counter())
-        self.lines.append(f"{self.times[-1] - self.times[-2]:7.1f} s  {stage}")
+        now = time.perf_counter()
+        self.stages[stage], self.last = now - self.last, now
 
     def __str__(self) -> str:
-        return "\n".join([*self.lines, f"{self.times[-1] - self.times[0]:7.1f} s  in all"])
+        whole = {**self.stages, "in all": sum(self.stages.values())}
+        return "\n".join(f"{seconds:7.1f} s  {stage}" for stage, seconds in whole.items())
 
 
 @dataclass(frozen=True)

@@ -122,7 +122,7 @@ def ais(
     UntrustedEstimate
         If fewer than a tenth of the chains, or than five, carry the estimate.
     """
-    path, betas = Tempered(rbm, base_vbias), _checked(betas, n_chains)
+    path, betas = Tempered(rbm.for_sampling(), base_vbias), _checked(betas, n_chains)
     check_rng(rng)
     v = path.base_sample(n_chains, rng=rng)
     log_w = path.base_log_partition + _anneal(path, v, list(pairwise(betas)), rng, progress)
@@ -158,7 +158,7 @@ def reverse_ais(
     UntrustedEstimate
         As `ais`.
     """
-    path = Tempered(rbm, base_vbias)
+    path = Tempered(rbm.for_sampling(), base_vbias)
     v = visible_states(rbm, v)
     betas = _checked(betas, len(v))
     check_rng(rng)

@@ -114,20 +114,28 @@ def log_probability_bound(dbn: DBN, v: Array, log_z: float, *, samples: int = 10
     check_value("log_z", log_z, float)
     check_rng(rng)
     v, xp = visible_states(dbn.rbms[0], v), dbn.xp
-    draws = 1 if len(dbn.rbms) == 1 else samples
+    *lower, top = dbn.rbms
+    if not lower:
+        return log_probability(top, v, log_z)
     parts = []
     for i in range(0, len(v), BATCH):
-        total = 0.0
-        for _ in range(draws):
-            x = v[i : i + BATCH]
-            for rbm in dbn.rbms[:-1]:
-                pre = rbm.input_to_h(x)
-                q = sigmoid(pre)
+        batch, total = v[i : i + BATCH], 0.0
+        first = _upward(lower[0], batch)  # the same for all draws
+        for _ in range(samples):
+            x = batch
+            for rbm in lower:
+                q, entropy = first if x is batch else _upward(rbm, x)
                 h = bernoulli(q, rng=rng)
                 down = rbm.input_to_v(h)
                 given = (x * down - softplus(down)).sum(axis=1, dtype="float64")  # log p(x | h)
-                entropy = (softplus(pre) - pre * q).sum(axis=1, dtype="float64")  # H(q(h | x))
                 total, x = total + given + entropy, h
-            total = total - dbn.rbms[-1].free_energy(x).astype("float64")
-        parts.append(total / draws)
+            total = total - top.free_energy(x).astype("float64")
+        parts.append(total / samples)
     return xp.concatenate(parts) - log_z
+
+
+def _upward(rbm: RBM, x: Array) -> tuple[Array, Array]:
+    """q(h | x) (N, H) and its entropy (N,)."""
+    pre = rbm.input_to_h(x)
+    q = sigmoid(pre)
+    return q, (softplus(pre) - pre * q).sum(axis=1, dtype="float64")

@@ -74,6 +74,9 @@ class Unrolled:
     def params(self) -> dict[str, Array]:
         return self.crbm.params()
 
+    def for_sampling(self) -> Unrolled:
+        return self
+
     @property
     def vbias(self) -> Array:
         """Of every visible unit, (V,): the channels' own, repeated."""

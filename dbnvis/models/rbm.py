@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Protocol
 
 from ..backend import Array, array_module, bernoulli, check_rng, logistic_mean, logistic_sample, matmul
@@ -38,6 +38,10 @@ class Machine(Protocol):
         ...
 
     def params(self) -> dict[str, Array]: ...
+
+    def for_sampling(self) -> Machine:
+        """The machine for many sweeps, while its parameters stay as they are."""
+        ...
 
     @property
     def vbias(self) -> Array:
@@ -100,6 +104,7 @@ class RBM(Tabular):
     W: Array
     vbias: Array
     hbias: Array
+    _kept: Array | None = field(default=None, init=False, repr=False, compare=False)
 
     binary: ClassVar[bool] = True
     """Visible units are 0 or 1."""
@@ -132,6 +137,17 @@ class RBM(Tabular):
         """The parameters by name, the arrays themselves."""
         return {"W": self.W, "vbias": self.vbias, "hbias": self.hbias}
 
+    @property
+    def weights_back(self) -> Array:
+        """W.T, (H, V)."""
+        return self.W.T if self._kept is None else self._kept
+
+    def for_sampling(self) -> RBM:
+        """The machine for many sweeps, while W stays as it is: W.T is put row by row once, not in each product."""
+        machine = replace(self)
+        machine._kept = array_module(self.W).ascontiguousarray(self.W.T)
+        return machine
+
     # --- p(h | v)
 
     def input_to_h(self, v: Array) -> Array:
@@ -161,16 +177,16 @@ class RBM(Tabular):
 
     def input_to_v(self, h: Array) -> Array:
         """Pre-activations of the visible units, h W' + vbias: (..., H) -> (..., V)."""
-        return self._times(h, self.W.T, "hidden") + self.vbias
+        return self._times(h, self.weights_back, "hidden") + self.vbias
 
     def mean_v_given_h(self, h: Array) -> Array:
         """E[v | h]: (..., H) -> (..., V)."""
-        pre = self._times(h, self.W.T, "hidden")
+        pre = self._times(h, self.weights_back, "hidden")
         return logistic_mean(pre, self.vbias, out=pre)
 
     def sample_v_given_h(self, h: Array, *, rng: Any) -> Array:
         """Draw v ~ p(v | h): (..., H) -> (..., V)."""
-        pre = self._times(h, self.W.T, "hidden")
+        pre = self._times(h, self.weights_back, "hidden")
         return logistic_sample(pre, self.vbias, rng=rng, out=pre)
 
     def random_v(self, shape: tuple[int, ...], *, rng: Any) -> Array:
@@ -250,7 +266,7 @@ class GaussianRBM(RBM):
 
     def input_to_v(self, h: Array) -> Array:
         """Means of the visible units, variance * h W' + vbias: (..., H) -> (..., V)."""
-        return self.variance * self._times(h, self.W.T, "hidden") + self.vbias
+        return self.variance * self._times(h, self.weights_back, "hidden") + self.vbias
 
     def mean_v_given_h(self, h: Array) -> Array:
         return self.input_to_v(h)
@@ -268,7 +284,7 @@ class GaussianRBM(RBM):
         return {**super()._facts(), "variance": self.variance}
 
     def hidden_free_energy(self, h: Array) -> Array:
-        drive = self._times(h, self.W.T, "hidden")  # -|v - b|^2 / (2 variance) + v.drive, integrated over v
+        drive = self._times(h, self.weights_back, "hidden")  # -|v - b|^2 / (2 variance) + v.drive, integrated over v
         gaussian = 0.5 * self.n_visible * math.log(2 * math.pi * self.variance)
         return -(drive @ self.vbias) - 0.5 * self.variance * (drive * drive).sum(axis=-1) - gaussian - h @ self.hbias
 
@@ -285,6 +301,7 @@ class GaussianRBM(RBM):
 def gibbs(rbm: Machine, v: Array, steps: int, *, rng: Any) -> Array:
     """Run `steps` full Gibbs sweeps v -> h -> v from the states `v` (B, V); `v` is left unchanged."""
     check_value("steps", steps, int, "[0, inf)")
+    rbm = rbm.for_sampling()
     for _ in range(steps):
         v = rbm.sample_v_given_h(rbm.sample_h_given_v(v, rng=rng), rng=rng)
     return v

@@ -136,7 +136,7 @@ class Tempered(Replicas):
         return logistic_sample(beta * pre, xp.zeros_like(self.rbm.hbias), rng=rng)
 
     def sample_v(self, h: Array, beta: Any, *, rng: Any) -> Array:
-        pre = matmul(h, self.rbm.W.T)
+        pre = matmul(h, self.rbm.weights_back)
         pre *= beta
         bias = (1 - beta) * self.base_vbias + beta * self.rbm.vbias
         return logistic_sample(pre, bias, rng=rng, out=pre)

@@ -178,7 +178,7 @@ class _Sampler:
 
     def __init__(self, method: ClampedGibbs, model: Generative, layer: str, codes: Any, seeds: list[int]):
         self.method, self.model, self.layer, self.codes = method, model, layer, codes
-        self.rbm = model.rbms[model.depth(layer) - 1]
+        self.rbm = model.rbms[model.depth(layer) - 1].for_sampling()
         # The first is the pictures' own; the others are of what is measured beside them.
         self.seed, self.other_seed, self.annealing_seed, self.shared_seed = seeds
         coins = make_rng(model.xp, self.shared_seed).random((self.rbm.n_hidden, SKETCH))
@@ -290,7 +290,7 @@ class _Sampler:
 def _held(rbm: Machine, unit: int, base: Array) -> Replicas:
     """A machine with `unit` fixed to 1, at all temperatures."""
     if isinstance(rbm, RBM):
-        return Tempered(clamp(rbm, unit), base)
+        return Tempered(clamp(rbm, unit).for_sampling(), base)
     assert isinstance(rbm, Unrolled)
     return TemperedMaps(rbm, base, unit)
 

@@ -242,6 +242,14 @@ def test_the_bound_of_one_rbm_is_its_log_probability(xp):
     np.testing.assert_allclose(host(found), np.log(oracles.p_v(*machine)), rtol=1e-10)
 
 
+def test_draws_of_a_bound_share_the_pass_up_from_the_images(monkeypatch):
+    passes, upward = [], RBM.input_to_h
+    monkeypatch.setattr(RBM, "input_to_h", lambda self, v: passes.append(self.n_visible) or upward(self, v))
+    dbn = DBN([build(np, oracles.machine(4, 3)), build(np, oracles.machine(3, 2))], (2, 2))
+    log_probability_bound(dbn, oracles.states(4), 0.0, samples=5, rng=make_rng(np, 0))
+    assert (passes.count(4), passes.count(3)) == (1, 5)
+
+
 def test_a_bound_needs_binary_units():
     machine = build(np, oracles.machine(4, 3), GaussianRBM)
     with pytest.raises(TypeError, match="Gaussian"):

@@ -263,6 +263,25 @@ def test_clamp_refuses_units_that_do_not_exist(xp, unit):
         clamp(build(xp), unit)
 
 
+# --- a machine for many sweeps
+
+
+@BOTH
+def test_a_machine_for_sampling_is_the_same_with_its_way_back_row_by_row(xp, kind):
+    machine, h = build(xp, kind), oracles.states(H)
+    kept = machine.for_sampling()
+    assert type(kept) is kind and kept.W is machine.W
+    W, b, _ = oracles.machine(V, H)
+    np.testing.assert_allclose(host(kept.input_to_v(xp.asarray(h))), h @ W.T + b, rtol=1e-12)
+    if xp is np:
+        assert kept.weights_back.flags.c_contiguous and not machine.weights_back.flags.c_contiguous
+
+
+def test_a_machine_with_other_weights_keeps_nothing_of_the_former(xp):
+    clamped = clamp(build(xp).for_sampling(), 0)
+    np.testing.assert_array_equal(host(clamped.weights_back), oracles.machine(V, H)[0].T[1:])
+
+
 # --- construction and mistakes
 
 

@@ -14,6 +14,7 @@ from dbnvis.catalogue import FIGURES
 from dbnvis.commands import scripted
 from dbnvis.commands.options import Options
 from dbnvis.commands.scripted import shipped_script
+from dbnvis.report.plan import Plan
 from dbnvis.runs.stacks import train
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
@@ -86,6 +87,29 @@ def test_what_bench_gpu_times_of_pictures_and_its_table():
     assert [row["what"] for row in rows] == ["floor", "dbnvis", "dbnvis am, h3"]
     assert rows[1]["times floor"] == 2 and rows[2]["times floor"] is None
     assert list(panels[0][1]) == ["floor", "dbnvis"]
+
+
+def test_what_bench_gpu_times_of_the_stages_of_reproduce(monkeypatch):
+    """Each stage once; the processor's seconds are divided by the device's."""
+    import gpu
+
+    from dbnvis.commands import reproduce
+
+    few = Plan(units=2, shown=1, chains=2, annealed=2, steps=(1, 1, 1))
+    for name, value in {"HIDDEN": (8,), "QUICK": few, "drawings": lambda quick: {}, "Clock": reproduce.Clock}.items():
+        monkeypatch.setattr(reproduce, name, value)
+    monkeypatch.setattr("dbnvis.system.blas.use_best_kernels", lambda: None)
+    said = gpu.reproduce(quick=True, device="cpu", dataset="digits")
+    assert list(said["stages"])[1:] == ["training: 6 epochs a layer", "a report that one can mail"]
+    assert min(said["stages"].values()) > 0
+
+    slower = {**said, "seconds": 2 * said["seconds"], "stages": {k: 3 * s for k, s in said["stages"].items()}}
+    whole, *parts = gpu.stages([said], [slower])
+    assert whole["what"] == "dbnvis reproduce" and whole["CPU takes times"] == 2
+    assert {row["what"]: row["seconds"] for row in parts} == {f"reproduce: {k}": s for k, s in said["stages"].items()}
+    assert [round(row["CPU takes times"], 9) for row in parts] == [3, 3, 3]
+    (other, *_), _ = gpu.table((), [], ["am"], {"am": [said]})
+    assert other.keys() == whole.keys() == parts[0].keys()
 
 
 @pytest.mark.parametrize("trial", [("--quick",), ("--rounds", "1"), ("--threads", "1"), ("--quick", "--overwrite")])
