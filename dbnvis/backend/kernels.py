@@ -119,9 +119,25 @@ def _noise_int16(rng: Any, shape: tuple[int, ...]) -> Array:
     if isinstance(rng, UnitStreams):
         return numpy.stack([_noise_int16(generator, shape[1:]) for generator in rng.generators])
     if isinstance(rng, OwnRows):
-        return rng.cut(_noise_int16(rng.generator, rng.whole(shape)))
+        return _own_noise_int16(rng, shape)
     size = math.prod(shape)
     return rng.bit_generator.random_raw((size + 3) // 4).view(numpy.int16)[:size].reshape(shape)
+
+
+def _own_noise_int16(rng: OwnRows, shape: tuple[int, ...]) -> Array:
+    """The same of own rows; what others get is skipped where they are first and last, and the generator can skip."""
+    import numpy
+
+    bits = getattr(rng.generator, "bit_generator", None)
+    if rng.axis or not type(bits).__name__.startswith("PCG64") or bits.state["has_uint32"]:
+        return rng.cut(_noise_int16(rng.generator, rng.whole(shape)))
+    row, size = math.prod(shape[1:]), math.prod(shape)
+    start = rng.rows[0].start * row
+    first, last, end = start // 4, (start + size + 3) // 4, (rng.of * row + 3) // 4  # in draws of 64 bits
+    bits.advance(first)
+    noise = bits.random_raw(last - first).view(numpy.int16)
+    bits.advance(end - last)
+    return noise[start - 4 * first :][:size].reshape(shape)
 
 
 def take_rows(x: Array, rows: Array, out: Array, rng: Any = None) -> None:

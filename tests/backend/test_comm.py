@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from ranks import together
 
-from dbnvis.backend import OwnRows, comm
+from dbnvis.backend import OwnRows, comm, logistic_sample
 from dbnvis.backend.comm import Alone, check_same, current, on_first, over_ranks, using
 
 
@@ -40,6 +40,26 @@ def test_own_rows_get_what_they_would_get_in_the_whole(axis):
         parts.append((rng.random(tuple(part), dtype="float32"), rng.standard_normal(tuple(part))))
     np.testing.assert_array_equal(np.concatenate([x for x, _ in parts], axis), uniform)
     np.testing.assert_array_equal(np.concatenate([x for _, x in parts], axis), normal)
+
+
+@pytest.mark.parametrize("generator", [np.random.PCG64, np.random.PCG64DXSM, np.random.Philox, np.random.MT19937])
+@pytest.mark.parametrize("columns", [4, 7])
+@pytest.mark.parametrize("before", [0, 3])  # numbers of float32 drawn before: an odd one leaves half a draw
+def test_samples_of_own_rows_are_those_of_the_whole_and_so_are_the_numbers_after_them(generator, columns, before):
+    pre, bias = np.random.default_rng(1).standard_normal((9, columns)).astype("f4"), np.zeros(columns, "f4")
+
+    def drawn(rows):
+        rng = np.random.Generator(generator(5))
+        rng.random(before, dtype="float32")
+        own = rng if rows is None else OwnRows(rng, rows, 9)
+        x = logistic_sample(pre[rows or slice(None)], bias, rng=own)
+        return x, rng.random(3, dtype="float32")
+
+    whole, after = drawn(None)
+    for rows in (slice(0, 2), slice(2, 3), slice(3, 9)):
+        part, then = drawn(rows)
+        np.testing.assert_array_equal(part, whole[rows])
+        np.testing.assert_array_equal(then, after)
 
 
 def test_sums_and_values_reach_all():
