@@ -2,10 +2,9 @@
 
 An update of an RBM of V visible and H hidden units, from a batch of B images on R ranks, takes
 
-    t = step + weight V H + (product V H + unit (V + H)) ceil(B / R) + draw (V + H) B + the sums over the ranks
+    t = step + weight V H + (product V H + unit (V + H)) ceil(B / R) + the sums over the ranks
 
-A rank multiplies matrices and computes units for its own rows alone, but updates all weights and draws the random
-numbers of the whole batch. The ranks sum two arrays: the gradient, 4 (V H + V + H) bytes, and the mean of the hidden
+A rank multiplies matrices and draws units for its own rows alone, but updates all weights. The ranks sum two arrays: the gradient, 4 (V H + V + H) bytes, and the mean of the hidden
 units, 4 H bytes.
 
 References
@@ -49,12 +48,10 @@ class Arithmetic:
     product: float
     """For each weight and row of the rank: the matrix products."""
     unit: float
-    """For each unit and row of the rank: probabilities, states."""
-    draw: float
-    """For each unit and row of the whole batch: random numbers, of which a rank keeps those of its rows."""
+    """For each unit and row of the rank: probabilities, random numbers, states."""
 
     def seconds(self, update: Update) -> float:
-        return float(np.dot(_counts(update), (self.step, self.weight, self.product, self.unit, self.draw)))
+        return float(np.dot(_counts(update), (self.step, self.weight, self.product, self.unit)))
 
 
 @dataclass(frozen=True)
@@ -106,14 +103,8 @@ class StepTime:
         """Speed-up for each rank; 1 would be perfect."""
         return self.speed_up(update) / update.ranks
 
-    def most(self, update: Update) -> float:
-        """The speed-up of these ranks with batches without end: draws of the whole batch remain."""
-        a, weights, units = self.arithmetic, update.visible * update.hidden, update.visible + update.hidden
-        rows, draws = a.product * weights + a.unit * units, a.draw * units
-        return (rows + draws) / (rows / update.ranks + draws)
-
-    def pays_from(self, update: Update, efficiency: float = 0.5) -> int | None:
-        """The least batch, a multiple of the ranks, at which so many work at `efficiency`; None if at none.
+    def pays_from(self, update: Update, efficiency: float = 0.5) -> int:
+        """The least batch, a multiple of the ranks, at which so many work at `efficiency`, which is below 1.
 
         The efficiency rises with the batch: what does not depend on it weighs less.
         """
@@ -122,8 +113,6 @@ class StepTime:
         def enough(rows: int) -> bool:
             return self.efficiency(update._replace(batch=rows * ranks)) >= efficiency
 
-        if self.most(update) / ranks <= efficiency:
-            return None
         while not enough(high):
             low, high = high, 2 * high
         while high - low > 1:
@@ -138,7 +127,7 @@ def fitted_arithmetic(updates: Sequence[Update], seconds: Sequence[float]) -> Ar
     Raises
     ------
     ValueError
-        If the updates do not tell the five constants apart.
+        If the updates do not tell the four constants apart.
     """
     return Arithmetic(*_least_squares([_counts(update) for update in updates], seconds))
 
@@ -156,13 +145,13 @@ def fitted_interconnect(name: str, n_bytes: Sequence[float], seconds: Sequence[f
 
 
 def _counts(update: Update) -> tuple[float, ...]:
-    """What the five constants of `Arithmetic` are multiplied by."""
+    """What the four constants of `Arithmetic` are multiplied by."""
     weights, units, rows = (
         update.visible * update.hidden,
         update.visible + update.hidden,
         -(-update.batch // update.ranks),
     )
-    return 1.0, weights, weights * rows, units * rows, units * update.batch
+    return 1.0, weights, weights * rows, units * rows
 
 
 def _least_squares(rows: Any, seconds: Any) -> list[float]:

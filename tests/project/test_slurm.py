@@ -1,6 +1,5 @@
 """The Slurm example, as far as it runs without Slurm: its syntax, its options, and its command with another `srun`."""
 
-import importlib.util
 import os
 import re
 import shutil
@@ -10,21 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mpiexec import MPIEXEC, of_ranks
 
 import dbnvis.cli
 from dbnvis import checkpoint
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "examples" / "slurm.sbatch"
 BASH = shutil.which("bash")
-BESIDE = Path(sys.executable).with_name("mpiexec")
-MPIEXEC = str(BESIDE) if BESIDE.exists() else shutil.which("mpiexec")
-WHY_NOT = (
-    "no MPI: pip install -e '.[mpi]'"
-    if importlib.util.find_spec("mpi4py") is None or MPIEXEC is None
-    else "ranks beside other tests: pytest -n 0"
-    if "PYTEST_XDIST_WORKER" in os.environ
-    else ""
-)
 SMALL = ["--dataset", "digits", "--hidden", "8", "--epochs", "2", "--device", "cpu"]
 
 pytestmark = pytest.mark.skipif(BASH is None, reason="no bash")
@@ -81,7 +72,7 @@ def test_its_command_parses_and_takes_more_options(tmp_path):
     assert alone.dataset == "mnist" and tuple(alone.hidden) == (2000, 2000, 2000)
 
 
-@pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "there are ranks")
+@of_ranks
 def test_two_ranks_train_and_a_second_start_keeps_the_model(tmp_path):
     """With mpiexec in the place of srun; started again, as Slurm may, it keeps what is finished."""
     srun = f'while [[ "$1" == --* ]]; do shift; done\nexec "{MPIEXEC}" -n 2 "$@"'
@@ -95,7 +86,7 @@ def test_two_ranks_train_and_a_second_start_keeps_the_model(tmp_path):
     assert path.read_bytes() == first
 
 
-@pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "there are ranks")
+@of_ranks
 def test_if_a_rank_fails_the_job_fails(tmp_path):
     srun = f'while [[ "$1" == --* ]]; do shift; done\nexec "{MPIEXEC}" -n 2 "$@"'
     code, _, err = run(tmp_path, *SMALL, "--batch-size", "1", srun=srun)
