@@ -9,7 +9,7 @@ from typing import Any
 import tyro
 
 from . import __version__
-from .commands import COMMANDS, SHARED, check_known, command, outline, with_defaults
+from .commands import COMMANDS, check_known, command, outline, with_defaults
 from .console import Command, one_line, option, run_command
 
 DESCRIPTION = """What has each hidden unit of a deep network learned?
@@ -69,4 +69,4 @@ def _commands(args: Sequence[str]) -> dict[str, Any]:
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run a command; statuses as of `console.run_command`."""
-    return run_command(_parse, list(sys.argv[1:] if args is None else args), SHARED)
+    return run_command(_parse, list(sys.argv[1:] if args is None else args))

@@ -11,9 +11,10 @@ import signal
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, redirect_stderr
-from typing import TYPE_CHECKING, Any, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from tqdm import tqdm
 
@@ -31,6 +32,17 @@ if TYPE_CHECKING:
 
 class Command(Protocol):
     """What a parsed command line is."""
+
+    writes: ClassVar[bool]
+    """Whether it needs a folder to write to, `out`."""
+    shared: ClassVar[bool]
+    """Whether several ranks share its work."""
+
+    @property
+    def out(self) -> Path: ...
+
+    @property
+    def device(self) -> str: ...
 
     def run(self) -> None: ...
 
@@ -173,8 +185,8 @@ def _wide_enough() -> Iterator[None]:
             os.environ["COLUMNS"] = before
 
 
-def run_command(parse: Callable[[Sequence[str]], Command], args: Sequence[str], shared: Collection[str] = ()) -> int:
-    """Parse `args` and run; of several ranks (`system.mpiexec`) all, the commands named in `shared`, or else rank 0.
+def run_command(parse: Callable[[Sequence[str]], Command], args: Sequence[str]) -> int:
+    """Parse `args` and run; of several ranks (`system.mpiexec`) all, where the command is `shared`, or else rank 0.
 
     Returns
     -------
@@ -186,10 +198,11 @@ def run_command(parse: Callable[[Sequence[str]], Command], args: Sequence[str], 
         try:
             ranks = Ranks()
         except RuntimeError as error:
-            return 2 if started()[0] else _refuse(str(error))
+            rank, size = started()
+            return _refuse(f"rank {rank} of {size}: {error}" if rank else str(error))
         with ranks.quiet():
             try:
-                return _run(parse, args, shared, out, ranks) or _written(out)
+                return _run(parse, args, out, ranks) or _written(out)
             except SystemExit as done:  # --help, --version
                 if done.code or _written(out) == 0:
                     raise
@@ -201,24 +214,25 @@ def run_command(parse: Callable[[Sequence[str]], Command], args: Sequence[str], 
                 return 1
 
 
-def _run(
-    parse: Callable[[Sequence[str]], Command], args: Sequence[str], shared: Collection[str], out: Stream, ranks: Ranks
-) -> int:
+def _run(parse: Callable[[Sequence[str]], Command], args: Sequence[str], out: Stream, ranks: Ranks) -> int:
     try:
         with warnings.catch_warnings():
             warnings.showwarning = lambda message, *where, **how: say(f"dbnvis: warning: {message}")
             _check_given(args)
             command = parse(args)
             out.plain = True
-            if ranks.size == 1 or args[0] in shared:
-                with ranks.working(getattr(command, "device", "cpu")), sharing_processors(say, ranks.local):
-                    check_start(__version__, list(args))
-                    if getattr(command, "writes", False):
-                        check_shared(command.out)  # type: ignore[attr-defined]
+            with ranks.working(command.device), sharing_processors(say, ranks.sharing):
+                check_start(__version__, list(args))
+                if command.writes:
+                    check_shared(command.out)
+                if command.shared or ranks.size == 1:
                     command.run()
-            elif ranks.rank == 0:
-                say(f"dbnvis {args[0]} does not share its work: rank 0 does it, and the others wait")
-                command.run()
+                    return 0
+            ranks.leave()
+            if ranks.rank == 0:
+                say("this command does not share its work: rank 0 does it, and the others wait")
+                with sharing_processors(say, ranks.sharing):
+                    command.run()
     except KeyboardInterrupt as stop:
         _close_bars()
         number = stop.args[0] if stop.args else signal.SIGINT

@@ -13,6 +13,7 @@ from . import __version__, datasets
 from .backend import compiled, gpu_status
 from .system.blas import BEST, CORE_TYPE, KEEP, are_slow, cpu_flags, why_these
 from .system.environment import blas_libraries, library
+from .system.mpiexec import ADVICE, find_mpiexec
 
 
 def matmul_rate() -> float:
@@ -51,7 +52,7 @@ def thread_advice(all_threads: float, one_thread: float) -> str | None:
 
 
 def machine() -> list[str]:
-    """Versions, BLAS and who chose its kernels, its measured rate, GPU and advice, a line each."""
+    """Versions, BLAS and who chose its kernels, its measured rate, GPU, MPI and advice, a line each."""
     from importlib.metadata import version
 
     from threadpoolctl import threadpool_limits
@@ -71,11 +72,24 @@ def machine() -> list[str]:
         f"rate     {rate:.0f} GFLOP/s in float32 matrix products of a training step's size",
         f"compiled {reason}" if with_numba else f"compiled none: {reason}",
         f"GPU      {detail}" if available else f"GPU      none: {detail}",
+        f"MPI      {mpi()}",
     ]
     slow = {kernel_advice(info.get("architecture", ""), cpu_flags()) for info in libraries}
     return lines + [
         f"advice   {text}" for text in [*sorted(filter(None, slow)), thread_advice(rate, one_thread)] if text
     ]
+
+
+def mpi() -> str:
+    """What starts several processes, without starting it: mpi4py and the mpiexec beside Python, or of the system."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    mpiexec = find_mpiexec()
+    try:
+        found = f"mpi4py {version('mpi4py')}"
+    except PackageNotFoundError:
+        return f"none: {ADVICE}"
+    return f"{found}, {mpiexec}" if mpiexec else f"{found}, but no mpiexec: {ADVICE}"
 
 
 def diagnosis(data_dir: Path | None = None) -> str:

@@ -24,7 +24,7 @@ import numpy as np
 
 from . import __version__, plot
 from .backend import Array, to_numpy
-from .backend.comm import current
+from .backend.comm import on_first
 from .models.protocol import Model, parts
 from .system.environment import computed_with
 from .system.files import check_folder, replacing
@@ -286,8 +286,8 @@ class Writer:
             **facts,
             "seconds": round(time.perf_counter() - self._started, 2),
         }
-        self.written += save_artefact(path, write, manifest=manifest, overwrite=self.overwrite, **shown)
-        current().gather(None)  # rank 0 has written it, and the others may read it
+        how = {"manifest": manifest, "overwrite": self.overwrite, **shown}
+        self.written += on_first(lambda: save_artefact(path, write, **how))
         self._started = time.perf_counter()
 
 

@@ -4,7 +4,8 @@ An update of an RBM of V visible and H hidden units, from a batch of B images on
 
     t = step + weight V H + (product V H + unit (V + H)) ceil(B / R) + the sums over the ranks
 
-A rank multiplies matrices and draws units for its own rows alone, but updates all weights. The ranks sum two arrays: the gradient, 4 (V H + V + H) bytes, and the mean of the hidden
+A rank multiplies matrices and draws units for its own rows alone, but updates all weights. The ranks
+sum two arrays: the gradient, 4 (V H + V + H) bytes, and the mean of the hidden
 units, 4 H bytes.
 
 References

@@ -112,7 +112,7 @@ class UnitStreams:
 
 
 class OwnRows:
-    """The numbers that `generator` draws for some rows of a batch: those of the others are drawn as well, and dropped.
+    """The numbers that `generator` draws for some rows of a batch: those of the others are dropped, or skipped.
 
     What rows of a batch get is then the same whether one process draws for all of them or several for a part each.
 

@@ -13,12 +13,14 @@ Dean, Corrado, Monga et al. (2012), "Large scale distributed deep networks": dat
 
 from __future__ import annotations
 
+import traceback
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from textwrap import shorten
 from typing import Any, Generic, TypeVar
 
 from .arrays import Array, OwnRows, array_module, is_gpu, to_numpy
@@ -112,14 +114,16 @@ class NCCL(MPI):
         return x
 
 
-def of_gpus(world: Any, local_rank: int, n_local: int) -> Comm:
+def of_gpus(world: Any, local_rank: int) -> Comm:
     """The ranks of an MPI communicator, each at a GPU of its machine, of its own if there are as many."""
     import cupy
+    from cupy.cuda import nccl
 
-    n_gpus = cupy.cuda.runtime.getDeviceCount()
-    cupy.cuda.Device(local_rank % n_gpus).use()
-    own = all(world.allgather(n_local <= n_gpus))
-    return NCCL(world) if own else MPI(world)
+    cupy.cuda.Device(local_rank % cupy.cuda.runtime.getDeviceCount()).use()
+    device = cupy.cuda.runtime.getDeviceProperties(cupy.cuda.runtime.getDevice())
+    names = world.allgather((bool(nccl.available), bytes(device["uuid"])))
+    own = len({name for _, name in names}) == len(names)  # a GPU each, as NCCL wants
+    return NCCL(world) if own and all(available for available, _ in names) else MPI(world)
 
 
 _current: ContextVar[Comm] = ContextVar("ranks", default=Alone())  # noqa: B039 - it has no state
@@ -140,12 +144,18 @@ def using(comm: Comm) -> Iterator[Comm]:
         _current.reset(before)
 
 
+class Elsewhere(Exception):
+    """Where an exception was raised, on whatever rank."""
+
+
 @dataclass
 class Outcome(Generic[T]):
     """What work by itself led to on a rank, for the others: a result or an exception, and warnings."""
 
     result: T | None = None
     error: Exception | None = None
+    where: str = ""
+    """The traceback, as text."""
     warnings: list[Warning | str] = field(default_factory=list)
 
     @classmethod
@@ -158,6 +168,7 @@ class Outcome(Generic[T]):
                 outcome.result = work()
             except Exception as error:
                 outcome.error = error
+                outcome.where = traceback.format_exc()
         outcome.warnings = [warning.message for warning in caught]
         return outcome
 
@@ -166,7 +177,7 @@ class Outcome(Generic[T]):
         for warning in self.warnings:
             warnings.warn(warning, stacklevel=3)
         if self.error is not None:
-            raise self.error
+            raise self.error from Elsewhere(self.where)
         return self.result  # type: ignore[return-value]
 
 
@@ -195,4 +206,5 @@ def check_same(what: str, value: Any, remedy: str) -> None:
     values = current().gather(value)
     for rank, other in enumerate(values):
         if other != values[0]:
-            raise ValueError(f"the ranks differ in {what}: rank 0 has {values[0]}, rank {rank} {other}; {remedy}")
+            here, there = (shorten(str(x), 80, placeholder=" ...") for x in (values[0], other))
+            raise ValueError(f"the ranks differ in {what}: rank 0 has {here}, rank {rank} {there}; {remedy}")

@@ -128,7 +128,7 @@ def _own_noise_int16(rng: OwnRows, shape: tuple[int, ...]) -> Array:
     """The same of own rows; what others get is skipped where they are first and last, and the generator can skip."""
     import numpy
 
-    bits = getattr(rng.generator, "bit_generator", None)
+    bits: Any = getattr(rng.generator, "bit_generator", None)
     if rng.axis or not type(bits).__name__.startswith("PCG64") or bits.state["has_uint32"]:
         return rng.cut(_noise_int16(rng.generator, rng.whole(shape)))
     row, size = math.prod(shape[1:]), math.prod(shape)

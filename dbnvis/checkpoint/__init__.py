@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..backend import Array, move, to_numpy
+from ..backend.comm import current
 from ..models.conv_dbn import ConvDBN
 from ..models.dbn import DBN
 from ..models.protocol import Stacked
@@ -147,6 +148,8 @@ def save(
     for name, x in host.items():
         if x.dtype.kind not in archive.NUMBERS or not np.isfinite(x).all():
             raise ValueError(f"{name} must hold finite real numbers, in {x.dtype} too; nothing is written to {path}")
+    if current().rank:  # rank 0 writes
+        return
     with replacing(path) as temporary, temporary.open("wb") as file:
         np.savez(file, header=np.frombuffer(text, dtype=np.uint8), **host)
 

@@ -31,8 +31,6 @@ COMMANDS = {
     "data": "about.Data",
     "doctor": "about.Doctor",
 }
-#: Those whose work several ranks share (`mpiexec -n N dbnvis COMMAND`).
-SHARED = ("reproduce", "train", "evaluate", "visualize", "compare", "figure")
 
 
 def command(name: str) -> Any:

@@ -35,6 +35,8 @@ class Figure(ModelOptions):
 
     same_again: ClassVar[frozenset[str]] = ModelOptions.same_again - {"list"}
 
+    shared: ClassVar[bool] = True
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.names:

@@ -6,7 +6,7 @@ import re
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import tyro
 
@@ -54,6 +54,8 @@ class Visualize(SheetOptions):
     """Units, such as 0-35 or 3,17,40-49; all: every unit; the first 36 if absent."""
     settings: Any = field(default_factory=VISUALIZERS["am"])
 
+    shared: ClassVar[bool] = True
+
     def run(self) -> None:
         from ..figures import diagnosis, sheets
         from ..figures.generative import evidence_samples
@@ -94,6 +96,8 @@ class Compare(SheetOptions):
     absent, unit 17 of the top hidden layer, h3:17 of pretrained, or its unit 0 if it has no more than 17."""
     models: tuple[str, ...] = ()
     """Several models in the place of --model, each with its own data. A unit is drawn of those that have it."""
+
+    shared: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -57,6 +57,8 @@ class Options:
 
     writes: ClassVar[bool] = True
     """Whether the command needs the folder `out`."""
+    shared: ClassVar[bool] = False
+    """Whether several ranks share its work (`mpiexec -n N`)."""
 
     def __post_init__(self) -> None:
         check_value("--seed", self.seed, int, f"[0, {2**63})")

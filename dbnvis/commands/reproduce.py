@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
+from ..backend.comm import on_first
 from ..console import say
 from ..report.plan import Plan
 from ..train import CDConfig
@@ -72,6 +73,8 @@ class Reproduce(Options):
     resume: bool = False
     """Go on from an interrupted training; keep a finished model, and of --paper what was made of finished models."""
 
+    shared: ClassVar[bool] = True
+
     def run(self) -> None:
         if self.paper != "none" and self.quick:
             raise ValueError("--paper has no --quick; give fewer --examples, such as 100000")
@@ -125,7 +128,7 @@ class Reproduce(Options):
                     stage.check(page)
             for stage in steps:
                 try:
-                    if self.resume and stage.done(page):
+                    if self.resume and on_first(partial(stage.done, page)):
                         clock.done(f"{stage.name} (kept)")
                         continue
                     stage.make()

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import ClassVar
 
 import tyro
 
@@ -55,6 +56,8 @@ def shipped_script(description: str | None, shipped: Path, make: Callable[[Optio
         """Of the model that ships with the package: mnist."""
         ship: bool = False
         """Replace the weights that ship with the package by the trained ones, rounded to 16 bits."""
+
+        shared: ClassVar[bool] = True
 
         def run(self) -> None:
             path = make(self, self.load())

@@ -5,11 +5,12 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import tyro
 
 from ..backend import device_module
+from ..backend.comm import check_same
 from ..console import LossBars, progress
 from ..evaluate.estimation import Estimation, likelihood
 from ..train import CDConfig, DenoisingConfig
@@ -45,6 +46,8 @@ class Train(Options):
     cd: tyro.conf.OmitArgPrefixes[CDConfig] = field(default_factory=CDConfig)
     sdae: DenoisingConfig = field(default_factory=DenoisingConfig)
     convnet: ConvNetConfig = field(default_factory=ConvNetConfig)
+
+    shared: ClassVar[bool] = True
 
     def run(self) -> None:
         from ..figures.health import training_curves, training_health
@@ -90,6 +93,8 @@ class Evaluate(ModelOptions):
     """h1, h2, ...; all if absent."""
     how: tyro.conf.OmitArgPrefixes[Estimation] = field(default_factory=Estimation)
 
+    shared: ClassVar[bool] = True
+
     def run(self) -> None:
         from .. import datasets, results
         from ..figures.naming import model_name, sheet_name
@@ -104,6 +109,7 @@ class Evaluate(ModelOptions):
         data, other = same_data(self.model, saved, data, other_data=self.other_data)
         layers = self.layers or None
         sha, name = results.model_hash(saved.model), model_name(self.model)
+        check_same(f"the model {self.model}", sha, "give all the same file")
         facts = {"dataset": data.name, "data_sha256": data.sha256, **likelihood_facts(self.how)}
         facts |= {"model": self.model, "model_sha256": sha, "seed": self.seed, "layers": layers or "all"}
         facts |= {"images": other, "training_data_sha256": saved.info.get("data_sha256")} if other else {}

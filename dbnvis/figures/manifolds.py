@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import plot
 from ..backend import make_rng, to_numpy
+from ..backend.comm import over_ranks
 from ..evaluate.curvature import invariance_angle
 from ..evaluate.resampling import bootstrap
 from ..evaluate.scores import typical_responses
@@ -177,10 +178,11 @@ def _along(
     """The pictures of `method` along several directions, by direction, from optima that are searched once."""
     plot.check_picture(study.model.input_shape)
     parts = [units[i : i + AT_ONCE] for i in range(0, len(units), AT_ONCE)]
-    found = [
-        method.along(directions, study.model, part, rng=make_rng(study.model.xp, study.seed))
-        for part in study.progress(parts, f"{method.title}, {units[0].layer}", len(parts))
-    ]
+    found = over_ranks(
+        lambda part: method.along(directions, study.model, part, rng=make_rng(study.model.xp, study.seed)),
+        parts,
+        lambda parts: study.progress(parts, f"{method.title}, {units[0].layer}", len(parts)),
+    )
     by_direction = zip(*found, strict=True)
     return {name: UnitImages.join(traced) for name, traced in zip(directions, by_direction, strict=True)}
 

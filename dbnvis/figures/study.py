@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Any
 
 from .. import checkpoint, datasets, plot, results
@@ -22,8 +22,16 @@ from ..results import Writer
 from ..runs.snapshots import Snapshots
 from ..train import EpochStats
 from ..train.backprop import BackpropStats
-from ..visualize import FilterCombination, NotApplicable, StrongestConnections, TopImages, Unit, UnitImages
-from ..visualize.activation_maximization import BLOCK
+from ..visualize import (
+    ActivationMaximization,
+    FilterCombination,
+    NotApplicable,
+    RegularizedOptimization,
+    StrongestConnections,
+    TopImages,
+    Unit,
+    UnitImages,
+)
 from ..visualize.filter_combination import combined_inputs
 from ..visualize.tidy import compared, percentiles, picture_rows, together
 from .naming import rounded_down, sheet_name
@@ -127,12 +135,13 @@ class Study:
 
     def _drawn(self, method: Any, units: Sequence[Unit]) -> UnitImages:
         """Pictures of `units`, of which several ranks share the parts; one pass over the images serves all units."""
-        cuts = [0, len(units)] if isinstance(method, TopImages) else _cuts(len(units), current().size)
+        whole = isinstance(method, TopImages)
+        parts = [units] if whole else _parts(units, current().size, _together(method, self.model))
         title = f"{method.title}, {units[0].layer}"
         return UnitImages.join(
             over_ranks(
                 lambda part: method(self.model, part, rng=make_rng(self.model.xp, self.seed), images=self.images),
-                [units[start:stop] for start, stop in pairwise(cuts)],
+                parts,
                 lambda parts: self.progress(parts, title, len(parts)),
             )
         )
@@ -317,15 +326,20 @@ class Study:
         self.writer.check(self.writer.sheet(name), **self.facts)
 
 
-def _cuts(units: int, ranks: int) -> list[int]:
-    """Where `units` are cut into parts of `CHUNK` at the most, equally many for each rank and about equally large.
+def _together(method: Any, model: Model) -> int:
+    """How many neighbours `method` draws together, asked for or not."""
+    return method.together(model) if isinstance(method, (ActivationMaximization, RegularizedOptimization)) else 1
 
-    Where there are enough, whole blocks stay together: activation maximization climbs by blocks.
+
+def _parts(units: Sequence[Unit], ranks: int, together: int) -> list[list[Unit]]:
+    """`units` in parts of about `CHUNK` at the most, equally many for each rank and about equally large.
+
+    Those that are drawn `together` stay together.
     """
-    size = BLOCK if units > BLOCK * 2 * ranks and CHUNK % BLOCK == 0 else 1
-    blocks = -(-units // size)
-    parts = min(blocks, -(-blocks * size // CHUNK // ranks) * ranks)
-    return [min(units, size * (blocks * i // parts)) for i in range(parts + 1)]
+    blocks = [list(block) for _, block in groupby(units, key=lambda unit: unit.index // together)]
+    n = min(len(blocks), -(-len(units) // CHUNK // ranks) * ranks)
+    bounds = [len(blocks) * i // n for i in range(n + 1)]
+    return [[unit for block in blocks[start:stop] for unit in block] for start, stop in pairwise(bounds)]
 
 
 def _caption(score: float, percent: float) -> str:

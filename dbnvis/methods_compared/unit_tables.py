@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import results
 from ..backend import Array, move, to_numpy
+from ..backend.comm import on_first
 from ..evaluate.predictiveness import predictiveness, rank_interval
 from ..evaluate.scores import TYPICAL, spread, typical_responses, unit_scores
 from ..figures.naming import describe
@@ -48,7 +49,7 @@ def unit_table(study: Study, name: str, n: int = UNITS) -> list[dict[str, Any]]:
     settings = {**images_used(study.data_at_hand()), "units": n, "methods": _settings(study)}
     study.check_table(table)
     path = study.writer.sheet(table)
-    if results.is_whole(path) and not study.writer.overwrite:
+    if on_first(lambda: results.is_whole(path)) and not study.writer.overwrite:
         study.writer.check(path, **study.facts, settings=settings)
         return read(path)
     rows = [

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import checkpoint
-from ..backend.comm import current
+from ..backend.comm import current, on_first
 from ..checkpoint import Checkpoint
 from ..datasets import Dataset
 from ..datasets.infinite import InfiniteDigits, Stream
@@ -67,7 +67,7 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        return self.final.exists() and not self.part.exists()
+        return on_first(lambda: self.final.exists() and not self.part.exists())
 
     @contextmanager
     def opened(self, *, xp: Any) -> Iterator[Checkpoint | None]:

@@ -46,7 +46,7 @@ def replacing(path: str | os.PathLike[str], *, every_rank: bool = False) -> Iter
         with tempfile.TemporaryDirectory() as folder:
             yield Path(folder) / path.name
         return
-    temporary = path.with_name(f"{TEMPORARY}{_machine()}-{os.getpid()}-{secrets.token_hex(4)}{path.suffix}")
+    temporary = temporary_file(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _sweep(path.parent)
@@ -109,6 +109,11 @@ def alone(path: str | os.PathLike[str]) -> Iterator[None]:
             with suppress(OSError):  # where open files cannot be removed, it stays
                 file.unlink(missing_ok=True)
         lock.release()
+
+
+def temporary_file(path: Path) -> Path:
+    """A new name beside `path`, by which `replacing` knows what killed processes have left."""
+    return path.with_name(f"{TEMPORARY}{_machine()}-{os.getpid()}-{secrets.token_hex(4)}{path.suffix}")
 
 
 def _machine() -> str:

@@ -6,7 +6,7 @@ Without mpiexec nothing here does anything, and mpi4py is not imported.
 from __future__ import annotations
 
 import os
-import secrets
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from typing import Any
 
 from ..backend import comm, gpu_status
 from ..backend.comm import Comm, current
-from .files import TEMPORARY
+from .files import temporary_file
 
 #: What launchers set: the number of processes, and which of them this is. MPICH, Intel MPI and Slurm's pmi2; Open MPI;
 #: Slurm's pmix.
@@ -36,6 +36,16 @@ def started() -> tuple[int, int]:
             with suppress(ValueError):
                 return int(os.environ[rank]), int(os.environ[size])
     return 0, 1
+
+
+def find_mpiexec() -> str | None:
+    """The mpiexec beside this Python, such as that of the extra `mpi`, or else the system's."""
+    return shutil.which("mpiexec", path=str(Path(sys.executable).parent)) or shutil.which("mpiexec")
+
+
+def _own_processors() -> set[int]:
+    """Numbers of the processors that this process may use; the same for all where the system does not say."""
+    return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else {0}
 
 
 class Ranks:
@@ -67,13 +77,15 @@ class Ranks:
             )
         self._ends = self.world.Dup()  # apart from the work, in the middle of which a rank may fail
         here = self.world.Split_type(MPI.COMM_TYPE_SHARED)
-        self.here = here.Get_rank(), here.Get_size()
+        self.here = here.Get_rank()
+        own, others = _own_processors(), here.allgather(_own_processors())
+        self._sharing = sum(bool(own & other) for other in others)
         here.Free()
 
     @property
-    def local(self) -> int:
-        """How many of the ranks are on this machine."""
-        return 1 if self.world is None else self.here[1]
+    def sharing(self) -> int:
+        """How many of the ranks may use the processors of this one."""
+        return 1 if self.world is None else self._sharing
 
     @contextmanager
     def working(self, device: str) -> Iterator[Comm]:
@@ -81,16 +93,25 @@ class Ranks:
         if self.world is None:
             yield current()
             return
-        gpus = device != "cpu" and gpu_status()[0]
-        with comm.using(comm.of_gpus(self.world, *self.here) if gpus else comm.MPI(self.world)) as ranks:
+        gpus = self.world.allgather(device != "cpu" and gpu_status()[0])
+        if any(gpus) and not all(gpus):
+            raise ValueError(
+                f"rank {gpus.index(True)} has a GPU, rank {gpus.index(False)} has none; give --device cpu, or start "
+                "ranks on machines with GPUs alone"
+            )
+        with comm.using(comm.of_gpus(self.world, self.here) if all(gpus) else comm.MPI(self.world)) as ranks:
             yield ranks
+
+    def leave(self) -> None:
+        """From here on this rank works by itself; the others may have ended."""
+        self.world = None
 
     @contextmanager
     def quiet(self) -> Iterator[None]:
         """Ranks other than the first print nothing within the block."""
         with ExitStack() as stack:
             if self.rank:
-                nowhere = stack.enter_context(open(os.devnull, "w"))
+                nowhere = stack.enter_context(open(os.devnull, "w", encoding="utf-8", errors="backslashreplace"))
                 stack.enter_context(redirect_stdout(nowhere))
                 stack.enter_context(redirect_stderr(nowhere))
             yield
@@ -116,7 +137,9 @@ class Ranks:
 def check_start(version: str, args: list[str]) -> None:
     """ValueError on all ranks unless they are of one version and were given one command line."""
     comm.check_same("version", version, "install the same on all machines")
-    comm.check_same("command line", " ".join(args), "start all with the same options")
+    everywhere = set.intersection(*map(set, current().gather(args)))
+    told = [arg for arg in args if arg not in everywhere] or args
+    comm.check_same("command line", " ".join(told), "start all with the same options")
 
 
 def check_shared(folder: Path) -> None:
@@ -125,7 +148,7 @@ def check_shared(folder: Path) -> None:
     if ranks.size == 1:
         return
     there = next(path for path in (folder, *folder.absolute().parents) if path.is_dir())
-    mark = there / f"{TEMPORARY}{secrets.token_hex(8)}"
+    mark = temporary_file(there / "mark")
     try:
         if ranks.rank == 0:
             mark.touch()

@@ -101,6 +101,9 @@ def train_backprop(
         same, or an epoch's images are more or fewer.
     TrainingDiverged
         If the loss or a parameter is no longer finite after an epoch.
+    ValueError, RuntimeError
+        Of several ranks (`backend.comm`): if they are more than the images of a batch or would train something else;
+        if their weights differ after an epoch.
     """
     check_kind("config", config, BackpropConfig)
     loss = LOSSES[config.loss]

@@ -112,6 +112,9 @@ def train_rbm(
         If the data do not fit the RBM or are empty, not finite or out of range, or an epoch's are more or fewer.
     TrainingDiverged
         If the parameters are no longer finite after an epoch.
+    ValueError, RuntimeError
+        Of several ranks (`backend.comm`): if they are more than the images of a batch or would train something else;
+        if their weights differ after an epoch.
 
     Warns
     -----

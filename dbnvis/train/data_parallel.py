@@ -50,7 +50,7 @@ class Share:
         if self.ranks.size > batch_size:
             raise ValueError(
                 f"{self.ranks.size} ranks cannot share batches of {batch_size} images; start as many ranks at the "
-                "most, or give a larger --batch-size"
+                "most, or take larger batches (--batch-size), if there are as many images"
             )
         self.rows = self.ranks.own(batch_size)
         self.n = self.rows.stop - self.rows.start

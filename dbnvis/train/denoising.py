@@ -94,6 +94,9 @@ def train_dae(
         fewer.
     TrainingDiverged
         If the parameters are no longer finite after an epoch.
+    ValueError, RuntimeError
+        Of several ranks (`backend.comm`): if they are more than the images of a batch or would train something else;
+        if their weights differ after an epoch.
 
     Warns
     -----

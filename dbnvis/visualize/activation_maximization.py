@@ -90,9 +90,8 @@ class ActivationMaximization:
         check_value("norm", norm, float, "(0, 1e15]")
         (seed,) = child_seeds(rng, 1)
         parts, climbed = [], []
-        for members in sorted(
-            {neighbours(model, layer, i, _block(model)) for i in indices}, key=lambda members: members.start
-        ):
+        blocks = {neighbours(model, layer, i, self.together(model)) for i in indices}
+        for members in sorted(blocks, key=lambda members: members.start):
             block = list(members)
             parts.append(self._ascend(model, layer, block, norm, seed))
             climbed += block
@@ -105,6 +104,13 @@ class ActivationMaximization:
         x = model.xp.take_along_axis(x, best_first.reshape(*best_first.shape, *(1,) * len(model.input_shape)), axis=1)
         notes = [_note(lived) for lived in alive.tolist()]
         return unit_images(self, model, layer, indices, x, notes=notes, extras={"trace": trace}, norm=norm)
+
+    def together(self, model: Model) -> int:
+        """How many neighbours in a layer climb together, asked for or not."""
+        maps = isinstance(model, Spatial)
+        if is_gpu(model.xp):
+            return GPU_BLOCK_OF_MAPS if maps else GPU_BLOCK
+        return BLOCK_OF_MAPS if maps else BLOCK
 
     def _ascend(
         self, model: Model, layer: str, indices: list[int], norm: float, seed: int
@@ -145,14 +151,6 @@ class ActivationMaximization:
             limits: dict[str, Any] = {"step": self.step, "max_steps": self.max_steps, "tolerance": self.tolerance}
             found = ascend(value_and_grad, constraint, x, value, grad, **limits, smooth=not network.kinked)
         return found.x.reshape(*per_unit, *shape), found.trace.reshape(*per_unit, -1), alive
-
-
-def _block(model: Model) -> int:
-    """Units that climb together."""
-    maps = isinstance(model, Spatial)
-    if is_gpu(model.xp):
-        return GPU_BLOCK_OF_MAPS if maps else GPU_BLOCK
-    return BLOCK_OF_MAPS if maps else BLOCK
 
 
 def _note(alive: list[bool]) -> str:

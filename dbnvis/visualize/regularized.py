@@ -130,7 +130,8 @@ class RegularizedOptimization:
         scaled = replace(self, **lengths)
         parts: list[tuple[Array, ...]] = []
         climbed: list[int] = []
-        for members in sorted({neighbours(model, layer, i, BLOCK) for i in indices}, key=lambda members: members.start):
+        blocks = {neighbours(model, layer, i, self.together(model)) for i in indices}
+        for members in sorted(blocks, key=lambda members: members.start):
             parts.append(scaled._ascend(model, layer, list(members), seed))
             climbed += members
         rows, xp = model.xp.asarray([climbed.index(i) for i in indices]), model.xp
@@ -150,6 +151,10 @@ class RegularizedOptimization:
         values, pixels = (math.sqrt(math.prod(axes)) / self.side if self.side else 1.0 for axes in (shape, shape[-2:]))
         length = None if self.length is None else self.length * values
         return {"length": length, "blur_width": self.blur_width * pixels, "jitter": round(self.jitter * pixels)}
+
+    def together(self, model: Model) -> int:
+        """How many neighbours in a layer climb together, asked for or not."""
+        return BLOCK
 
     def _ascend(self, model: Model, layer: str, indices: list[int], seed: int) -> tuple[Array, ...]:
         """Climb for these units: best images (U, S, *shape), traces (U, S, steps), and (U, S) of each start: the

@@ -1,5 +1,7 @@
 """dbnvis.doctor: who chose the kernels, and the advice that follows."""
 
+from importlib import metadata
+
 import pytest
 
 from dbnvis import doctor
@@ -64,3 +66,27 @@ def test_measuring_one_thread_leaves_the_threads_as_they_were():
     before = threadpool_info()
     doctor.machine()
     assert [info["num_threads"] for info in threadpool_info()] == [info["num_threads"] for info in before]
+
+
+@pytest.mark.parametrize(
+    ("version", "mpiexec", "said"),
+    [
+        ("4.1.2", "/there/mpiexec", "mpi4py 4.1.2, /there/mpiexec"),
+        ("4.1.2", None, "mpi4py 4.1.2, but no mpiexec: pip install 'dbnvis[mpi]'"),
+        (None, "/there/mpiexec", "none: pip install 'dbnvis[mpi]'"),
+    ],
+)
+def test_it_says_what_starts_several_processes_or_how_to_get_it(monkeypatch, version, mpiexec, said):
+    real = metadata.version
+
+    def installed(name):
+        if name != "mpi4py":
+            return real(name)
+        if version is None:
+            raise metadata.PackageNotFoundError(name)
+        return version
+
+    monkeypatch.setattr(metadata, "version", installed)
+    monkeypatch.setattr(doctor, "find_mpiexec", lambda: mpiexec)
+    assert doctor.mpi().startswith(said)
+    assert any(line.startswith(f"MPI      {said}") for line in doctor.machine())

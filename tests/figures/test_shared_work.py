@@ -10,7 +10,7 @@ from small_models import convnet, random_dbn
 
 from dbnvis import DBN, RBM
 from dbnvis.backend import make_rng
-from dbnvis.backend.comm import current
+from dbnvis.backend.comm import Comm, current, using
 from dbnvis.evaluate import scores
 from dbnvis.evaluate.ais import ais, reverse_ais
 from dbnvis.evaluate.scores import Responses
@@ -18,8 +18,14 @@ from dbnvis.figures.side_by_side import Compared
 from dbnvis.figures.study import Study
 from dbnvis.models.tempering import base_rates
 from dbnvis.results import Writer
-from dbnvis.visualize import METHODS, VISUALIZERS, Unit
-from dbnvis.visualize.activation_maximization import BLOCK
+from dbnvis.visualize import (
+    METHODS,
+    VISUALIZERS,
+    ActivationMaximization,
+    ClampedGibbs,
+    RegularizedOptimization,
+    Unit,
+)
 
 IMAGES = np.random.default_rng(3).random((50, 4, 5), dtype=np.float32)
 SCHEDULE = np.linspace(0, 1, 60)
@@ -111,31 +117,54 @@ def test_random_numbers_do_not_depend_on_the_ranks():
     np.testing.assert_array_equal(np.concatenate(together(3, work)), make_rng(np, 0).random((6, 3)))
 
 
-class Taking:
-    """A method that only notes which units it is asked for."""
+def taken(method, n, ranks):
+    """Of `n` units, which ones each rank draws by `method`, a class of methods that is made to note them alone."""
+    model = DBN([RBM.random(20, n, rng=np.random.default_rng(0))], input_shape=(4, 5), input_norm=2.0)
+    study = study_of(model, IMAGES)
 
-    title, prior = "noting", None
+    class Noting(method):
+        def __call__(self, model, units, *, rng, images=None):
+            noted.extend(unit.index for unit in units)
+            return METHODS["combination"](model, units, rng=rng)
 
-    def __init__(self, taken):
-        self.taken = taken
-
-    def __call__(self, model, units, *, rng, images=None):
-        self.taken += [unit.index for unit in units]
-        return METHODS["combination"](model, units, rng=rng)
-
-
-@pytest.mark.parametrize(("n", "ranks"), [(250, 1), (250, 2), (500, 2), (500, 3), (90, 4)])
-def test_ranks_draw_about_equally_many_units_and_of_activation_maximization_whole_blocks(n, ranks):
-    model = RBM.random(20, n, rng=np.random.default_rng(0))
-
-    def work(rank):
-        taken, study = [], study_of(DBN([model], input_shape=(4, 5), input_norm=2.0), IMAGES)
-        study.pictures(Taking(taken), study.units("h1"))
-        return taken
-
-    parts = together(ranks, work)
+    parts = []
+    for rank in range(ranks):
+        noted = []
+        with using(OneOf(rank, ranks)), pytest.raises(Drawn):
+            study.pictures(Noting(), study.units("h1"))
+        parts.append(noted)
     assert [*itertools.chain(*parts)] == list(range(n))
-    assert max(map(len, parts)) <= n / ranks + BLOCK
-    if n >= 250:
-        assert all(part[0] % BLOCK == 0 for part in parts)
-        assert max(map(len, parts)) <= 1.1 * n / ranks
+    return parts
+
+
+class Drawn(Exception):
+    """A rank has drawn its part."""
+
+
+class OneOf(Comm):
+    """Rank `rank` of `size`, whose others are not there."""
+
+    def __init__(self, rank, size):
+        self.rank, self.size = rank, size
+
+    def sum(self, x):
+        raise AssertionError
+
+    def gather(self, value):
+        raise Drawn
+
+
+@pytest.mark.parametrize(("n", "ranks"), [(250, 2), (500, 3), (90, 4), (3, 4)])
+def test_ranks_draw_equally_many_units(n, ranks):
+    counts = [len(part) for part in taken(ClampedGibbs, n, ranks)]
+    assert max(counts) - min(counts) <= 3  # parts of a rank differ by one at the most
+
+
+@pytest.mark.parametrize(("n", "ranks"), [(250, 2), (250, 4), (500, 3), (36, 2)])
+@pytest.mark.parametrize("method", [ActivationMaximization, RegularizedOptimization])
+def test_no_block_that_climbs_together_climbs_on_two_ranks(method, n, ranks):
+    size = method().together(random_dbn())
+    parts = taken(method, n, ranks)
+    assert all(part[0] % size == 0 for part in parts if part)
+    blocks = [len({i // size for i in part}) for part in parts]
+    assert sum(blocks) == -(-n // size) and max(blocks) - min(blocks) <= 1 + (n > 250)

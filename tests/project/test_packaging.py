@@ -38,8 +38,8 @@ def imported():
 
 def test_every_library_that_is_imported_is_declared():
     libraries = {NAMES.get(name, name) for name in imported()} - sys.stdlib_module_names - {"dbnvis"}
-    # extras gpu-cuda12, gpu-cuda13, fast, interop, photos; `UnitImages.to_frame` asks for pandas
-    optional = {"cupy", "numba", "torch", "safetensors", "pandas", "scikit-image"}
+    # extras gpu-cuda12, gpu-cuda13, fast, interop, photos, mpi; `UnitImages.to_frame` asks for pandas
+    optional = {"cupy", "numba", "torch", "safetensors", "pandas", "scikit-image", "mpi4py"}
     assert {"numpy", "pillow", "scikit-learn"} <= libraries
     assert libraries - optional - {"mpl_toolkits"} <= set(bounds())
 

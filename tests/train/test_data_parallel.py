@@ -217,6 +217,16 @@ def test_a_training_that_diverges_ends_on_all_ranks():
     assert len(errors) == 3 and len(set(errors)) == 1
 
 
+def test_ranks_whose_weights_differ_after_an_epoch_end():
+    def work(rank):
+        rbm = RBM.random(12, 7, rng=np.random.default_rng(1), dtype="float64")
+        for _ in train_rbm(rbm, IMAGES, CD, rng=np.random.default_rng(2)):
+            rbm.W[0, 0] += rank * 1e-15  # as of a processor that rounds otherwise
+
+    with pytest.raises(RuntimeError, match=r"the ranks differ in weights after an epoch: rank 0 has .*, rank 1 "):
+        together(2, work)
+
+
 def test_alone_gradients_are_passed_on_as_they_are():
     params = {"W": np.zeros((2, 3)), "b": np.zeros(3)}
     share, gradients = Share(4, params), {"W": np.ones((2, 3))}
