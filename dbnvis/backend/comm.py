@@ -34,6 +34,8 @@ class Comm(ABC):
 
     rank: int
     size: int
+    recordable = True
+    """Whether a GPU can record its sums among the other steps of an update."""
 
     @abstractmethod
     def sum(self, x: Array) -> Array:
@@ -75,6 +77,8 @@ class MPI(Comm):
     world : mpi4py.MPI.Intracomm
     """
 
+    recordable = False  # sums of arrays on a GPU go through the host
+
     def __init__(self, world: Any):
         self.world, self.rank, self.size = world, world.Get_rank(), world.Get_size()
 
@@ -95,6 +99,8 @@ class MPI(Comm):
 
 class NCCL(MPI):
     """The same, of one GPU per rank, which add up arrays among themselves."""
+
+    recordable = True
 
     def __init__(self, world: Any):
         from cupy.cuda import nccl

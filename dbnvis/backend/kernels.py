@@ -18,6 +18,7 @@ from typing import Any
 
 from . import compiled, cuda, graphs
 from .arrays import Array, OwnRows, UnitStreams, array_module, check_rng
+from .comm import current
 
 
 def _on_gpu(xp: Any, *arrays: Array) -> bool:
@@ -265,7 +266,7 @@ def _momentum_step(
 
 def recorded(xp: Any, function: Callable[[], None]) -> Callable[[int], None]:
     """`function`, as one that takes how often to call it. A GPU replays it: what changes must come from arrays."""
-    if xp.__name__ == "cupy":
+    if xp.__name__ == "cupy" and current().recordable:
         return graphs.Recorded(function)
 
     def repeat(times: int) -> None:

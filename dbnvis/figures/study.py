@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby, pairwise
 from typing import Any
 
 from .. import checkpoint, datasets, plot, results
@@ -22,22 +21,12 @@ from ..results import Writer
 from ..runs.snapshots import Snapshots
 from ..train import EpochStats
 from ..train.backprop import BackpropStats
-from ..visualize import (
-    ActivationMaximization,
-    FilterCombination,
-    NotApplicable,
-    RegularizedOptimization,
-    StrongestConnections,
-    TopImages,
-    Unit,
-    UnitImages,
-)
+from ..visualize import FilterCombination, NotApplicable, StrongestConnections, Unit, UnitImages
 from ..visualize.filter_combination import combined_inputs
 from ..visualize.tidy import compared, percentiles, picture_rows, together
 from .naming import rounded_down, sheet_name
 from .picture_cache import PictureCache, Source
-
-CHUNK = 96  # units between two steps of the progress bar, at the most
+from .unit_parts import unit_parts
 
 
 @dataclass
@@ -134,9 +123,8 @@ class Study:
         return self.cache.pictures(source, method, units, lambda missing: self._drawn(method, missing))
 
     def _drawn(self, method: Any, units: Sequence[Unit]) -> UnitImages:
-        """Pictures of `units`, of which several ranks share the parts; one pass over the images serves all units."""
-        whole = isinstance(method, TopImages)
-        parts = [units] if whole else _parts(units, current().size, _together(method, self.model))
+        """Pictures of `units`, of which several ranks share the parts."""
+        parts = unit_parts(method, self.model, units, current().size)
         title = f"{method.title}, {units[0].layer}"
         return UnitImages.join(
             over_ranks(
@@ -324,22 +312,6 @@ class Study:
     def check_table(self, name: str) -> None:
         """As `check`, of the table `<name>.csv`."""
         self.writer.check(self.writer.sheet(name), **self.facts)
-
-
-def _together(method: Any, model: Model) -> int:
-    """How many neighbours `method` draws together, asked for or not."""
-    return method.together(model) if isinstance(method, (ActivationMaximization, RegularizedOptimization)) else 1
-
-
-def _parts(units: Sequence[Unit], ranks: int, together: int) -> list[list[Unit]]:
-    """`units` in parts of about `CHUNK` at the most, equally many for each rank and about equally large.
-
-    Those that are drawn `together` stay together.
-    """
-    blocks = [list(block) for _, block in groupby(units, key=lambda unit: unit.index // together)]
-    n = min(len(blocks), -(-len(units) // CHUNK // ranks) * ranks)
-    bounds = [len(blocks) * i // n for i in range(n + 1)]
-    return [[unit for block in blocks[start:stop] for unit in block] for start, stop in pairwise(bounds)]
 
 
 def _caption(score: float, percent: float) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from ranks import together
 
-from dbnvis.backend import OwnRows, comm, logistic_sample
+from dbnvis.backend import OwnRows, comm, kernels, logistic_sample
 from dbnvis.backend.comm import Alone, check_same, current, on_first, over_ranks, using
 
 
@@ -137,6 +137,18 @@ def test_rank_0_does_for_all_what_need_not_be_done_twice():
 def test_ranks_that_differ_are_named():
     with pytest.raises(ValueError, match=r"^the ranks differ in a thing: rank 0 has 5, rank 2 6; make them alike$"):
         together(3, lambda rank: check_same("a thing", 5 + rank // 2, "make them alike"))
+
+
+def test_steps_are_not_recorded_where_sums_go_through_the_host(monkeypatch):
+    """A GPU cannot look at a sum in the middle of what it records."""
+    monkeypatch.setattr(kernels.graphs, "Recorded", lambda function: "recorded")
+    gpu = type("cupy", (), {"__name__": "cupy"})
+    done = []
+    assert kernels.recorded(gpu, lambda: done.append(1)) == "recorded"
+    world = type("World", (), {"Get_rank": lambda self: 0, "Get_size": lambda self: 2})()
+    with using(comm.MPI(world)):
+        kernels.recorded(gpu, lambda: done.append(1))(3)
+    assert done == [1, 1, 1]
 
 
 def test_within_a_block_work_is_shared_with_others():
