@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout, suppress
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,8 @@ class Ranks:
     def __init__(self) -> None:
         self.rank, self.size = started()
         self.world: Any = None
+        self.sharing = 1
+        """How many of the ranks may use the processors of this one."""
         if self.size == 1:
             return
         try:
@@ -79,13 +82,8 @@ class Ranks:
         here = self.world.Split_type(MPI.COMM_TYPE_SHARED)
         self.here = here.Get_rank()
         own, others = _own_processors(), here.allgather(_own_processors())
-        self._sharing = sum(bool(own & other) for other in others)
+        self.sharing = sum(bool(own & other) for other in others)
         here.Free()
-
-    @property
-    def sharing(self) -> int:
-        """How many of the ranks may use the processors of this one."""
-        return 1 if self.world is None else self._sharing
 
     @contextmanager
     def working(self, device: str) -> Iterator[Comm]:
@@ -137,8 +135,9 @@ class Ranks:
 def check_start(version: str, args: list[str]) -> None:
     """ValueError on all ranks unless they are of one version and were given one command line."""
     comm.check_same("version", version, "install the same on all machines")
-    everywhere = set.intersection(*map(set, current().gather(args)))
-    told = [arg for arg in args if arg not in everywhere] or args
+    columns = list(zip_longest(*current().gather(args)))  # the first word of all, the second, ...
+    differs = next((i for i, words in enumerate(columns) if len(set(words)) > 1), 0)
+    told = args[max(differs - 1, 0) : differs + 1]
     comm.check_same("command line", " ".join(told), "start all with the same options")
 
 

@@ -176,7 +176,7 @@ def test_ctrl_c_ends_all(train, tmp_path):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ((["--seed", "0"], ["--seed", "1"]), "the ranks differ in command line"),
+        ((["--seed", "0"], ["--seed", "1"]), "the ranks differ in command line: rank 0 has --seed 0, rank 1 --seed 1"),
         (([], ["--epoch", "3"]), "rank 1 of 2: Unrecognized options"),
     ],
 )

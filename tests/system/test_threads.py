@@ -98,6 +98,14 @@ def test_a_container_is_heeded(several, monkeypatch):
         assert blas_threads() == {1}
 
 
+@pytest.mark.parametrize(("ranks", "expected"), [(1, {2}), (2, {1}), (3, {1})])
+def test_ranks_divide_the_processors_and_do_not_take_each_other_for_other_work(several, ranks, expected):
+    several(0.0 if ranks == 1 else 1.0, 1.0)
+    with threads.sharing_processors(lambda line: pytest.fail(line), ranks):
+        time.sleep(0.1)
+        assert blas_threads() == expected
+
+
 @pytest.mark.skipif(not os.path.exists("/proc/self/schedstat"), reason="the system does not tell how long threads wait")
 def test_real_times_tell_waiting_from_computing():
     """Two processes that are bound to one processor: each waits for about half of the time."""
