@@ -1,5 +1,6 @@
 """Real ranks: processes that mpiexec starts."""
 
+import functools
 import importlib.util
 import os
 import subprocess
@@ -15,19 +16,28 @@ MPIEXEC = find_mpiexec()
 DBNVIS = [sys.executable, "-m", "dbnvis"]
 
 
+PROBE = "from mpi4py import MPI; assert MPI.COMM_WORLD.Get_size() == 2"
+#: Set where there must be an MPI: then tests are skipped only if two processes of it do not find each other.
+REQUIRED = "DBNVIS_TEST_RANKS"
+
+
+@functools.cache
 def why_not():
     """Why there are no ranks here; "" if there are."""
     if importlib.util.find_spec("mpi4py") is None or MPIEXEC is None:
-        return "no MPI: pip install -e '.[mpi]'"
+        return "" if os.environ.get(REQUIRED) else "no MPI: pip install -e '.[mpi]'"
     if "PYTEST_XDIST_WORKER" in os.environ:
         return "ranks wait for each other busily and need the processors for themselves: pytest -n 0 -m mpi"
-    return ""
+    command = [MPIEXEC, "-n", "2", sys.executable, "-c", PROBE]
+    try:
+        probe = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    except subprocess.TimeoutExpired:
+        return "mpiexec of two processes does not end here"
+    return f"mpiexec does not work here: {probe.stderr[-300:]}" if probe.returncode else ""
 
 
 def of_ranks(test):
-    """Marks a test that starts mpiexec; with DBNVIS_TEST_RANKS set it fails where it would be skipped."""
-    if os.environ.get("DBNVIS_TEST_RANKS"):
-        return pytest.mark.mpi(test)
+    """Marks a test that starts mpiexec."""
     return pytest.mark.mpi(pytest.mark.skipif(bool(why_not()), reason=why_not() or "there are ranks")(test))
 
 

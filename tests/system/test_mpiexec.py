@@ -184,7 +184,7 @@ def test_ranks_that_are_told_otherwise_are_named(options, said, train, tmp_path)
     command = [*DBNVIS, *train, "2", "--out", str(tmp_path)]
     with started_ranks(*((1, [*command, *more]) for more in options)) as process:
         _, err = process.communicate(timeout=60)
-    assert process.returncode == 2 and said in err
+    assert process.returncode != 0 and said in err, (process.returncode, err)  # mpiexec joins those of all ranks
     assert not (tmp_path / "small").exists()
 
 
