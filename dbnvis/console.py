@@ -217,7 +217,7 @@ def run_command(parse: Callable[[Sequence[str]], Command], args: Sequence[str]) 
 def _run(parse: Callable[[Sequence[str]], Command], args: Sequence[str], out: Stream, ranks: Ranks) -> int:
     try:
         with warnings.catch_warnings():
-            warnings.showwarning = lambda message, *where, **how: say(f"dbnvis: warning: {message}")
+            warnings.showwarning = lambda message, *where, **how: ranks.warn(str(message), say)
             _check_given(args)
             command = parse(args)
             out.plain = True

@@ -14,12 +14,11 @@ Dean, Corrado, Monga et al. (2012), "Large scale distributed deep networks": dat
 from __future__ import annotations
 
 import traceback
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from textwrap import shorten
 from typing import Any, Generic, TypeVar
 
@@ -156,32 +155,24 @@ class Elsewhere(Exception):
 
 @dataclass
 class Outcome(Generic[T]):
-    """What work by itself led to on a rank, for the others: a result or an exception, and warnings."""
+    """What work by itself led to on a rank, for the others: a result or an exception."""
 
     result: T | None = None
     error: Exception | None = None
     where: str = ""
     """The traceback, as text."""
-    warnings: list[Warning | str] = field(default_factory=list)
 
     @classmethod
     def of(cls, work: Callable[[], T]) -> Outcome[T]:
         """Do `work`, in which the rank shares nothing."""
-        outcome = cls()
-        with using(Alone()), warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
+        with using(Alone()):
             try:
-                outcome.result = work()
+                return cls(work())
             except Exception as error:
-                outcome.error = error
-                outcome.where = traceback.format_exc()
-        outcome.warnings = [warning.message for warning in caught]
-        return outcome
+                return cls(error=error, where=traceback.format_exc())
 
     def tell(self) -> T:
-        """Warn, raise or return as the work did."""
-        for warning in self.warnings:
-            warnings.warn(warning, stacklevel=3)
+        """Raise or return as the work did."""
         if self.error is not None:
             raise self.error from Elsewhere(self.where)
         return self.result  # type: ignore[return-value]
@@ -190,7 +181,7 @@ class Outcome(Generic[T]):
 def over_ranks(work: Callable[[S], T], items: Sequence[S], bar: Callable[[Sequence[S]], Iterable[S]] = iter) -> list[T]:
     """`work` of every item, on all ranks; each does its own items, within the progress bar `bar`, and alone in each.
 
-    What one rank's work warns of or raises, all warn of and raise.
+    What one rank's work raises, all raise; it warns on that rank alone.
     """
     comm = current()
     if comm.size == 1 or len(items) < 2:

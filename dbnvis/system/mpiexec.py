@@ -9,7 +9,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout, suppress
 from itertools import zip_longest
 from pathlib import Path
@@ -113,6 +113,13 @@ class Ranks:
                 stack.enter_context(redirect_stdout(nowhere))
                 stack.enter_context(redirect_stderr(nowhere))
             yield
+
+    def warn(self, message: str, say: Callable[[str], object]) -> None:
+        """Say a warning, of work that all ranks do once, of a rank's own with its number."""
+        if self.rank == 0:
+            say(f"dbnvis: warning: {message}")
+        elif current().size == 1:
+            print(f"dbnvis: rank {self.rank}: warning: {message}", file=sys.__stderr__, flush=True)
 
     def end(self, message: str, status: int) -> str:
         """End with an error, on all ranks: what this rank is to say of it.

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import warnings
 
 import numpy as np
 import pytest
@@ -85,19 +84,7 @@ def test_work_over_ranks_comes_back_in_order_and_is_done_alone(n):
     assert all(size == 1 for _, size in seen) or n < 2
 
 
-def test_what_one_rank_warns_of_or_raises_all_do():
-    def work(item):
-        if item == 4:
-            warnings.warn("a word", UserWarning, stacklevel=1)
-        return item
-
-    def warned(rank):
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            over_ranks(work, range(5))
-            return [str(warning.message) for warning in caught]
-
-    assert "a word" in [word for words in together(2, warned) for word in words]
+def test_what_one_rank_raises_all_do():
     raised = []
 
     def failing(rank):

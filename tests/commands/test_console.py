@@ -18,6 +18,7 @@ import sys, time
 from pathlib import Path
 from dbnvis.console import progress, run_command, say
 class Command:
+    device, writes, shared = "cpu", False, False
     def run(self):
         for _ in progress(range(3), "working", 3):
             print("x" * 10_000, flush=True)
@@ -78,7 +79,8 @@ def test_training_goes_on_to_its_end_without_a_reader(tmp_path):
 def test_a_console_of_any_encoding_shows_every_name(tmp_path, encoding):
     code = (
         "import sys; from dbnvis.console import run_command, say\n"
-        "class C:\n    def run(self): print('\\u2022 \\udcff \\x1b[2J'); say('\\u2022 \\udcff \\x1b[2J')\n"
+        "class C:\n    device, writes, shared = 'cpu', False, False\n"
+        "    def run(self): print('\\u2022 \\udcff \\x1b[2J'); say('\\u2022 \\udcff \\x1b[2J')\n"
         "sys.exit(run_command(lambda args: C(), []))"
     )
     variables = {**os.environ, "PYTHONIOENCODING": encoding}
@@ -126,6 +128,8 @@ def test_a_signal_that_was_ignored_from_the_start_stays_ignored(tmp_path):
 
 
 class Nothing:
+    device, writes, shared = "cpu", False, False
+
     def run(self):
         pass
 

@@ -13,7 +13,8 @@ from mpiexec import DBNVIS, of_ranks, rank_process, run
 from mpiexec import started as started_ranks
 from ranks import together
 
-from dbnvis.system.mpiexec import check_shared, first_before_others, started
+from dbnvis.backend.comm import Alone, using
+from dbnvis.system.mpiexec import Ranks, check_shared, first_before_others, started
 
 HIDDEN = ["--hidden", "12", "8"]
 
@@ -238,6 +239,27 @@ def test_a_missing_or_broken_mpi_is_said(module, said, rank, tmp_path):
     for size, number in (("PMI_SIZE", "PMI_RANK"), ("OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK")):
         status, _, err = run(0, "train", "--out", tmp_path, PYTHONPATH=path, **{size: "2", number: str(rank)})
         assert status == 2 and said in err and "dbnvis[mpi]" in err and ("rank 1 of 2" in err) == (rank == 1), err
+
+
+@pytest.mark.parametrize(
+    ("rank", "shared", "said"),
+    [
+        (0, True, "dbnvis: warning: careful"),
+        (0, False, "dbnvis: warning: careful"),
+        (1, True, ""),  # rank 0 says it, too
+        (1, False, "dbnvis: rank 1: warning: careful"),
+    ],
+)
+def test_a_warning_of_all_is_said_once_and_one_of_a_single_rank_with_its_number(rank, shared, said, capfd):
+    ranks = Ranks()
+    ranks.rank = rank
+
+    comm = Alone()
+    comm.size = 2 if shared else 1
+    with using(comm):
+        ranks.warn("careful", print)
+    out, err = capfd.readouterr()
+    assert (out + err).strip() == said
 
 
 @pytest.mark.parametrize(
