@@ -115,7 +115,9 @@ def test_percentiles_of_channels_are_those_of_their_positions():
     middle = tuple(n // 2 for n in maps.shape[1:])
     readings = [maps[:, 2, 3], maps[(slice(None), *middle)], maps.mean(axis=(1, 2))]
     for row, own in zip(rows, np.repeat(readings, 3, axis=0), strict=True):
-        assert row["percentile"] == pytest.approx(100 * (own < row["score"] - 1e-9).mean())
+        # An image's own reading and its score may differ in the last bit, which decides whether it counts as below.
+        least, most = (100 * (own < row["score"] + e).mean() for e in (-1e-9, 1e-9))
+        assert least - 1e-9 <= row["percentile"] <= most + 1e-9 and most - least < 3.4
     assert [row["rows"] for row in rows] == [x for row in pictures.extras["rows"].tolist() for x in (None, *row)]
 
 
