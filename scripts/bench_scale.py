@@ -1,6 +1,6 @@
 """What several ranks gain: two on this machine, measured; up to 64 machines, extrapolated by a model of an update.
 
-Needs `pip install -e '.[mpi]'`. Every rank has one thread. Takes about 25 minutes on two idle cores.
+Needs `pip install -e '.[mpi]'`. Every rank has one thread. Takes about ten minutes on two idle cores.
 """
 
 from __future__ import annotations
