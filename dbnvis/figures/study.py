@@ -24,9 +24,9 @@ from ..train.backprop import BackpropStats
 from ..visualize import FilterCombination, NotApplicable, StrongestConnections, Unit, UnitImages
 from ..visualize.filter_combination import combined_inputs
 from ..visualize.tidy import compared, percentiles, picture_rows, together
+from ..visualize.visualizer import unit_parts
 from .naming import rounded_down, sheet_name
 from .picture_cache import PictureCache, Source
-from .unit_parts import unit_parts
 
 
 @dataclass

@@ -38,6 +38,10 @@ class TopImages:
             return "TopImages needs training images; pass images=... (or a data set on the command line)"
         return None
 
+    def together(self, model: Model) -> int:
+        """All units of a layer: one pass over the images serves them."""
+        return 2**63
+
     def __call__(
         self, model: Model, units: Sequence[Unit | str], *, rng: Any = None, images: Array | None = None
     ) -> UnitImages:
