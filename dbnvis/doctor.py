@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 import time
 from pathlib import Path
 
@@ -89,7 +90,10 @@ def mpi() -> str:
         found = f"mpi4py {version('mpi4py')}"
     except PackageNotFoundError:
         return f"none: {ADVICE}"
-    return f"{found}, {mpiexec}" if mpiexec else f"{found}, but no mpiexec: {ADVICE}"
+    if mpiexec is None:
+        return f"{found}, but no mpiexec: {ADVICE}"
+    beside = Path(mpiexec).parent == Path(sys.executable).parent  # no path: manifests have these lines
+    return f"{found}, the mpiexec {'beside this Python' if beside else 'of the system'}"
 
 
 def diagnosis(data_dir: Path | None = None) -> str:

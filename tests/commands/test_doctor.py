@@ -1,6 +1,8 @@
 """dbnvis.doctor: who chose the kernels, and the advice that follows."""
 
+import sys
 from importlib import metadata
+from pathlib import Path
 
 import pytest
 
@@ -71,7 +73,8 @@ def test_measuring_one_thread_leaves_the_threads_as_they_were():
 @pytest.mark.parametrize(
     ("version", "mpiexec", "said"),
     [
-        ("4.1.2", "/there/mpiexec", "mpi4py 4.1.2, /there/mpiexec"),
+        ("4.1.2", "/there/mpiexec", "mpi4py 4.1.2, the mpiexec of the system"),
+        ("4.1.2", f"{Path(sys.executable).parent}/mpiexec", "mpi4py 4.1.2, the mpiexec beside this Python"),
         ("4.1.2", None, "mpi4py 4.1.2, but no mpiexec: pip install 'dbnvis[mpi]'"),
         (None, "/there/mpiexec", "none: pip install 'dbnvis[mpi]'"),
     ],
@@ -90,3 +93,4 @@ def test_it_says_what_starts_several_processes_or_how_to_get_it(monkeypatch, ver
     monkeypatch.setattr(doctor, "find_mpiexec", lambda: mpiexec)
     assert doctor.mpi().startswith(said)
     assert any(line.startswith(f"MPI      {said}") for line in doctor.machine())
+    assert not any(str(Path(sys.executable).parent) in line for line in doctor.machine())
