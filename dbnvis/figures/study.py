@@ -15,6 +15,7 @@ from ..datasets.whitening import unwhiten
 from ..display import Rows
 from ..evaluate.scores import Responses, input_norm
 from ..models.protocol import Model, fully_connected
+from ..models.units import unit_parts
 from ..plot import Panel
 from ..progress import Progress, silent
 from ..results import Writer
@@ -24,7 +25,6 @@ from ..train.backprop import BackpropStats
 from ..visualize import FilterCombination, NotApplicable, StrongestConnections, Unit, UnitImages
 from ..visualize.filter_combination import combined_inputs
 from ..visualize.tidy import compared, percentiles, picture_rows, together
-from ..visualize.visualizer import unit_parts
 from .naming import rounded_down, sheet_name
 from .picture_cache import PictureCache, Source
 
@@ -124,7 +124,8 @@ class Study:
 
     def _drawn(self, method: Any, units: Sequence[Unit]) -> UnitImages:
         """Pictures of `units`, of which several ranks share the parts."""
-        parts = unit_parts(method, self.model, units, current().size)
+        together = method.together(self.model) if hasattr(method, "together") else 1  # drawn, asked for or not
+        parts = unit_parts(units, current().size, together)
         title = f"{method.title}, {units[0].layer}"
         return UnitImages.join(
             over_ranks(

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import total_ordering
+from itertools import groupby, pairwise
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,6 +21,8 @@ from ..settings import shown
 
 if TYPE_CHECKING:
     from .protocol import Model
+
+PART = 96  # units of a part, about: between two steps of a progress bar
 
 #: (row, column) of a channel's map, "mean" over the map, or its centre if absent.
 Position = tuple[int, int] | Literal["mean"] | None
@@ -170,3 +173,14 @@ def neighbours(model: Model, layer: str, number: int, size: int) -> range:
     index = number % channels
     first, end = number - index % size, number - index + channels
     return range(first, min(first + size, end))
+
+
+def unit_parts(units: Sequence[Unit], ranks: int = 1, together: int = 1) -> list[list[Unit]]:
+    """`units` of one layer in parts of about `PART` at the most, as many for each rank and about equally large.
+
+    Neighbours in blocks of `together` indices stay together.
+    """
+    blocks = [list(block) for _, block in groupby(units, key=lambda unit: unit.index // together)]
+    n = min(len(blocks), -(-len(units) // PART // ranks) * ranks)
+    bounds = [len(blocks) * i // n for i in range(n + 1)]
+    return [[unit for block in blocks[start:stop] for unit in block] for start, stop in pairwise(bounds)]

@@ -10,11 +10,12 @@ settings change nothing.
 from . import style as settings
 from .atlas import Places, places
 from .base import BLACK, BLUE, DPI, GREEN, ORANGE, save
-from .charts import Bands, Gains, HeatMap, Shares, SpeedUps, Table, bars, scatter
+from .charts import Bands, HeatMap, Shares, Table, bars, scatter
 from .crosstab import crosstab
 from .dashboard import Chart, Histograms, Lines, Matrix, Tiles, dashboard
 from .grids import grid, packed, sheet
 from .panel import Panel, Part, Space, check_picture, is_picture
+from .speed_charts import Gains, SpeedUps
 
 __all__ = [
     "BLACK",

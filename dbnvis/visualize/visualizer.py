@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
-from itertools import groupby, pairwise
 from typing import Any, ClassVar, Protocol
 
 from ..backend import Array, UnitStreams, array_module, is_gpu, make_rng, to_numpy
@@ -23,7 +22,6 @@ KEY = "Above a picture: the unit. Below: its pre-activation there, at the mean n
 ROLES = ("picture", "other")  # of the first picture and of the others, where a method does not say
 MEMORY = 256 * 2**20  # bytes that the arrays of a group of units may take
 GPU_UNITS = 64  # at the most in such a group on a GPU
-PART = 96  # units, about, between two steps of a progress bar
 
 
 @dataclass(frozen=True, repr=False)
@@ -290,15 +288,3 @@ def blocks(model: Model, indices: Sequence[int], bytes_per_unit: int, *, gpu_uni
         size = min(size, gpu_units)
         padded += padded[-1:] * (-len(padded) % size)
     return [padded[start : start + size] for start in range(0, len(padded), size)]
-
-
-def unit_parts(method: Any, model: Model, units: Sequence[Unit], ranks: int) -> list[list[Unit]]:
-    """`units` of one layer in parts for `method`, equally many for each rank and about equally large.
-
-    Neighbours that it draws together (`method.together(model)`, where it has that) stay together.
-    """
-    together = method.together(model) if hasattr(method, "together") else 1
-    groups = [list(group) for _, group in groupby(units, key=lambda unit: unit.index // together)]
-    n = min(len(groups), -(-len(units) // PART // ranks) * ranks)
-    bounds = [len(groups) * i // n for i in range(n + 1)]
-    return [[unit for group in groups[start:stop] for unit in group] for start, stop in pairwise(bounds)]

@@ -29,11 +29,11 @@ from dbnvis.figures.health import training_curves, training_health
 from dbnvis.figures.naming import model_name, rounded_down
 from dbnvis.figures.opening import open_study
 from dbnvis.figures.study import Study
+from dbnvis.models import units
 from dbnvis.models.mlp import classifier
 from dbnvis.plot import Panel, sheet
 from dbnvis.results import Writer, array_hash, model_hash
 from dbnvis.train import EpochStats
-from dbnvis.visualize import visualizer
 
 #: Methods at sizes that suit the model.
 METHODS = [
@@ -186,7 +186,7 @@ def test_where_the_data_are_not_at_hand_the_study_goes_without(tmp_path, monkeyp
 def test_pictures_do_not_depend_on_how_many_units_go_at_a_time(tiny_study, monkeypatch, method, layer):
     expected = tiny_study.pictures(method, tiny_study.units(layer))
     assert expected.units == tuple(tiny_study.units(layer))
-    monkeypatch.setattr(visualizer, "PART", 1)
+    monkeypatch.setattr(units, "PART", 1)
     again = tiny_study.pictures(method, tiny_study.units(layer))
     assert again.units == expected.units
     np.testing.assert_allclose(again.images, expected.images, rtol=1e-5, atol=1e-6)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import sys
 import time
@@ -109,19 +110,8 @@ def test_a_step_and_an_annealing_are_those_of_one_rank(n):
 
 @of_ranks
 @pytest.mark.parametrize(("n", "method"), [(3, "am"), (2, "gibbs")])
-def test_pictures_have_the_same_bits_as_without_mpiexec(n, method, tmp_path):
-    command = [
-        "visualize",
-        "--method",
-        method,
-        "--layer",
-        "h2",
-        "--units",
-        "0-6",
-        "--dataset",
-        "digits",
-        "--other-data",
-    ]
+def test_pictures_have_the_same_bits_as_without_mpiexec(n, method, model, tmp_path):
+    command = ["visualize", "--method", method, "--layer", "h2", "--units", "0-6", "--model", model]
     for ranks in (0, n):
         status, out, err = run(ranks, *command, "--out", tmp_path / str(ranks))
         assert status == 0, err
@@ -148,6 +138,42 @@ def test_the_same_ranks_train_the_same_bits_and_each_command_shares(train, pictu
         assert status == 0, err
         written = [line for line in out.splitlines() if line.startswith(str(tmp_path))]
         assert written and len(written) == len(set(written)) and all(Path(line).exists() for line in written), out
+
+
+@of_ranks
+def test_all_that_reproduce_draws_of_a_model_is_the_same_without_mpiexec(pictures, tmp_path):
+    """Figures, tables, arrays and the report, to the byte; manifests tell how long it took."""
+    alone, shared = tmp_path / "alone", tmp_path / "shared"
+    status, _, err = run(0, "reproduce", "--quick", "--dataset", pictures, "--out", alone)
+    assert status == 0, err
+    (shared / "small-quick").mkdir(parents=True)
+    shutil.copy(alone / "small-quick/model.npz", shared / "small-quick")
+    status, _, err = run(2, "reproduce", "--quick", "--resume", "--dataset", pictures, "--out", shared)
+    assert status == 0, err
+    files = sorted(path.relative_to(alone) for path in alone.rglob("*.*") if path.is_file())
+    assert files == sorted(path.relative_to(shared) for path in shared.rglob("*.*") if path.is_file())
+    assert len(files) > 60
+    for file in files:
+        if file.suffix == ".npz":
+            assert_same_bits(alone / file, shared / file)
+        elif file.suffix != ".json":
+            assert (alone / file).read_bytes() == (shared / file).read_bytes(), file
+
+
+@of_ranks
+@pytest.mark.parametrize("bound", [False, True])
+def test_processors_are_divided_only_among_ranks_that_may_use_the_same(bound):
+    """As Slurm binds its tasks, each rank has processors of its own."""
+    processors = sorted(os.sched_getaffinity(0))
+    if bound and len(processors) < 2:
+        pytest.skip("one processor cannot be divided")
+    code = (
+        "import os; from dbnvis.system.mpiexec import Ranks, started\n"
+        f"if {bound}: os.sched_setaffinity(0, {{{processors}[started()[0]]}})\n"
+        "print(Ranks().sharing)"
+    )
+    status, out, err = run(2, "-c", code, command=[sys.executable])
+    assert status == 0 and out.split() == (["1", "1"] if bound else ["2", "2"]), (out, err)
 
 
 @of_ranks
