@@ -8,12 +8,13 @@ import pytest
 from ranks import together
 from small_models import convnet, random_dbn
 
-from dbnvis import DBN, RBM
+from dbnvis import DBN, RBM, results
 from dbnvis.backend import make_rng
 from dbnvis.backend.comm import Comm, current, using
 from dbnvis.evaluate import scores
 from dbnvis.evaluate.ais import ais, reverse_ais
 from dbnvis.evaluate.scores import Responses
+from dbnvis.figures.picture_cache import PictureCache
 from dbnvis.figures.side_by_side import Compared
 from dbnvis.figures.study import Study
 from dbnvis.models.tempering import base_rates
@@ -107,6 +108,33 @@ def test_methods_of_one_unit_are_shared_out():
         for name, pictures in alone.items():
             assert_alike(pictures, shown[name])
     assert len(drawn) == by_one and {rank for rank, _ in drawn} == {0, 1}
+
+
+def test_what_one_rank_has_drawn_for_a_comparison_is_not_taken_for_known_to_all():
+    def work(rank=0):
+        study = study_of(random_dbn(), IMAGES)
+        study.cache = PictureCache()
+        Compared.of(study, Unit("h2", 1))
+        return study.pictures(study.fitted(METHODS["combination"]), study.units("h2"))
+
+    for pictures in together(2, work):
+        assert_alike(work(), pictures)
+
+
+def test_an_artefact_is_written_by_one_rank_and_there_for_all(tmp_path, monkeypatch):
+    save, written = results.save_artefact, []
+    monkeypatch.setattr(
+        results, "save_artefact", lambda path, *how, **more: written.append(path) or save(path, *how, **more)
+    )
+
+    def work(rank):
+        writer = Writer(tmp_path)
+        writer.table("numbers", [{"a": 1, "b": 2}], seed=0)
+        return writer.written, (tmp_path / "numbers.csv").read_text()
+
+    found = together(3, work)
+    assert written == [tmp_path / "numbers.csv"]
+    assert found == [([tmp_path / "numbers.csv", tmp_path / "numbers.json"], "a,b\n1,2\n")] * 3
 
 
 def test_random_numbers_do_not_depend_on_the_ranks():
