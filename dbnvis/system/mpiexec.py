@@ -28,6 +28,7 @@ LAUNCHERS = (
 )
 ADVICE = "pip install 'dbnvis[mpi]', and start with the mpiexec that comes with it"
 PATIENCE = 2.0  # seconds that a rank which ends in an error waits for the others to end likewise
+DELIVERY = 0.5  # seconds that mpiexec has to pass on a rank's last words, which an abort would throw away
 
 
 def started() -> tuple[int, int]:
@@ -133,6 +134,7 @@ class Ranks:
         while not request.Test():
             if time.monotonic() > until:
                 print(f"dbnvis: rank {self.rank} of {self.size}: {message}", file=sys.__stderr__, flush=True)
+                time.sleep(DELIVERY)
                 self.world.Abort(status)
             time.sleep(0.01)
         said = self._ends.allgather(message)
