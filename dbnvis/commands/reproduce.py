@@ -29,7 +29,7 @@ QUICK = Plan(units=8, chains=10, images=500, annealed=20, steps=(20, 100, 300))
 def drawings(quick: bool) -> dict[str, Callable[[Study], None]]:
     """The figures by their names in the catalogue; fewer units and shorter chains where it is to be `quick`."""
     from ..catalogue import FIGURES
-    from ..figures import sheets
+    from ..figures import sheets, side_by_side
     from ..figures.diagnosis import LONG_CHAINS
     from ..figures.generative import samples
 
@@ -39,6 +39,8 @@ def drawings(quick: bool) -> dict[str, Callable[[Study], None]]:
         drawn["samples"] = partial(samples.samples, n=2, chains=replace(LONG_CHAINS, burn_in=100, draws=20))
         methods = {"combination": sheets.COMBINATION, "am": sheets.MAXIMIZATION, "gibbs": sheets.SAMPLING}
         drawn |= {name: partial(sheets.all_units, method=m, name=name, n=FEW) for name, m in methods.items()}
+        known = (sheets.SAMPLING, *side_by_side.SIDE_BY_SIDE[1:])  # the chains of the sheets, not longer ones
+        drawn["methods"] = partial(side_by_side.methods_side_by_side, methods=known)
     return drawn
 
 

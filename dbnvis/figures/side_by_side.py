@@ -36,6 +36,14 @@ from .rows import FILTERS, is_symmetric, unit_row
 from .study import Study
 
 SLOW = {"invariance"}  # methods that `compare` leaves out
+#: The methods that stand side by side, in the order of the columns.
+SIDE_BY_SIDE = (
+    ClampedGibbs(),
+    FilterCombination(),
+    ActivationMaximization(),
+    TopImages(),
+    StrongestConnections(k=1),
+)
 
 TILE, PACK = 0.6, 7.5  # inches of a tile, and of a row that panels share, where methods are compared
 COMPARED = 11  # pictures at the most of each method where methods are compared
@@ -57,18 +65,11 @@ ONE_UNIT = (
 TOLD = " A high ρ: it tells what else does."  # where ρ is known
 
 
-def methods_side_by_side(study: Study, n: int = 8, methods: Sequence[Any] | None = None) -> None:
+def methods_side_by_side(study: Study, n: int = 8, methods: Sequence[Any] = SIDE_BY_SIDE) -> None:
     """The first `n` units of each layer, a row each, the methods in columns (Erhan et al. 2009, figure 4).
 
     Two blocks of rows stand beside each other.
     """
-    methods = methods or [
-        ClampedGibbs(),
-        FilterCombination(),
-        ActivationMaximization(),
-        TopImages(),
-        StrongestConnections(k=1),
-    ]
     methods = study.applicable(methods)
     for layer in study.model.layer_names:
         shown = {type(method).__name__: study.pictures(method, study.units(layer, n)) for method in methods}

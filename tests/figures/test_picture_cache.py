@@ -110,6 +110,14 @@ def test_a_reproduction_draws_no_unit_twice_by_the_same_method(bare, drawn, quic
     assert max(drawn.values()) > 1
 
 
+def test_a_quick_look_samples_no_unit_for_the_comparison_that_its_sheets_have_sampled(bare, drawn):
+    study = replace(bare, cache=PictureCache())
+    drawings(quick=True)["gibbs"](study)
+    drawn.clear()
+    drawings(quick=True)["methods"](study)
+    assert drawn and not any("ClampedGibbs" in method for method, *_ in drawn)
+
+
 def test_a_report_has_the_charts_that_were_written(bare, monkeypatch):
     alone, again = Measured({}), Measured({})
     course.charts(bare, PLAN, alone)
