@@ -3,12 +3,14 @@
 An update descends the mean loss of a minibatch by gradient descent with momentum. With x the input, x~ its noisy
 copy and y = decode(encode(x~)), the loss of one image is the cross-entropy -sum_i x_i log y_i + (1 - x_i) log(1 - y_i)
 for logistic output, and |y - x|^2 / 2 for linear output; by the output's pre-activations both have the gradient y - x.
+A wanted sparsity p pulls each hidden bias by cost * (mean activity in the minibatch - p), besides.
 
 References
 ----------
 Vincent, Larochelle, Lajoie, Bengio, Manzagol (2010), "Stacked denoising autoencoders: learning useful
 representations in a deep network with a local denoising criterion", JMLR 11.
 Hinton (2010), "A practical guide to training restricted Boltzmann machines", UTML TR 2010-003, section 8.
+Lee, Ekanadham, Ng (2008), "Sparse deep belief net model for visual area V2", NIPS 20.
 """
 
 from __future__ import annotations
@@ -235,6 +237,9 @@ class DenoisingUpdate:
         delta *= h * (1 - h)  # ... and by the hidden ones
         gradients["vbias"][...] = error.sum(axis=0)
         gradients["hbias"][...] = delta.sum(axis=0)
+        if self.config.sparsity_target is not None:  # of the biases only (Lee et al. 2008)
+            too_active = (h.sum(axis=0) - b * self.config.sparsity_target) / self.batch_size
+            gradients["hbias"] += self.config.sparsity_cost * too_active
         if dae.tied:
             matmul(self.visible.T, self.hidden, out=gradients["W"])
         else:

@@ -5,6 +5,7 @@ References
 Vincent, Larochelle, Lajoie, Bengio, Manzagol (2010), "Stacked denoising autoencoders: learning useful
 representations in a deep network with a local denoising criterion", JMLR 11.
 Erhan, Bengio, Courville, Vincent (2009), "Visualizing higher-layer features of a deep network", TR 1341.
+Lee, Ekanadham, Ng (2008), "Sparse deep belief net model for visual area V2", NIPS 20.
 """
 
 from __future__ import annotations
@@ -45,6 +46,11 @@ class DenoisingConfig:
     weight_decay: float = 3e-3
     """L2 penalty on the weights: each update shrinks them by rate * weight_decay, outside the momentum. It smooths
     filters; three times as much makes copies."""
+    sparsity_target: float | None = None
+    """Wanted mean activity of a hidden unit; default: none. Without it a third of a first layer of digits is texture:
+    units that half of all images turn on."""
+    sparsity_cost: float = 1.0
+    """Pull of the hidden biases towards the target (Lee et al. 2008: biases only); 0.1 leaves some texture."""
     tied: bool = True
     """The way back has the weights of the way up, transposed, in a stack made for a training, all layers alike;
     `train_dae` and `train_sdae` train what they are given."""
@@ -59,6 +65,8 @@ class DenoisingConfig:
             momentum="[0, 1)",
             start_activity="(0, 1)",
             weight_decay="[0, inf)",
+            sparsity_target="(0, 1)",
+            sparsity_cost="[0, inf)",
         )
         if self.noise != "gaussian" and self.noise_level > 1:
             raise ValueError(f"noise_level of {self.noise} is a chance, at most 1, got {self.noise_level}")

@@ -49,7 +49,7 @@ def trained_sdae(noise, tied):
     rng = np.random.default_rng(1)
     daes = [DAE.random(n, m, rng=rng, tied=tied, dtype="float64") for n, m in ((12, 7), (7, 5))]
     sdae = StackedDAE(daes, (3, 4))
-    config = DenoisingConfig(noise, epochs=2, batch_size=10)
+    config = DenoisingConfig(noise, epochs=2, batch_size=10, sparsity_target=0.1)
     for _ in train_sdae(sdae, IMAGES, config, rng=np.random.default_rng(2)):
         pass
     return sdae

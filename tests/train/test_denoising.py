@@ -90,6 +90,31 @@ def test_an_update_follows_the_gradient_of_every_parameter(xp, monkeypatch, tied
         np.testing.assert_allclose(after, expected, rtol=1e-6, atol=1e-8, err_msg=name)
 
 
+@pytest.mark.parametrize("tied", [True, False])
+def test_sparsity_pulls_the_hidden_biases_alone(xp, tied):
+    """By the mean activity over the batch, given the noisy inputs; here of unchanged ones."""
+    config, data = replace(PLAIN, noise_level=0.0), xp.asarray(images())
+    plain, sparse = machine(xp, tied), machine(xp, tied)
+    run(plain, data, replace(config, learning_rate=0))  # sets the biases alone
+    activity = host(plain.encode(data)).mean(axis=0)
+    run(plain, data, config)
+    run(sparse, data, replace(config, sparsity_target=0.1, sparsity_cost=0.7))
+    before, after = params(plain), params(sparse)
+    np.testing.assert_allclose(after.pop("hbias") - before.pop("hbias"), 0.5 * 0.7 * (0.1 - activity), atol=1e-12)
+    for name, x in before.items():
+        np.testing.assert_array_equal(after[name], x)
+
+
+def test_a_sparsity_target_is_reached(xp):
+    data, config = xp.asarray(images()), replace(PLAIN, epochs=300, batch_size=20)
+    activity = {}
+    for target in (None, 0.1):
+        dae = machine(xp)
+        run(dae, data, replace(config, sparsity_target=target, sparsity_cost=10, noise_level=0.1))
+        activity[target] = host(dae.encode(data)).mean(axis=0)
+    assert np.abs(activity[0.1] - 0.1).max() < 0.05 < np.abs(activity[None] - 0.1).max()
+
+
 def test_biases_start_where_they_give_back_the_mean_and_the_activity_asked_for(xp):
     still = replace(PLAIN, learning_rate=0, start_activity=0.3)
     for linear in (True, False):
@@ -392,6 +417,8 @@ def test_data_are_left_unchanged(xp):
         ({"noise": "masking", "noise_level": 2.0}, "noise_level of masking is a chance, at most 1, got 2"),
         ({"momentum": 1.0}, r"momentum must lie in \[0, 1\), got 1"),
         ({"start_activity": 1.0}, "start_activity must lie between 0 and 1, got 1"),
+        ({"sparsity_target": 1.0}, "sparsity_target must .* 0 and 1.* got 1"),
+        ({"sparsity_cost": -1.0}, "sparsity_cost must be a finite number of at least 0, got -1"),
         ({"noise": "salt"}, "noise must be salt-and-pepper, masking or gaussian, got 'salt'"),
         ({"schedule": "cosine"}, "schedule must be linear or constant, got 'cosine'"),
     ],
