@@ -35,10 +35,14 @@ SMALLER, BRIEFER = 4, 10  # times fewer hidden units of a small network, and def
 #: Hidden units and how each layer is trained, by family and subject.
 RECIPES: dict[tuple[str, str], tuple[tuple[int, ...], Any]] = {
     ("DBN", "digits"): (HIDDEN, CDConfig()),
-    # A third of the first layer is texture with half the decay; strong noise would empty units of the layers above.
+    # Without the sparsity target over a third of the first layer is texture, and the second is mostly single spots;
+    # strong noise would empty units of the layers above.
     ("SDAE", "digits"): (
         HIDDEN,
-        (DenoisingConfig(weight_decay=6e-3), *[DenoisingConfig(noise_level=0.2, weight_decay=1e-3)] * 2),
+        (
+            DenoisingConfig(weight_decay=6e-3, start_activity=0.1, sparsity_target=0.1),
+            *[DenoisingConfig(noise_level=0.2, weight_decay=1e-3)] * 2,
+        ),
     ),
     ("DBN", "patches"): PATCHES_RECIPE,
     # With salt and pepper the first layer is half texture; Vincent et al. (2010), as remembered, saw Gabor filters with
