@@ -12,6 +12,7 @@ import os
 import sys
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from dbnvis import results
@@ -41,7 +42,9 @@ def convert(source: Path, execute: bool) -> tuple[str, float]:
 
         # Where there are local sockets: nobody else on this machine can listen.
         transport = "tcp" if os.name == "nt" else "ipc"
-        NotebookClient(notebook, AsyncKernelManager(transport=transport), timeout=LIMIT).execute()
+        with TemporaryDirectory() as folder:  # the sockets lie beside the connection file, by default in the way
+            kernel = AsyncKernelManager(transport=transport, connection_file=str(Path(folder) / "kernel.json"))
+            NotebookClient(notebook, kernel, timeout=LIMIT).execute()
     return jupytext.writes(notebook, fmt="ipynb"), time.perf_counter() - begin
 
 

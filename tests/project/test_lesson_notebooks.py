@@ -54,13 +54,15 @@ def test_there_are_eight_with_one_seed_each():
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)
-def test_a_notebook_runs_shows_pictures_and_ends_with_its_facts(source, monkeypatch):
+def test_a_notebook_runs_shows_pictures_ends_with_its_facts_and_leaves_no_file(source, monkeypatch, tmp_path):
     pytest.importorskip("jupytext", reason="the extra notebook is not installed")
     pytest.importorskip("nbclient", reason="the extra notebook is not installed")
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
     from notebooks import convert
 
+    monkeypatch.chdir(tmp_path)
     text, _ = convert(source, execute=True)
+    assert not list(tmp_path.iterdir())
     cells = json.loads(text)["cells"]
     outputs = [output for cell in cells for output in cell.get("outputs", [])]
     assert any("image/png" in output.get("data", {}) for output in outputs)
