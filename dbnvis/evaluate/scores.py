@@ -88,14 +88,14 @@ def typical_responses(model: Model, layer: str, images: Array, indices: Sequence
     Parameters
     ----------
     images : array (N, *input_shape)
-        Training images, of which the first 5,000 count, each rescaled to the model's norm.
+        Training images, of which 5,000 count, spread over all; each rescaled to the model's norm.
 
     Raises
     ------
     ValueError
         If the model does not know its data's norm.
     """
-    scaled = rescale(images[:TYPICAL], input_norm(model), len(model.input_shape))
+    scaled = rescale(spread(images, TYPICAL), input_norm(model), len(model.input_shape))
     return array_module(scaled).median(pre_activations(model, layer, scaled, indices), axis=0)
 
 

@@ -13,7 +13,7 @@ from .. import results
 from ..backend import Array, move, to_numpy
 from ..backend.comm import on_first
 from ..evaluate.predictiveness import predictiveness, rank_interval
-from ..evaluate.scores import TYPICAL, spread, typical_responses, unit_scores
+from ..evaluate.scores import typical_responses, unit_scores
 from ..figures.naming import describe
 from ..figures.side_by_side import methods_for
 from ..figures.study import Study
@@ -94,7 +94,7 @@ def gain(score: Array, usual: Array, best: Array) -> Array:
 def usual_scores(study: Study, units: Sequence[Unit]) -> Array:
     """What units do at usual training images (U,)."""
     layer, numbers = as_units(study.model, units)
-    return to_numpy(typical_responses(study.model, layer, spread(study.images, TYPICAL), numbers))
+    return to_numpy(typical_responses(study.model, layer, study.images, numbers))
 
 
 def _rows(study: Study, units: Sequence[Unit]) -> list[dict[str, Any]]:
