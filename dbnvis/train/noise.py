@@ -50,7 +50,7 @@ class DenoisingConfig:
     """Wanted mean activity of a hidden unit; default: none. Without it a third of a first layer of digits is texture:
     units that half of all images turn on."""
     sparsity_cost: float = 1.0
-    """Pull of the hidden biases towards the target (Lee et al. 2008: biases only); 0.1 leaves some texture."""
+    """Pull of the hidden biases towards the target (Lee et al. 2008: biases only)."""
     tied: bool = True
     """The way back has the weights of the way up, transposed, in a stack made for a training, all layers alike;
     `train_dae` and `train_sdae` train what they are given."""

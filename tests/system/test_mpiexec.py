@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from mpiexec import started as started_ranks
 from ranks import together
 
 from dbnvis.backend.comm import Alone, using
+from dbnvis.system import mpiexec
 from dbnvis.system.mpiexec import Ranks, check_shared, first_before_others, started
 
 HIDDEN = ["--hidden", "12", "8"]
@@ -305,6 +307,28 @@ def test_what_launchers_set(variables, expected, monkeypatch):
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert started() == expected
+
+
+def test_a_rank_that_ends_all_lets_mpiexec_pass_on_what_it_said(monkeypatch):
+    """mpiexec throws away what it has not passed on when a rank aborts."""
+    done, now = [], [0.0]
+
+    def sleep(seconds):
+        now[0] += seconds
+
+    ends = SimpleNamespace(Ibarrier=lambda: SimpleNamespace(Test=lambda: False))  # the others never end
+    world = SimpleNamespace(Abort=lambda status: done.append((now[0], status)) or sys.exit(status))
+    ranks = Ranks.__new__(Ranks)
+    ranks.rank, ranks.size, ranks.world, ranks._ends = 1, 2, world, ends
+    said = SimpleNamespace(write=lambda text: done.append((now[0], text)), flush=lambda: None)
+    monkeypatch.setattr(mpiexec.time, "sleep", sleep)
+    monkeypatch.setattr(mpiexec.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(sys, "__stderr__", said)
+    with pytest.raises(SystemExit):
+        ranks.end("no such unit", 2)
+    (first, message), *_, (last, status) = done
+    assert message == "dbnvis: rank 1 of 2: no such unit" and status == 2
+    assert mpiexec.PATIENCE < first < mpiexec.PATIENCE + 0.1 and last - first >= 0.3
 
 
 def test_a_folder_that_a_rank_does_not_see_is_named(tmp_path, monkeypatch):
