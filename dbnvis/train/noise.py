@@ -47,8 +47,8 @@ class DenoisingConfig:
     """L2 penalty on the weights: each update shrinks them by rate * weight_decay, outside the momentum. It smooths
     filters; three times as much makes copies."""
     sparsity_target: float | None = None
-    """Wanted mean activity of a hidden unit; default: none. Without it a third of a first layer of digits is texture:
-    units that half of all images turn on."""
+    """Wanted mean activity of a hidden unit. Without it a third of a first layer of digits is texture: units that half
+    of all images turn on."""
     sparsity_cost: float = 1.0
     """Pull of the hidden biases towards the target (Lee et al. 2008: biases only)."""
     tied: bool = True
