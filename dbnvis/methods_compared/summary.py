@@ -103,7 +103,7 @@ def _summary(key: tuple[str, int], rows: Rows, best: Array, seed: int) -> dict[s
         "rank_median": float(np.median(rank)),
         "rank_over_images": float(np.median(column(rows, "rank_high") - column(rows, "rank_low")) / 2),
         "rank_product": float(column(rows, "rank_product").mean()),
-        "share_of_ceiling": float(rank.mean() / column(rows, "ceiling").mean()),
+        "share_of_ceiling": float(column(rows, "rank_product").mean() / column(rows, "ceiling").mean()),
         "rank_another_units": float(column(rows, "rank_another_units").mean()),
         "size_another_units": float(np.abs(column(rows, "rank_another_units")).mean()),
     }

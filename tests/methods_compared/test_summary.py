@@ -62,7 +62,7 @@ def test_differences_are_paired_by_unit(table):
     assert of(found, BEST)["behind"] < 0 and of(found, MEAN)["rank"] == 0
     assert of(found, f"third{SINGLE}")["gain"] == ""
     first = of(found, "first")
-    assert first["share_of_ceiling"] == pytest.approx(first["rank"] / 0.8, abs=1e-3)
+    assert first["share_of_ceiling"] == pytest.approx(0.3 / 0.8, abs=1e-3)
     assert first["rank_over_images"] == pytest.approx(0.1) and first["units"] == U
 
 

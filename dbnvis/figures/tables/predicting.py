@@ -196,7 +196,7 @@ def _row(study: Study, layer: str, tested: Tested, x: TestedLayer) -> dict[str, 
         "rank_median": float(np.median(alike.rank)),
         "rank_product": float(raw.rank.mean()),
         "choice_product": float(raw.choice.mean()),
-        "share_of_ceiling": float(alike.rank.mean()) / float(x.most.mean()),
+        "share_of_ceiling": float(raw.rank.mean()) / float(x.most.mean()),  # both by the product
         "rank_another_units": float(other.rank.mean()),
     }
     return {name: round(x, 4) if isinstance(x, float) else x for name, x in row.items()}
