@@ -69,7 +69,8 @@ def _models(page: Page) -> dict[str, Study]:
 def _classifier(page: Page) -> Study:
     """The classifier of `dbnvis figure classifier`, fine-tuned from a DBN."""
     folder = page.out.parent / page.digits.name
-    space = FineTuning(page.digits, Writer(folder, "figures", "tables"), page.seed, page.xp, on_epoch=page.on_epoch)
+    writer = Writer(folder, "figures", "tables")
+    space = FineTuning(page.digits, writer, page.seed, page.xp, page.progress, page.on_epoch)
     space.classifier()
     return _open(page, space.models / "classifier-pretrained.npz", folder)
 
