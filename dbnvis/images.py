@@ -37,7 +37,7 @@ def check_images(
     name : str
         What the error messages call them.
     dtype : dtype, optional
-        float32 if absent.
+        Default: float32.
     xp : module, optional
         The library that the array must belong to, numpy or cupy; lists are moved to it.
     remedy : str

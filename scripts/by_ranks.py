@@ -82,7 +82,7 @@ def training(
 
 @shared
 def pictures(method: str, layer: str = "h3", units: int | None = None) -> dict[str, Any]:
-    """Pictures of the first `units` of a layer of the shipped network, of all if absent."""
+    """Pictures of the first `units` of a layer of the shipped network; default: of all."""
     from ours import EPOCH, blas, shipped_model, training_images
 
     from dbnvis import VISUALIZERS

@@ -49,9 +49,9 @@ class Visualize(SheetOptions):
     """am, gibbs, combination, top-images, connections, invariance, evidence, regularized, or a recipe of the latter:
     plain, digits-1 to 4, yosinski-1 to 4, simonyan; settings of each: --method gibbs --help."""
     layer: str = ""
-    """h1, h2, ...; the top layer if absent."""
+    """h1, h2, ...; default: the top layer."""
     units: str = ""
-    """Units, such as 0-35 or 3,17,40-49; all: every unit; the first 36 if absent."""
+    """Units, such as 0-35 or 3,17,40-49; all: every unit; default: the first 36."""
     settings: Any = field(default_factory=VISUALIZERS["am"])
 
     shared: ClassVar[bool] = True
@@ -155,7 +155,7 @@ class Explain(ModelOptions):
     """A checkpoint (model.npz of a training), or convnet: the convolutional network shipped with the package."""
     unit: tuple[str, ...] = ()
     """Units to show beside the two likeliest classes, written conv2:5 (where the channel responds most),
-    conv2:5@3,4 or output:3; the strongest channel of each layer if absent."""
+    conv2:5@3,4 or output:3; default: the strongest channel of each layer."""
     patch: int = Occlusion.patch
     """Side in pixels of the square that covers the image."""
     stride: int = Occlusion.stride

@@ -104,7 +104,7 @@ def ais(
     base_vbias : array (V,)
         The independent pixels' biases; `tempering.base_rates` of the training data.
     betas : sequence of float, optional
-        Inverse temperatures, rising from 0 to 1; `schedule()` if absent.
+        Inverse temperatures, rising from 0 to 1; default: `schedule()`.
     n_chains : int
     rng : numpy or cupy Generator
     progress : callable

@@ -65,7 +65,7 @@ def likelihood(
     data : Dataset
     how : Estimation
     layers : sequence of str, optional
-        Depths asked for; all if absent.
+        Depths asked for; default: all.
     images : sequence of str
         Whose log p is asked for.
     seed : int

@@ -43,7 +43,7 @@ def spread(images: Array, n: int) -> Array:
 def pre_activations(model: Model, layer: str, images: Array, indices: Sequence[int] | None = None) -> Array:
     """Pre-activations of units of `layer` at images (N, *input_shape): (N, U).
 
-    The units of the numbers `indices`; if absent all, of a convolutional layer all channels at their centre. Floats
+    The units of the numbers `indices`; default: all, of a convolutional layer all channels at their centre. Floats
     are taken as they are, such as pictures out of range; other images are checked (`images_of`).
     """
     images = floats_of(model, images)

@@ -64,7 +64,7 @@ class Study:
     tuning : list of BackpropStats
         Of its training by backpropagation.
     cache : PictureCache, optional
-        Where pictures of units are kept for the figures that show them again; none is kept if absent.
+        Where pictures of units are kept for the figures that show them again; default: none is kept.
 
     Raises
     ------
@@ -280,7 +280,7 @@ class Study:
         """Write `figure` as `<name>.png`, an unwhitened one as `<name>_unwhitened.png`, with manifest and arrays.
 
         `shown` is what the figure shows: pictures of units, whose settings go into the manifest, or arrays. If the
-        writer is `tabled`, `table` is written, too, or if absent the rows of the pictures.
+        writer is `tabled`, `table` is written, too; default: the rows of the pictures.
         """
         if self.unwhiten:
             name, settings = f"{name}_unwhitened", {"unwhiten": True, **settings}

@@ -49,7 +49,7 @@ def from_torch(
     input_range : (float, float)
         Range of the pixels, before `normalize`: pictures are drawn in it.
     input_norm : float, optional
-        Mean Euclidean norm of the training images; of `images` if absent.
+        Mean Euclidean norm of the training images; default: that of `images`.
     normalize : (mean, standard deviation), optional
         What the pixels are normalized with before the module sees them, as by torchvision's Normalize: numbers, or one
         for each channel. It becomes a part of the first layer; below a convolution that pads, a layer "normalize".

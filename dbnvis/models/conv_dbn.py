@@ -269,7 +269,7 @@ class ConvDBN(Stack):
             Gibbs sweeps of each chain.
         rng : numpy or cupy Generator
         start : array (n, *input_shape), optional
-            Images to start the chains from; noise if absent.
+            Images to start the chains from; default: noise.
 
         Returns
         -------

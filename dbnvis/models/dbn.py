@@ -79,7 +79,7 @@ class DBN(DenseStack):
         input_shape : tuple of int
         rng : numpy or cupy Generator
         variance : float, optional
-            The visible units are Gaussian of that variance; binary if absent.
+            The visible units are Gaussian of that variance; default: binary.
         input_range : (float, float)
 
         Raises
@@ -127,7 +127,7 @@ class DBN(DenseStack):
             Gibbs sweeps of each chain.
         rng : numpy or cupy Generator
         start : array (n, *input_shape), optional
-            Images to start the chains from; noise if absent.
+            Images to start the chains from; default: noise.
 
         Returns
         -------

@@ -69,7 +69,7 @@ class Spatial(Model, Protocol):
     """A model with layers of maps, whose units see a part of the image each."""
 
     def receptive_field(self, layer: str, position: Position = None) -> ReceptiveField:
-        """What a unit of `layer` sees of the image: at `position`, the centre if absent, or "mean" of its map."""
+        """What a unit of `layer` sees of the image: at `position` (default: the centre), or "mean" of its map."""
         ...
 
 

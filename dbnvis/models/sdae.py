@@ -34,7 +34,7 @@ class DAE(Brief):
     vbias : array (V,)
     hbias : array (H,)
     decoder : array (H, V), optional
-        Weights of the way back; those of the way up, transposed, if absent ("tied").
+        Weights of the way back; default: those of the way up, transposed ("tied").
     linear : bool
         v' = h W' + vbias instead, for real-valued input.
 

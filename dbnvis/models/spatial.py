@@ -153,7 +153,7 @@ def extent(
 
 
 def receptive_field(model: Model, layer: str, position: Position = None) -> ReceptiveField:
-    """What a unit of `layer` of a model sees of the image: at `position`, the centre if absent, or "mean" of the map.
+    """What a unit of `layer` of a model sees of the image: at `position` (default: the centre), or "mean" of the map.
 
     Raises
     ------

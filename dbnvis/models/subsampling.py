@@ -27,7 +27,7 @@ class Windows:
     size: int = 2
     """Side of the window."""
     stride: int | None = None
-    """Between neighbouring windows; `size` if absent."""
+    """Between neighbouring windows; default: `size`."""
 
     def __post_init__(self) -> None:
         if self.size < 1 or self.step < 1:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 PART = 96  # units of a part, about: between two steps of a progress bar
 
-#: (row, column) of a channel's map, "mean" over the map, or its centre if absent.
+#: (row, column) of a channel's map, "mean" over the map; None: its centre.
 Position = tuple[int, int] | Literal["mean"] | None
 
 

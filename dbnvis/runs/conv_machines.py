@@ -41,10 +41,10 @@ class Recipe:
     scales : tuple of float
         Standard deviation of each layer's first weights.
     variance : float, optional
-        The pixels are Gaussian of that variance; binary if absent.
+        The pixels are Gaussian of that variance; default: binary.
     canvas : (int, int), optional
-        Rows and columns of the images that units are drawn on, filters being at home on images of any size; those of
-        the training images if absent.
+        Rows and columns of the images that units are drawn on, filters being at home on images of any size; default:
+        those of the training images.
     """
 
     subject: str

@@ -40,7 +40,7 @@ class FilterCombination:
     roles: ClassVar[tuple[str, str]] = ("sum", "sum")
 
     k: int | None = 100
-    """Lower units kept per unit (Erhan et al. 2009 keep 100); all of them if absent."""
+    """Lower units kept per unit (Erhan et al. 2009 keep 100); None: all of them."""
     rank: Literal["magnitude", "positive"] = "magnitude"
     """magnitude: the k largest |weight|, both signs; positive: the k largest weights, negative ones left out."""
 

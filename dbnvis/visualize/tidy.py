@@ -110,7 +110,7 @@ def compared(pictures: UnitImages, responses: Responses, model: Model | None = N
     responses : Responses
         What images do to the units of `model`.
     model : Model, optional
-        The responses' own if absent.
+        Default: the responses' own.
 
     Returns
     -------

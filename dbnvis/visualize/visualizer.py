@@ -124,7 +124,7 @@ class UnitImages(Brief):
         Parameters
         ----------
         most : int, optional
-            The first units only; all if absent.
+            The first units only; default: all.
         columns : int
 
         Returns
