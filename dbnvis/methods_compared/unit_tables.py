@@ -52,9 +52,10 @@ def unit_table(study: Study, name: str, n: int = UNITS) -> list[dict[str, Any]]:
     if on_first(lambda: results.is_whole(path)) and not study.writer.overwrite:
         study.writer.check(path, **study.facts, settings=settings)
         return read(path)
+    places = list(groups(study, n))
     rows = [
         {"model": name, "layer": layer, "position": position, **row}
-        for layer, position, units in groups(study, n)
+        for layer, position, units in study.progress(places, f"layers of {name}", len(places))
         for row in _rows(study, units)
     ]
     study.save_table(table, rows, **settings)

@@ -271,5 +271,5 @@ def test_committed_verdicts_follow_from_the_committed_table(name):
     tables = COMMITTED / name / "tables"
     judged, kept = verdicts(tables / "claims.csv", name), Verdicts.load(tables / "verdicts.json")
     assert kept == replace(judged, figure=kept.figure, command=kept.command)
-    assert (kept.figure, kept.command) == ("claims", "dbnvis reproduce --paper erhan2009")
+    assert (kept.figure, kept.command) == ("claims", "dbnvis reproduce --dataset mnist --paper erhan2009")
     assert (tables / "claims.md").read_text() == claims_text(kept, read_measures(tables / "claims.csv"))
