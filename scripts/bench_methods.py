@@ -214,7 +214,7 @@ def _means(rows: list[dict[str, Any]], truth: list[dict[str, Any]], matched: lis
     over = bootstrap(np.array([row["cosine"] for row in rows]), rng=make_rng(np, 0))
     mean |= {"cosine low": over.low, "cosine high": over.high, "matched": float(np.mean(matched))}
     mean |= {
-        "share of ceiling": mean["rank"] / mean["ceiling"],
+        "share of ceiling": mean["rank, product"] / mean["ceiling"],
         "gain by the feature's": mean["gain"] / feature["gain"],
     }
     return {key: mean[key] for key in COLUMNS}

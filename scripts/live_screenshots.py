@@ -78,7 +78,7 @@ def take(browser: Any, address: str, shot: Shot, scheme: str) -> bytes:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument("--page", type=Path, help="the page, as dbnvis page writes it; default: written anew")
+    parser.add_argument("--page", type=Path, help="the page, as dbnvis page writes it; if not given, written anew")
     parser.add_argument("--only", nargs="+", choices=[shot.name for shot in SHOTS], help="take these alone")
     parser.add_argument("--out", type=Path, default=Path("runs"), help="folder whose live/ gets the pictures")
     parser.add_argument("--overwrite", action="store_true", help="replace pictures that are there")

@@ -52,7 +52,7 @@ def options(
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="run through, with far too little work to measure")
     parser.add_argument("--rounds", type=int, default=rounds, help=what)
-    parser.add_argument("--threads", type=int, help="threads of every library; default: its own choice")
+    parser.add_argument("--threads", type=int, help="threads of every library; if not given, its own choice")
     parser.add_argument("--out", type=Path, default=Path("runs"), help="folder whose bench/ gets the table")
     parser.add_argument("--overwrite", action="store_true", help="replace the table that is there")
     for name, settings in more.items():

@@ -63,7 +63,7 @@ def each(inner: Rule, least: int = 0, most: int = 1_000_000) -> Rule:
 
 
 def table(required: dict[str, Rule], optional: dict[str, Rule] | None = None, others: Rule | None = None) -> Rule:
-    """The fields of a table by name; `others`: of fields with other names; default: there may be none."""
+    """The fields of a table by name; `others`: the rule for fields with other names; default: no others are allowed."""
     is_table = rule("a table", lambda x: isinstance(x, dict))
 
     def check(value: Any, at: str) -> None:

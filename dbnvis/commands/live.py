@@ -33,8 +33,8 @@ class PageOptions(ModelOptions):
     size: Literal["full", "mail"] = "full"
     """full: every unit's pictures, weights in 16 bits; mail: at most 2.5 MB, 36 units of each layer, weights in 8."""
     cache: Path | None = None
-    """Folder where pictures of units are kept; default: atlas/ beside the model, of a shipped one in the user's
-    cache."""
+    """Folder where pictures of units are kept. If not given, atlas/ beside the model; of a shipped model, a
+    folder in the user's cache."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

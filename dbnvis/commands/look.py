@@ -49,9 +49,9 @@ class Visualize(SheetOptions):
     """am, gibbs, combination, top-images, connections, invariance, evidence, regularized, or a recipe of the latter:
     plain, digits-1 to 4, yosinski-1 to 4, simonyan; settings of each: --method gibbs --help."""
     layer: str = ""
-    """h1, h2, ...; default: the top layer."""
+    """h1, h2, ... If not given, the top layer."""
     units: str = ""
-    """Units, such as 0-35 or 3,17,40-49; all: every unit; default: the first 36."""
+    """Units, such as 0-35 or 3,17,40-49; all: every unit. If not given, the first 36."""
     settings: Any = field(default_factory=VISUALIZERS["am"])
 
     shared: ClassVar[bool] = True
@@ -93,7 +93,7 @@ class Compare(SheetOptions):
 
     units: tyro.conf.Positional[tuple[str, ...]] = ()
     """Units, written LAYER:INDEX; of a convnet also conv2:5@3,4 (a channel at a position) or conv2:5@mean. If
-    absent, unit 17 of the top hidden layer, h3:17 of pretrained, or its unit 0 if it has no more than 17."""
+    not given, unit 17 of the top hidden layer, h3:17 of pretrained, or its unit 0 if it has no more than 17."""
     models: tuple[str, ...] = ()
     """Several models in the place of --model, each with its own data. A unit is drawn of those that have it."""
 
@@ -155,7 +155,7 @@ class Explain(ModelOptions):
     """A checkpoint (model.npz of a training), or convnet: the convolutional network shipped with the package."""
     unit: tuple[str, ...] = ()
     """Units to show beside the two likeliest classes, written conv2:5 (where the channel responds most),
-    conv2:5@3,4 or output:3; default: the strongest channel of each layer."""
+    conv2:5@3,4 or output:3. If not given, the strongest channel of each layer."""
     patch: int = Occlusion.patch
     """Side in pixels of the square that covers the image."""
     stride: int = Occlusion.stride

@@ -42,7 +42,7 @@ class Options:
     digits. Or a path: a folder of pictures, idx files, .npz, .npy, .mat or .csv; dbnvis data PATH says what they
     are."""
     data_dir: Path | None = None
-    """The folder that holds the data set; default: $DBNVIS_DATA, or else data/ and the user's cache."""
+    """The folder that holds the data set. If not given, $DBNVIS_DATA, or else data/ and the user's cache."""
     out: Path = Path("runs")
     """Folder of what is written; each data set gets a folder in it."""
     overwrite: bool = False

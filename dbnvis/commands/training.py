@@ -90,7 +90,7 @@ class Evaluate(ModelOptions):
     model: tyro.conf.Positional[str] = "pretrained"
     """A checkpoint (model.npz of a training), or pretrained: the model shipped with the package."""
     layers: tuple[str, ...] = ()
-    """h1, h2, ...; default: all."""
+    """h1, h2, ... If not given, all."""
     how: tyro.conf.OmitArgPrefixes[Estimation] = field(default_factory=Estimation)
 
     shared: ClassVar[bool] = True

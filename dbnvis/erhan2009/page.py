@@ -46,8 +46,9 @@ RECIPES: dict[tuple[str, str], tuple[tuple[int, ...], Any]] = {
     ),
     ("DBN", "patches"): PATCHES_RECIPE,
     # With salt and pepper the first layer is half texture; Vincent et al. (2010), as remembered, saw Gabor filters with
-    # gaussian noise. With it, too, over a third is texture, unless few units are on and learn fast: at a target of 0.05
-    # and a rate of 0.1, or at 0.03 and 1, some is left. Activations then vary little: weak noise, a high rate above.
+    # gaussian noise. With it, too, over a third is texture, unless the target is low and the rate high: at a target of
+    # 0.05 and a rate of 0.1, or at 0.03 and 1, some is left. Hidden activations then vary little: in the layers above,
+    # weak noise and high rates.
     ("SDAE", "patches"): (
         PATCHES_RECIPE[0],
         (

@@ -194,6 +194,7 @@ def placeholders(page: Page) -> dict[str, Any]:
         "training": _training(RECIPES["DBN", "digits"][1]),
         "digits_noise": noise["digits"],
         "patches_noise": noise["patches"],
+        "patches_rate": RECIPES["SDAE", "patches"][1][0].learning_rate,
         "max_steps": maximization.max_steps,
         "starts": maximization.starts,
         "long_chains": _chains(LONG_CHAINS),

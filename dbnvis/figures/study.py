@@ -280,7 +280,7 @@ class Study:
         """Write `figure` as `<name>.png`, an unwhitened one as `<name>_unwhitened.png`, with manifest and arrays.
 
         `shown` is what the figure shows: pictures of units, whose settings go into the manifest, or arrays. If the
-        writer is `tabled`, `table` is written, too; default: the rows of the pictures.
+        writer is `tabled`, a table is written, too: `table`, by default the rows of the pictures.
         """
         if self.unwhiten:
             name, settings = f"{name}_unwhitened", {"unwhiten": True, **settings}

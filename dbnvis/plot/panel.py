@@ -60,7 +60,8 @@ class Panel:
     note : str
         Below the title, as wide as the panel.
     within : (float, float), optional
-        Pixel values that are black and white; default: 0 and 1, or the least and largest value where some lie outside.
+        Pixel values that are black and white; default: 0 and 1, or, where a value lies outside, the least and
+        the largest value.
     what : str
         What the values of pixels in a range are, for the key of the greys.
     side : float, optional

@@ -54,8 +54,8 @@ class CDConfig:
     l1_decay: float = 2e-4
     """L1 penalty on the weights: local filters (Hinton 2010, section 10)."""
     sparsity_target: float | None = 0.1
-    """Wanted mean probability of a hidden unit, 0.01 to 0.1 (Hinton 2010, section 11); default: none. Hidden
-    biases start at its log-odds."""
+    """Wanted mean probability of a hidden unit, 0.01 to 0.1 (Hinton 2010, section 11); hidden biases start
+    at its log-odds. None: no target."""
     sparsity_cost: float = 0.5
     """Pull of the hidden biases towards the target (Lee et al. 2008: biases only)."""
     averaging: float = 0.0

@@ -53,7 +53,7 @@ class ActivationMaximization:
     """norm: the input keeps the Euclidean norm `norm`, pixels unbounded (Erhan et al. 2009); box: pixels stay
     in the input range, the norm is free."""
     norm: float | None = None
-    """Euclidean norm of the input; default: the training images' mean norm."""
+    """Euclidean norm of the input; None: the training images' mean norm."""
     step: float = 1.0
     """First step, as a fraction of the norm. Does nothing above ReLUs or max-pooling, with constraint norm."""
     max_steps: int = 200

@@ -68,7 +68,7 @@ class EvidenceSampling:
     roles: ClassVar[tuple[str, str]] = ("mean", "chain")
 
     prior: object = field(default=None, repr=False, compare=False)  # an object, so that it is no option of commands
-    """The DBN whose images are p(x), see `protocol.fully_connected`; default: a DBN is its own prior."""
+    """The DBN whose images are p(x), see `protocol.fully_connected`; None: the model itself, if it is a DBN."""
     chains: int = 30
     """Parallel chains per unit."""
     burn_in: int = 50

@@ -72,7 +72,7 @@ class InvarianceManifold:
     restarts: int = 8
     """Random directions from which the maximum at each angle is searched, beside its neighbours."""
     norm: float | None = None
-    """Euclidean norm of the input; default: the training images' mean norm."""
+    """Euclidean norm of the input; None: the training images' mean norm."""
 
     def __post_init__(self) -> None:
         check_settings(

@@ -78,7 +78,7 @@ class RegularizedOptimization:
     model's pixels are unbounded they are meant as they are, and the box has no walls."""
     side: float | None = 28.0
     """Side of the images, pixels, that `length`, `blur_width` and `jitter` are meant for: they are multiplied by the
-    model's own side over this one, the root of the number of its pixels (for `length`, of all colours); absent: meant
+    model's own side over this one, the root of the number of its pixels (for `length`, of all colours); None: meant
     as they are."""
     constraint: Literal["box", "none"] = "box"
     """box: pixels stay in the input range; none: they are free (Simonyan et al. 2014)."""

@@ -61,7 +61,7 @@ def from_arrays(
     class_names : sequence or mapping, optional
         Name of each class, by its label.
     input_range : (float, float), optional
-        The pixels are taken as they are, in this range. If absent, they are scaled by the rule of this module.
+        The pixels are taken as they are, in this range; default: they are scaled by the rule of this module.
     steps : sequence of str
         What was done before, in words.
     path : Path, optional
