@@ -46,7 +46,7 @@ def compare_methods(page: Page) -> None:
         summary,
         HEADING.format(n=len(studies)),
         tested=f"{min(tested, TESTED):,}",
-        another=f"{sum(others) / len(others):.2f}",
+        another=f"{round(sum(others) / len(others), 2) + 0.0:.2f}",  # 0.00 rather than -0.00
         size=f"{sum(map(abs, others)) / len(others):.2f}",
     )
     writer.figure("methods", figure, None, seed=page.seed, **facts)

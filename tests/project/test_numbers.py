@@ -372,6 +372,16 @@ SAID = [
     ),
     (
         BENCH,
+        "so does a single first-layer filter ({:.2f})",
+        lambda: [planted("cosine", "connections", training="CD")],
+    ),
+    (
+        BENCH,
+        "In the trained one it shows {:.2f}.",
+        lambda: [planted("cosine", "gibbs", training="CD")],
+    ),
+    (
+        BENCH,
         "(`plain`) it has {:.2f} in the binary network without noise",
         lambda: [planted("cosine", "regularized, plain", noise="0.0")],
     ),
