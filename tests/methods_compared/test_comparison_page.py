@@ -141,6 +141,12 @@ def test_numbers_in_sentences_are_those_of_the_table(means, page):
         ],
         abs=0.0051,
     )
+    upper = [f"digits {model} {layer}" for model in ("DBN", "SDAE") for layer in ("h2", "h3")]
+    pictures = ((GIBBS, "1"), (WEIGHTED, "1"), (TOP, "1"), (NEAREST, "9"))
+    values = [rank(means, place, *key) for place in upper for key in pictures if key in means[place]]
+    assert said(page, "{} to {} above the first layer of digits' DBN and SDAE") == pytest.approx(
+        [min(values), max(values)], abs=0.0051
+    )
     tables = sorted((RESULTS / "tables").glob("units_*.csv"))
     values = [float(row["rank_another_units"]) for table in tables for row in read(table.name)]
     assert len(tables) == 6 and said(page, "on average ({}), but its size is {}") == pytest.approx(

@@ -65,7 +65,10 @@ def test_in_a_linear_network_optimum_and_combination_excite_and_predict_alike(li
 
 
 def test_a_whole_table_is_kept_and_one_of_other_settings_stays(linear, monkeypatch):
-    rows = unit_table(linear, "small", 3)
+    told = []
+    telling = replace(linear, progress=lambda each, text, total: told.append((text, total)) or each)
+    rows = unit_table(telling, "small", 3)
+    assert told[0] == ("layers of small", 2)  # from the first layer on
     monkeypatch.setattr(unit_tables, "_rows", None)  # nothing is measured again
     kept = unit_table(linear, "small", 3)
     assert json.dumps(kept) == json.dumps(rows)
