@@ -110,7 +110,7 @@ def bars(panels: Sequence[tuple[str, Bars]], *, x_label: str, heading: str, capt
             axes.barh(i, value, height=0.7, color=ORANGE if name.startswith("dbnvis") else BLUE)
             axes.plot([low, high], [i, i], color=BLACK, linewidth=0.8)
             axes.plot([floor, floor], [i - 0.45, i + 0.45], color=BLACK, linewidth=1.6)
-            axes.text(high, i, f" {value:.3g}", fontsize=6.5, va="center")
+            axes.text(high, i, f" {value:,.0f}" if value >= 1000 else f" {value:.3g}", fontsize=6.5, va="center")
         axes.set_yticks(range(len(rows)), list(rows), fontsize=7)
         axes.set_ylim(len(rows) - 0.5, -0.5)
         axes.set_xlim(0, 1.1 * max(high for _, _, high, _ in rows.values()))

@@ -462,6 +462,12 @@ def test_a_bar_is_as_long_as_its_value_and_marked_at_its_floor():
     assert color(other, 6.9, 0.2) == BLUE
 
 
+def test_numbers_beside_bars_are_never_written_as_powers_of_ten():
+    rows = {name: (value, value, value, float("nan")) for name, value in (("a", 1322.4), ("b", 0.1588), ("c", 27.57))}
+    (axes,) = bars([("", rows)], x_label="units per second", heading="Heading").axes
+    assert [text.get_text().strip() for text in axes.texts] == ["1,322", "0.159", "27.6"]
+
+
 def test_gains_are_as_long_as_their_values_and_marked_at_their_targets():
     gains = {"training": (1.5, 1.4, 1.6, 1.3), "drawing": (1.9, 1.9, 1.9, float("nan"))}
     figure = dashboard([[plot.Gains("two ranks", "", gains)]], heading="Heading", key="Legend", heights=[1.0])
