@@ -11,6 +11,7 @@ import resource
 import statistics
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -27,6 +28,15 @@ PLAIN: dict[str, Any] = {
     "sparsity_target": None,
     "weight_decay": 0.0,
     "l1_decay": 0.0,
+}
+
+#: Where the time of an update goes, and the functions of `dbnvis.train.cd` that take it.
+PARTS = {
+    "matrix products": ("matmul",),
+    "momentum step of the weights": ("momentum_step",),
+    "gradient, besides its product": ("cd_gradient",),
+    "sigmoids and draws": ("logistic_mean", "logistic_mean_sample", "logistic_sample"),
+    "reading the batch": ("take_rows", "next_batch"),
 }
 
 
@@ -128,6 +138,44 @@ def dbnvis(
     times = {"seconds": whole, "updates": updates, "floor": floors}
     medians = {name: statistics.median(values[1:]) for name, values in times.items()}
     return {**medians, "peak MiB": peak_memory(), "blas": blas()}
+
+
+def parts(hidden: int = 500, batch: int = 100, n: int = EPOCH, epochs: int = 3) -> dict[str, Any]:
+    """Where an epoch of `train_rbm` goes: seconds of each kernel and of the rest, without monitoring."""
+    from dbnvis.system.blas import use_best_kernels
+
+    use_best_kernels()
+    import numpy as np
+
+    from dbnvis import RBM, CDConfig, train_rbm
+    from dbnvis.backend import kernels
+    from dbnvis.train import cd
+
+    spent: Counter[str] = Counter()
+
+    def timed(function: Callable[..., Any], name: str) -> Callable[..., Any]:
+        """`function`, with what it takes counted for `name`, less what others within it take."""
+
+        def call(*args: Any, **settings: Any) -> Any:
+            others, start = spent.total(), time.perf_counter()
+            result = function(*args, **settings)
+            spent[name] += time.perf_counter() - start - (spent.total() - others)
+            return result
+
+        return call
+
+    kernels.matmul = timed(kernels.matmul, "matrix products")  # of the gradient
+    for name, functions in PARTS.items():
+        for function in functions:
+            setattr(cd, function, timed(getattr(cd, function), name))
+    config = CDConfig(epochs=epochs + 1, batch_size=batch, learning_rate=RATE, **PLAIN)
+    rbm = RBM.random(784, hidden, rng=np.random.default_rng(0))
+    found = []
+    for stats in train_rbm(rbm, training_images(n), config, rng=np.random.default_rng(1)):
+        found.append({**spent, "the rest": stats.seconds - spent.total(), "seconds": stats.seconds})
+        spent.clear()
+    medians = {name: statistics.median(x[name] for x in found[1:]) * EPOCH / n for name in found[-1]}
+    return {**medians, "blas": blas()}
 
 
 def deforming(n: int, threads: int) -> dict[str, Any]:

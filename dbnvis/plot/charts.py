@@ -97,6 +97,8 @@ def bars(panels: Sequence[tuple[str, Bars]], *, x_label: str, heading: str, capt
     x_label, heading, caption, key : str
     """
     width = 6.8
+    longest = max(len(name) for _, rows in panels for name in rows)
+    left = max(0.3, (0.053 * longest + 0.15) / width)  # room for the names
     words = Words.of(width, heading, caption, key)
     head, foot = words.head, words.foot + 0.38
     height = head + foot + sum(0.5 + 0.2 * len(rows) for _, rows in panels)
@@ -105,7 +107,7 @@ def bars(panels: Sequence[tuple[str, Bars]], *, x_label: str, heading: str, capt
     y = height - head
     for title, rows in panels:
         y -= 0.5 + 0.2 * len(rows)
-        axes = figure.add_axes((0.3, (y + 0.15) / height, 0.67, 0.2 * len(rows) / height))
+        axes = figure.add_axes((left, (y + 0.15) / height, 0.97 - left, 0.2 * len(rows) / height))
         for i, (name, (value, low, high, floor)) in enumerate(rows.items()):
             axes.barh(i, value, height=0.7, color=ORANGE if name.startswith("dbnvis") else BLUE)
             axes.plot([low, high], [i, i], color=BLACK, linewidth=0.8)

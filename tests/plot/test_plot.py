@@ -462,6 +462,14 @@ def test_a_bar_is_as_long_as_its_value_and_marked_at_its_floor():
     assert color(other, 6.9, 0.2) == BLUE
 
 
+def test_long_names_of_bars_are_within_the_figure():
+    name = "dbnvis, without numba, without monitoring, and more"
+    figure = bars([("", {name: (1.0, 1.0, 1.0, float("nan")), "short": (2.0,) * 4})], x_label="seconds", heading="H")
+    render(figure)
+    (label, _) = figure.axes[0].get_yticklabels()
+    assert label.get_window_extent().x0 > 0
+
+
 def test_numbers_beside_bars_are_never_written_as_powers_of_ten():
     rows = {name: (value, value, value, float("nan")) for name, value in (("a", 1322.4), ("b", 0.1588), ("c", 27.57))}
     (axes,) = bars([("", rows)], x_label="units per second", heading="Heading").axes
