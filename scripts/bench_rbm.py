@@ -1,6 +1,6 @@
 """One epoch of CD-1, 784-500, batch 100, 60,000 images: dbnvis, others as a user runs each, the matrix products alone.
 
-Needs `pip install -e '.[bench]'`; who is not installed is left out. Takes six to twenty minutes.
+Needs `pip install -e '.[bench]'`; who is not installed is left out. Takes ten to twenty minutes.
 """
 
 from collections.abc import Mapping, Sequence

@@ -56,6 +56,21 @@ def nearest_in_convnet():
     return [number(COMPARED, "rank", **where, **each) for each in upper]
 
 
+def trained(trainer):
+    """Seconds of an epoch and their ratio to the matrix products; the same with AVX2 kernels, where that was timed."""
+    pairs = zip(
+        *(numbers("bench/rbm.csv", column, trainer=trainer) for column in ("seconds", "times floor")), strict=True
+    )
+    return [x for pair in pairs for x in pair]
+
+
+def of_an_epoch(*parts):
+    """Per cent of an epoch without monitoring."""
+    found = rows("bench/rbm.csv")
+    whole = sum(float(row["seconds"]) for row in found if row["trainer"].startswith("of dbnvis: "))
+    return [100 * number("bench/rbm.csv", "seconds", trainer=f"of dbnvis: {part}") / whole for part in parts]
+
+
 def text(page):
     return re.sub(r"\s+", " ", (ROOT / page).read_text())
 
@@ -387,6 +402,81 @@ SAID = [
                 ),
             )
         ],
+    ),
+    *(
+        (
+            BENCH,
+            line + " | {:.1f} | {:.1f} ({:.2f}" + times + ") | {:.1f} ({:.2f}) |",
+            lambda command=command: [
+                number("bench/shared.csv", column, command=command, run=run)
+                for run, column in (
+                    ("alone", "seconds"),
+                    ("two at once", "seconds"),
+                    ("two at once", "by alone"),
+                    ("beside a busy process", "seconds"),
+                    ("beside a busy process", "by alone"),
+                )
+            ],
+        )
+        for command, line, times in (
+            ("train", "| `dbnvis train --hidden 500 --epochs 5` on MNIST", " times"),
+            ("visualize", "| `dbnvis visualize --method am --units all`", ""),
+            ("reproduce --quick", "| `dbnvis reproduce --quick`", ""),
+        )
+    ),
+    *(
+        (
+            BENCH,
+            "| " + line + " | {:.2f} | {:.2f} | {:.2f} | {:.2f} |",
+            lambda trainer=trainer: trained(trainer),
+        )
+        for trainer, line in (
+            ("matrix products alone", "matrix products alone (a lower bound)"),
+            ("dbnvis, without monitoring", "dbnvis with numba, without monitoring"),
+            ("dbnvis", "dbnvis with numba"),
+            ("dbnvis, without numba", "dbnvis, NumPy alone"),
+            ("dbnvis, default recipe (PCD-1)", "dbnvis with numba, default recipe (PCD-1)"),
+            ("scikit-learn, float32 (PCD-1)", "scikit-learn, float32 (PCD-1)"),
+            ("scikit-learn, float64 (PCD-1)", "scikit-learn, float64 (PCD-1)"),
+        )
+    ),
+    *(
+        (BENCH, "| " + trainer + " | {:.2f} | {:.2f} |", lambda trainer=trainer: trained(trainer))
+        for trainer in ("PyTorch, a plain loop", "rbms", "learnergy")
+    ),
+    (
+        BENCH,
+        "PyTorch takes {:.2f} times as long as dbnvis, scikit-learn {:.1f} (float32) and {:.1f} (its usual float64), "
+        "`rbms` {:.1f}, `learnergy` {:.1f}.",
+        lambda: [
+            numbers("bench/rbm.csv", "times dbnvis", trainer=trainer)[0]
+            for trainer in (
+                "PyTorch, a plain loop",
+                "scikit-learn, float32 (PCD-1)",
+                "scikit-learn, float64 (PCD-1)",
+                "rbms",
+                "learnergy",
+            )
+        ],
+    ),
+    (
+        BENCH,
+        "Of an epoch without monitoring, matrix products are {:.0f} %, the momentum step of the weights {:.0f} %, "
+        "sigmoids and draws {:.0f} %, the rest of the gradient {:.0f} %, reading the batch {:.0f} %, "
+        "all else {:.0f} %.",
+        lambda: of_an_epoch(
+            "matrix products",
+            "momentum step of the weights",
+            "sigmoids and draws",
+            "gradient, besides its product",
+            "reading the batch",
+            "the rest",
+        ),
+    ),
+    (
+        "README.md",
+        "takes {:.1f} s with numba on two cores, a plain PyTorch loop {:.1f} s",
+        lambda: [trained(trainer)[0] for trainer in ("dbnvis", "PyTorch, a plain loop")],
     ),
     (
         BENCH,
