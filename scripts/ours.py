@@ -11,7 +11,7 @@ import resource
 import statistics
 import sys
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -106,6 +106,29 @@ def floor(hidden: int, batch: int, k: int, n: int) -> Callable[[], float]:
     return epoch
 
 
+def watched_kernels() -> dict[str, float]:
+    """Seconds that each of `PARTS` has taken in this process, counted from now on; none is counted within another."""
+    from dbnvis.backend import kernels
+    from dbnvis.train import cd
+
+    spent: defaultdict[str, float] = defaultdict(float)
+
+    def timed(function: Callable[..., Any], name: str) -> Callable[..., Any]:
+        def call(*args: Any, **settings: Any) -> Any:
+            others, start = sum(spent.values()), time.perf_counter()
+            result = function(*args, **settings)
+            spent[name] += time.perf_counter() - start - (sum(spent.values()) - others)
+            return result
+
+        return call
+
+    kernels.matmul = timed(kernels.matmul, "matrix products")  # that of the gradient
+    for name, functions in PARTS.items():
+        for function in functions:
+            setattr(cd, function, timed(getattr(cd, function), name))
+    return spent
+
+
 def dbnvis(
     hidden: int = 500,
     batch: int = 100,
@@ -114,8 +137,12 @@ def dbnvis(
     epochs: int = 3,
     recipe: bool = False,
     numba: bool = True,
+    parts: bool = False,
 ) -> dict[str, Any]:
-    """`train_rbm`, epochs of its floor between its epochs: seconds with and without the monitoring, and the floor's."""
+    """`train_rbm`, epochs of its floor between its epochs: seconds with and without the monitoring, and the floor's.
+
+    With `parts`, also those of each of `PARTS` and of the rest, which together are those without the monitoring.
+    """
     if not numba:
         os.environ["DBNVIS_NO_NUMBA"] = "1"
     from dbnvis.system.blas import use_best_kernels
@@ -128,54 +155,18 @@ def dbnvis(
     config = CDConfig(epochs=epochs + 1, batch_size=batch, k=k, learning_rate=RATE, **({} if recipe else PLAIN))
     rbm = RBM.random(784, hidden, rng=np.random.default_rng(0))
     products = floor(hidden, batch, k, n)
-    whole, updates, floors = [], [], []
+    spent = watched_kernels() if parts else {}
+    epochs_seconds = []
     start = time.perf_counter()
     for stats in train_rbm(rbm, training_images(n), config, rng=np.random.default_rng(1)):
-        whole.append((time.perf_counter() - start) * EPOCH / n)
-        updates.append(stats.seconds * EPOCH / n)
-        floors.append(products())
-        start = time.perf_counter()
-    times = {"seconds": whole, "updates": updates, "floor": floors}
-    medians = {name: statistics.median(values[1:]) for name, values in times.items()}
-    return {**medians, "peak MiB": peak_memory(), "blas": blas()}
-
-
-def parts(hidden: int = 500, batch: int = 100, n: int = EPOCH, epochs: int = 3) -> dict[str, Any]:
-    """Where an epoch of `train_rbm` goes: seconds of each kernel and of the rest, without monitoring."""
-    from dbnvis.system.blas import use_best_kernels
-
-    use_best_kernels()
-    import numpy as np
-
-    from dbnvis import RBM, CDConfig, train_rbm
-    from dbnvis.backend import kernels
-    from dbnvis.train import cd
-
-    spent: Counter[str] = Counter()
-
-    def timed(function: Callable[..., Any], name: str) -> Callable[..., Any]:
-        """`function`, with what it takes counted for `name`, less what others within it take."""
-
-        def call(*args: Any, **settings: Any) -> Any:
-            others, start = spent.total(), time.perf_counter()
-            result = function(*args, **settings)
-            spent[name] += time.perf_counter() - start - (spent.total() - others)
-            return result
-
-        return call
-
-    kernels.matmul = timed(kernels.matmul, "matrix products")  # of the gradient
-    for name, functions in PARTS.items():
-        for function in functions:
-            setattr(cd, function, timed(getattr(cd, function), name))
-    config = CDConfig(epochs=epochs + 1, batch_size=batch, learning_rate=RATE, **PLAIN)
-    rbm = RBM.random(784, hidden, rng=np.random.default_rng(0))
-    found = []
-    for stats in train_rbm(rbm, training_images(n), config, rng=np.random.default_rng(1)):
-        found.append({**spent, "the rest": stats.seconds - spent.total(), "seconds": stats.seconds})
+        seconds = {"seconds": time.perf_counter() - start, "updates": stats.seconds, **spent}
+        if parts:
+            seconds["the rest"] = stats.seconds - sum(spent.values())
+        epochs_seconds.append({**seconds, "floor": products() * n / EPOCH})
         spent.clear()
-    medians = {name: statistics.median(x[name] for x in found[1:]) * EPOCH / n for name in found[-1]}
-    return {**medians, "blas": blas()}
+        start = time.perf_counter()
+    medians = {name: statistics.median(x[name] for x in epochs_seconds[1:]) * EPOCH / n for name in epochs_seconds[-1]}
+    return {**medians, "peak MiB": peak_memory(), "blas": blas()}
 
 
 def deforming(n: int, threads: int) -> dict[str, Any]:

@@ -66,9 +66,8 @@ def trained(trainer):
 
 def of_an_epoch(*parts):
     """Per cent of an epoch without monitoring."""
-    found = rows("bench/rbm.csv")
-    whole = sum(float(row["seconds"]) for row in found if row["trainer"].startswith("of dbnvis: "))
-    return [100 * number("bench/rbm.csv", "seconds", trainer=f"of dbnvis: {part}") / whole for part in parts]
+    said = [number("bench/rbm.csv", "times dbnvis", trainer=f"of dbnvis: {part}") for part in parts]
+    return [100 * share / sum(said) for share in said]
 
 
 def text(page):
@@ -472,6 +471,15 @@ SAID = [
             "reading the batch",
             "the rest",
         ),
+    ),
+    (
+        BENCH,
+        "an epoch of dbnvis took {:.1f} to {:.1f} s, of PyTorch {:.1f} to {:.1f} s, of `rbms` {:.0f} to {:.0f} s.",
+        lambda: [
+            numbers("bench/rbm.csv", column, trainer=trainer)[0]
+            for trainer in ("dbnvis", "PyTorch, a plain loop", "rbms")
+            for column in ("least", "greatest")
+        ],
     ),
     (
         "README.md",

@@ -112,6 +112,23 @@ def test_what_bench_gpu_times_of_the_stages_of_reproduce(monkeypatch):
     assert other.keys() == whole.keys() == parts[0].keys()
 
 
+def test_the_parts_of_an_epoch_of_training_are_counted_once(monkeypatch):
+    import ours
+
+    from dbnvis.backend import kernels
+    from dbnvis.train import cd
+
+    for module, name in ((kernels, "matmul"), *((cd, name) for names in ours.PARTS.values() for name in names)):
+        monkeypatch.setattr(module, name, getattr(module, name))  # as they are, once this test is over
+    monkeypatch.setattr("dbnvis.system.blas.use_best_kernels", lambda: None)
+    monkeypatch.setattr(ours, "training_images", lambda n: np.random.default_rng(0).random((n, 784), dtype="float32"))
+    said = ours.dbnvis(hidden=200, n=2_000, epochs=1, parts=True)
+    parts = {name: said[name] for name in (*ours.PARTS, "the rest")}
+    assert min(parts.values()) > 0  # one counted within another would leave less than nothing for the rest
+    assert sum(parts.values()) == pytest.approx(said["updates"])
+    assert "the rest" not in ours.dbnvis(hidden=5, n=200, epochs=1)
+
+
 @pytest.mark.parametrize("trial", [("--quick",), ("--rounds", "1"), ("--threads", "1"), ("--quick", "--overwrite")])
 @pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("bench_") and name != "bench_gpu"])
 def test_no_trial_run_of_a_benchmark_goes_to_the_committed_results(monkeypatch, capsys, name, trial):
