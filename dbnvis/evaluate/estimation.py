@@ -20,7 +20,7 @@ from .likelihood import Convention, binarized, log_probability_bound
 if TYPE_CHECKING:
     from ..datasets import Dataset
 
-SWEEPS = 1000  # of Gibbs sampling from training images, before reverse annealing starts
+SWEEPS = 1000  # of Gibbs sampling at the most, before reverse annealing starts
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,11 @@ class Estimation:
     def __post_init__(self) -> None:
         check_settings(self, chains="[2, inf)", samples="[1, inf)")
         schedule(*self.steps)
+
+    @property
+    def sweeps(self) -> int:
+        """Gibbs sweeps from training images to where reverse annealing starts: as many as its own, at most 1,000."""
+        return min(SWEEPS, sum(self.steps))
 
 
 def likelihood(
@@ -109,7 +114,7 @@ def likelihood(
                 return progress(steps, f"{direction} annealing, {name}", len(steps))
 
             base = base_rates(below)
-            start = gibbs(rbm, below[: how.chains], SWEEPS, rng=rng)
+            start = gibbs(rbm, below[: how.chains], how.sweeps, rng=rng)
             settings = {"base_vbias": base, "betas": betas, "rng": rng}
             up = ais(rbm, n_chains=how.chains, progress=lambda x: bar(x, "forward"), **settings)
             down = reverse_ais(rbm, v=start, progress=lambda x: bar(x, "reverse"), **settings)

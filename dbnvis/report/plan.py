@@ -26,6 +26,12 @@ class Plan:
     """Units of each layer that are shown."""
     chains: int = 20
     """Chains of each unit in clamped Gibbs sampling."""
+    burn_in: int = 100
+    """Gibbs sweeps of these chains before the first draw."""
+    draws: int = 5
+    """Draws of each chain that enter the mean."""
+    thin: int = 20
+    """Gibbs sweeps between draws."""
     images: int = 2000
     """Test images over which units are audited, the first ones."""
     annealed: int = 100
@@ -34,7 +40,16 @@ class Plan:
     """Temperatures in [0, 0.5], [0.5, 0.9] and [0.9, 1] of the annealing; dbnvis evaluate takes five times as many."""
 
     def __post_init__(self) -> None:
-        check_settings(self, units="[2, inf)", shown="[1, inf)", chains="[2, inf)", images="[1, inf)")
+        check_settings(
+            self,
+            units="[2, inf)",
+            shown="[1, inf)",
+            chains="[2, inf)",
+            burn_in="[0, inf)",
+            draws="[1, inf)",
+            thin="[1, inf)",
+            images="[1, inf)",
+        )
         if self.shown > self.units:
             raise ValueError(f"shown must be at most units, {self.units}; got {self.shown}")
         Estimation(steps=self.steps, chains=self.annealed)  # which checks them
@@ -44,7 +59,7 @@ class Plan:
         """In the order of the columns."""
         return [
             ActivationMaximization(starts=3),
-            ClampedGibbs(chains=self.chains, shown=0),
+            ClampedGibbs(chains=self.chains, burn_in=self.burn_in, draws=self.draws, thin=self.thin, shown=0),
             FilterCombination(),
             RegularizedOptimization(starts=2),
             TopImages(),

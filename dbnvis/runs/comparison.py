@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from .. import checkpoint, results
-from ..evaluate.estimation import SWEEPS, Estimation, likelihood
+from ..evaluate.estimation import Estimation, likelihood
 from ..evaluate.likelihood import FIXED_SEED
 from ..train import CDConfig
 from ..train.greedy import per_layer
@@ -46,7 +46,7 @@ BRIEFLY = Estimation(steps=(100, 1_000, 2_500))
 
 def likelihood_facts(how: Estimation) -> dict[str, Any]:
     """What a manifest says of how likelihoods were estimated."""
-    settings = {**asdict(how), "sweeps_before_reverse": SWEEPS, "seed_of_convention_fixed": FIXED_SEED}
+    settings = {**asdict(how), "sweeps_before_reverse": how.sweeps, "seed_of_convention_fixed": FIXED_SEED}
     return {"unit": "nats; log p per image, mean over images", "settings": settings}
 
 

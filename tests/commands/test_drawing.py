@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from command_line import FAST, refused
 
-from dbnvis import checkpoint
+from dbnvis import CDConfig, checkpoint
 from dbnvis.catalogue import FIGURES
 from dbnvis.cli import _parse, main
-from dbnvis.commands.reproduce import DRAWN, drawings
+from dbnvis.commands.reproduce import DRAWN, drawings, shortened
 
 
 def test_the_list_has_a_line_for_every_figure(capsys):
@@ -65,6 +65,12 @@ def test_mistakes_are_refused(capsys, tmp_path, trained):
     message = refused(capsys, "figure", "health", "--model", tmp_path / "bare.npz", "--dataset", "digits")
     assert "bare keeps nothing of its training; dbnvis train leaves a model that does" in message
     assert "keeps no statistics of its training" in refused(capsys, "figure", "training", "--model", "convnet")
+
+
+@pytest.mark.parametrize(("images", "epochs"), [(20_000, 3), (12_000, 5), (500, 40), (30, 40)])
+def test_a_quick_look_takes_about_600_updates_whatever_the_data(images, epochs):
+    """At twice the rate; of few images no more epochs than the whole reproduction."""
+    assert shortened(CDConfig(), images) == CDConfig(epochs=epochs, learning_rate=0.1)
 
 
 @pytest.mark.parametrize("quick", [False, True])

@@ -8,7 +8,7 @@ import pytest
 from tiny_runs import tiny
 
 from dbnvis import ActivationMaximization, ClampedGibbs, FilterCombination, TopImages, Unit
-from dbnvis.commands.reproduce import drawings
+from dbnvis.commands.reproduce import QUICK, drawings
 from dbnvis.evaluate.agreement import shuffled
 from dbnvis.figures.opening import open_study
 from dbnvis.figures.picture_cache import PictureCache
@@ -116,6 +116,17 @@ def test_a_quick_look_samples_no_unit_for_the_comparison_that_its_sheets_have_sa
     drawn.clear()
     drawings(quick=True)["methods"](study)
     assert drawn and not any("ClampedGibbs" in method for method, *_ in drawn)
+
+
+def test_a_quick_report_samples_and_maximizes_no_unit_that_its_sheets_show(bare, drawn):
+    study = replace(bare, cache=PictureCache())
+    for name in ("am", "gibbs"):
+        drawings(quick=True)[name](study)
+    drawn.clear()
+    write_report(study, replace(QUICK, annealed=4, steps=(2, 3, 4)), study.writer, "report")
+    of_model = [method for method, model, *_ in drawn if model == id(study.model)]
+    assert any("TopImages" in method for method in of_model)
+    assert not any(name in method for method in of_model for name in ("ClampedGibbs", "ActivationMaximization"))
 
 
 def test_a_report_has_the_charts_that_were_written(bare, monkeypatch):

@@ -11,6 +11,8 @@ from tiny_runs import tiny
 
 from dbnvis import DBN, RBM, CDConfig, GaussianRBM
 from dbnvis.datasets import Dataset
+from dbnvis.evaluate import estimation
+from dbnvis.evaluate.ais import schedule
 from dbnvis.evaluate.estimation import Estimation, likelihood
 from dbnvis.evaluate.likelihood import binarized
 from dbnvis.models.mlp import classifier
@@ -57,6 +59,18 @@ def test_layers_can_be_chosen_and_rows_depend_on_the_seed_alone():
 def test_a_layers_row_does_not_depend_on_the_others():
     _, dbn, data = small()
     assert likelihood(dbn, data, FEW)[1] == likelihood(dbn, data, FEW, layers=["h2"])[0]
+
+
+@pytest.mark.parametrize(("steps", "sweeps"), [((2, 3, 4), 9), ((500, 400, 99), 999), ((500, 4_000, 10_000), 1000)])
+def test_reverse_annealing_starts_after_as_many_sweeps_as_it_has_temperatures(monkeypatch, steps, sweeps):
+    """At most 1,000, which the table's manifest says."""
+    asked = []
+    monkeypatch.setattr(estimation, "gibbs", lambda rbm, v, n, rng: asked.append(n) or v)
+    how = replace(FEW, steps=steps)
+    monkeypatch.setattr(estimation, "schedule", lambda *steps: schedule(1, 1, 1))
+    _, dbn, data = small()
+    likelihood(dbn, data, how, layers=["h1"])
+    assert asked == [how.sweeps] == [sweeps]
 
 
 def test_models_without_a_likelihood_are_refused():
