@@ -254,9 +254,9 @@ def visualizer(method: str, units: int) -> dict[str, Any]:
     return {"seconds": statistics.median(seconds) / units, "optima": optima, "blas": blas()}
 
 
-def ascent(model: str, layer: str, units: int = 0) -> dict[str, Any]:
+def ascent(model: str, layer: str, units: int = 0, seed: int = 0) -> dict[str, Any]:
     """Activation maximization of the first `units` of a layer of a shipped model, of maps at their centre, all if 0:
-    gradients for each start and the best optima."""
+    gradients for each start and the best optima. Starts follow from `seed`."""
     from dbnvis.system.blas import use_best_kernels
 
     use_best_kernels()
@@ -283,7 +283,7 @@ def ascent(model: str, layer: str, units: int = 0) -> dict[str, Any]:
     numbers = central_units(net.layer_shape(layer))[: units or None]
     chosen = [unit_at(net, layer, number) for number in numbers]
     start = time.perf_counter()
-    pictures = ActivationMaximization()(net, chosen, rng=make_rng(np, 0))
+    pictures = ActivationMaximization()(net, chosen, rng=make_rng(np, seed))
     seconds = (time.perf_counter() - start) / len(chosen)
     gradients = rows / pictures.scores.size
     return {"seconds": seconds, "gradients": gradients, "optima": pictures.scores[:, 0].tolist(), "blas": blas()}

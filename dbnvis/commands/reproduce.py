@@ -116,7 +116,7 @@ class Reproduce(Options):
         study = replace(load_study(self, str(model), data), writer=writer, cache=PictureCache())
         for entry, draw in drawings(self.quick).items():
             draw(replace(study, writer=replace(writer, entry=entry)))
-            clock.done(FIGURES[entry].shows)
+            clock.done(f"figure {entry}" if self.quick else FIGURES[entry].shows)  # which says how many units
         write_report(study, QUICK if self.quick else Plan(), replace(writer, entry="report"), "report")
         clock.done("a report that one can mail")
         print(f"\nmodel    {model}\nreport   {writer.page('report')}")
