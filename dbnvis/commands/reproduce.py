@@ -77,7 +77,7 @@ class Reproduce(Options):
     examples: int = EXAMPLES
     """Of --paper: deformed digits that the models of digits are trained on, each shown once to every layer."""
     quick: bool = False
-    """A first look in less than a minute: a third of the data, few epochs at twice the rate, fewer units, shorter
+    """A first look in about a minute: a third of the data, few epochs at twice the rate, fewer units, shorter
     chains; in a folder of its own."""
     resume: bool = False
     """Go on from an interrupted training; keep a finished model, and of --paper what was made of finished models."""

@@ -384,6 +384,40 @@ SAID = [
             )
         ],
     ),
+    *(
+        (
+            BENCH,
+            f"| `dbnvis {line} | {{:.{digits}f}} | {{:.{digits}f}} | {{:.2f}} | {{:.0f}} MiB |",
+            lambda command=command: [
+                number("bench/commands.csv", column, command=command)
+                for column in ("seconds", "seconds before", "seconds by before", "peak MiB")
+            ],
+        )
+        for command, line, digits in (
+            ("--help", "--help`", 2),
+            ("visualize --help", "visualize --help`", 2),
+            ("compare h3:17", "compare h3:17`", 1),
+            ("visualize --units all", "visualize --units all` (250 units, activation maximization, 9 starts)", 1),
+            ("reproduce --quick", "reproduce --quick`", 0),
+        )
+    ),
+    (
+        BENCH,
+        "From nine others, the former ascent itself ends more than 0.5 % lower in {:.0f} % (conv2), {:.0f} % (dense1) "
+        "and {:.0f} % (classes) of the units, and more than 2 % lower in {:.2g}, {:.0f} and {:.0f} %. From the same "
+        "nine, the present ascent ends more than 0.5 % below the former in {:.1f}, {:.1f} and {:.0f} % of them, and "
+        "more than 0.5 % above in {:.0f}, {:.0f} and {:.0f} %.",
+        lambda: [
+            x
+            for compared, column in (
+                ("before, other starts", "% below 0.995"),
+                ("before, other starts", "% below 0.98"),
+                ("now, same starts", "% below 0.995"),
+                ("now, same starts", "% above 1.005"),
+            )
+            for x in numbers("bench/starts.csv", column, compared=compared)
+        ],
+    ),
     (
         BENCH,
         "activation maximization with 9 starts {:.1f}, which is {:.0f} times as many as the same ascent by PyTorch's "

@@ -100,7 +100,7 @@ def test_what_bench_gpu_times_of_the_stages_of_reproduce(monkeypatch):
         monkeypatch.setattr(reproduce, name, value)
     monkeypatch.setattr("dbnvis.system.blas.use_best_kernels", lambda: None)
     said = gpu.reproduce(quick=True, device="cpu", dataset="digits")
-    assert list(said["stages"])[1:] == ["training: 3 epochs a layer", "a report that one can mail"]
+    assert list(said["stages"])[1:] == ["training: 40 epochs a layer", "a report that one can mail"]
     assert min(said["stages"].values()) > 0
 
     slower = {**said, "seconds": 2 * said["seconds"], "stages": {k: 3 * s for k, s in said["stages"].items()}}
