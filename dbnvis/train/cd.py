@@ -203,6 +203,8 @@ class CDUpdate:
         self.chains_axis = 1 if config.temperatures > 1 else 0  # that runs over the chains
         b = self.share.n  # rows of this rank; alone, B
         self.binary = not isinstance(rbm, GaussianRBM)
+        #: Whether W is multiplied with the data and the chains' last v at once, which reads W once: where they persist.
+        self.one_product = config.persistent and config.temperatures == 1
         # Rows of the data above rows of the model: one matrix product gives the difference of the two statistics.
         self.v = xp.empty((2 * b, rbm.n_visible), dtype=dtype)
         self.h = xp.empty((2 * b, rbm.n_hidden), dtype=dtype)
@@ -241,6 +243,8 @@ class CDUpdate:
         next_batch(self.order, self.rates, self.batch, out=(self.rows, self.rate))
         self.positive_phase(rng)  # v_data, and h_data = p(h | v_data)
         self.negative_phase(k, rng)  # k Gibbs steps on: v_model, and h_model = p(h | v_model)
+        if config.centered or config.sparsity_target is not None:
+            update_running_mean(self.arrays["h_mean"], self.share.mean(self.h_data), decay=H_MEAN_DECAY)
         changes = self.share.add_up(self.gradient())  # rate * (<v h>_data - <v h>_model), and likewise of v and of h
         if config.sparsity_target is not None:  # of the biases only (Lee et al. 2008)
             target, cost = config.sparsity_target, config.sparsity_cost
@@ -251,21 +255,24 @@ class CDUpdate:
             self.average.add()
 
     def positive_phase(self, rng: Any) -> None:
-        """Clamp the data: v_data, and h_data given it; without persistent chains, they restart there."""
+        """Clamp the data: v_data, and h_data given it; without persistent chains, they restart there.
+
+        Persistent chains do not need h_data: `negative_phase` finds it by one product with h_model.
+        """
         v, h, config, rng = self.v_data, self.h_data, self.config, self.share.draws(rng)
         take_rows(self.data, self.rows[0], out=v, rng=rng if self.binary and config.binarize == "sample" else None)
         if self.binary and config.binarize == "threshold":
             v[...] = v >= 0.5
+        if self.one_product:
+            return
         matmul(v, self.rbm.W, out=h)
         if config.persistent:
             logistic_mean(h, self.rbm.hbias, out=h)
         else:
             logistic_mean_sample(h, self.rbm.hbias, rng=rng, out=(h, self.chains))
-        if config.centered or config.sparsity_target is not None:
-            update_running_mean(self.arrays["h_mean"], self.share.mean(h), decay=H_MEAN_DECAY)
 
     def negative_phase(self, k: int, rng: Any) -> None:
-        """Let the chains run for k Gibbs steps: v_model, and h_model given it."""
+        """Let the chains run for k Gibbs steps: v_model, and h_model given it; of persistent ones h_data as well."""
         v, h, chains, rng = self.v_model, self.h_model, self.chains, self.share.draws(rng, self.chains_axis)
         if self.config.temperatures > 1:
             for _ in range(k):
@@ -275,7 +282,11 @@ class CDUpdate:
             return
         for step in range(k):
             self.reconstruct(chains, rng, out=v)
-            matmul(v, self.rbm.W, out=h)
+            if self.one_product and step + 1 == k:
+                matmul(self.v, self.rbm.W, out=self.h)
+                logistic_mean(self.h_data, self.rbm.hbias, out=self.h_data)
+            else:
+                matmul(v, self.rbm.W, out=h)
             if step + 1 < k or self.config.persistent:
                 logistic_mean_sample(h, self.rbm.hbias, rng=rng, out=(h, chains))
             else:

@@ -12,7 +12,7 @@ from scipy import stats
 from scipy.special import expit, logit
 
 from dbnvis import RBM, CDConfig, GaussianRBM, train_rbm
-from dbnvis.backend import make_rng
+from dbnvis.backend import make_rng, matmul
 from dbnvis.train import CDState, TrainingDiverged
 
 V, H = 5, 3
@@ -270,6 +270,23 @@ def run(xp, config, rbm=None, data=None, seed=0, **rest):
     rbm = build(xp) if rbm is None else rbm
     data = xp.asarray((patterns() if data is None else data).astype(host(rbm.W).dtype))
     return rbm, list(train_rbm(rbm, data, config, rng=make_rng(xp, seed), **rest))
+
+
+@pytest.mark.parametrize(
+    ("settings", "rows"),
+    [
+        ({"k": 1}, [20, 40]),
+        ({"k": 2}, [20, 20, 20, 40]),
+        ({"k": 2, "persistent": False}, [20, 20, 20, 20, 20]),
+    ],
+)
+def test_data_and_persistent_chains_share_their_last_product_with_the_weights(xp, monkeypatch, settings, rows):
+    """Rows of all products with W of an update on 20 images; of CD the data's is needed first."""
+    asked = []
+    monkeypatch.setattr("dbnvis.train.cd.matmul", lambda a, b, out=None: asked.append(len(a)) or matmul(a, b, out))
+    config = CDConfig(epochs=1, batch_size=20, **settings)
+    list(train_rbm(build(xp), xp.asarray(patterns(20).astype("float64")), config, rng=make_rng(xp, 0)))
+    assert asked[: len(rows)] == rows
 
 
 def test_learning_rate_falls_linearly_to_zero(xp):
