@@ -454,16 +454,17 @@ def test_parameters_replaced_between_epochs_are_trained(xp, monkeypatch):
 
 
 def test_a_step_is_few_launches_and_ten_steps_are_one(xp, emulation, monkeypatch):
-    """CD-1: eight kernels and four matrix products. The recipe has two more, a running mean and the sparsity's pull."""
-    for settings, launches in [(PLAIN, 12), ({}, 14)]:
+    """CD-1: eight kernels and four matrix products. The recipe has two kernels more, a running mean and the sparsity's
+    pull, and one product less: of its persistent chains together with the data."""
+    for settings, kernels, products in [(PLAIN, 8, 4), ({}, 10, 3)]:
         emulation.launches.clear()
         emulation.graphs = 0
         train(xp, monkeypatch, 10, n=1000, epochs=2, momentum_epochs=0, **settings)
         assert emulation.launches.count("next_batch") == 200
         assert emulation.graphs == 9 + 10  # of the first hundred steps one comes before the graph, and nine after
         start = len(emulation.launches) - 1 - emulation.launches[::-1].index("next_batch")
-        step = emulation.launches[start : start + launches]
-        assert step[-1] == "momentum_step" and step.count("gemm") == 4
+        step = emulation.launches[start : start + kernels + products]
+        assert step[-1] == "momentum_step" and step.count("gemm") == products
 
 
 def test_nothing_waits_for_the_device_within_an_epoch(xp, emulation, monkeypatch):
