@@ -73,9 +73,9 @@ if __name__ == "__main__":
             for few in [{"units": 4} if args.quick else {}]
         ]
         found = measure(variants, 1, args.threads)
+    optima = {name: said[0]["optima"] for name, said in found.items()}
     rows = []
     for layer in LAYERS:
-        optima = {name: said[0]["optima"] for name, said in found.items()}
         before, now = (
             [x for name, x in optima.items() if name.startswith(f"{layer}, {when}")] for when in ("before", "now")
         )

@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 
 #: What is drawn, in this order.
 DRAWN = ("health", "training", "fantasies", "combination", "am", "gibbs", "methods", "starts", "samples")
-#: A quick look: training images, updates of each layer, how many times the rate, and units on the sheets of a layer.
-IMAGES, UPDATES, FASTER, FEW = 20_000, 600, 2, 40
+# A quick look:
+IMAGES = 20_000  # training images
+UPDATES = 600  # of each layer
+FASTER = 2  # times the learning rate
+FEW = 40  # units of a layer on a sheet, where the others show all
 #: Its report, of units that its other figures show, too, sampled as they are.
 QUICK = Plan(units=8, chains=60, burn_in=10, draws=2, thin=5, images=500, annealed=20, steps=(20, 100, 300))
 

@@ -112,6 +112,16 @@ def test_what_bench_gpu_times_of_the_stages_of_reproduce(monkeypatch):
     assert other.keys() == whole.keys() == parts[0].keys()
 
 
+def test_which_optima_bench_starts_counts_as_lower_and_higher():
+    """Units without a positive optimum have no ratio."""
+    import bench_starts
+
+    pairs = [([0.99, 2.0, 1.0], [1.0, 1.0, -1.0]), ([0.9, 0.97, 5.0], [1.0, 1.0, 0.0])]
+    row = bench_starts.compared(pairs, "h1", "what")
+    assert (row["units"], row["% below 0.995"], row["least %"], row["greatest %"]) == (2, 75, 50, 100)
+    assert (row["% below 0.98"], row["% above 1.005"], row["least by before"]) == (50, 25, 0.9)
+
+
 def test_the_parts_of_an_epoch_of_training_are_counted_once(monkeypatch):
     import ours
 
