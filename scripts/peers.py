@@ -202,8 +202,8 @@ def pytorch_regularized(recipe: str, steps: int | None = None, images: int = 4) 
             move = rng.integers(-draw.jitter, draw.jitter + 1, 2)
             moved = torch.from_numpy(np.roll(x, move, (0, 1))[None, None]).requires_grad_(True)
             score = net(moved)[0, unit]
-            score.backward()
-            g = np.roll(moved.grad[0, 0].numpy(), -move, (0, 1))
+            (gradient,) = torch.autograd.grad(score, moved)
+            g = np.roll(gradient[0, 0].numpy(), -move, (0, 1))
             if float(score) > highest:
                 highest, best = float(score), x  # noqa: F841 (the picture)
             norm = np.sqrt((g * g).sum())

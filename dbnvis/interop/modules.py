@@ -90,6 +90,7 @@ def from_torch(
         own = copy.deepcopy(module).cpu().double().eval()
     except Exception as error:
         raise ValueError(f"the module cannot be copied: {_short(error)}") from None
+    part: Any  # torch says that a module's attributes are tensors and modules
     for part in own.modules():
         if getattr(part, "inplace", False):
             part.inplace = False

@@ -399,6 +399,7 @@ SAID = [
             ("compare h3:17", "compare h3:17`", 1),
             ("visualize --units all", "visualize --units all` (250 units, activation maximization, 9 starts)", 1),
             ("reproduce --quick", "reproduce --quick`", 0),
+            ("reproduce", "reproduce`", 0),
         )
     ),
     (
@@ -491,6 +492,11 @@ SAID = [
                 "learnergy",
             )
         ],
+    ),
+    (
+        BENCH,
+        "An epoch takes {:.2f} times as long as one of CD-1 with AVX-512 kernels, {:.2f} times with AVX2 kernels.",
+        lambda: numbers("bench/rbm.csv", "times dbnvis", trainer="dbnvis, default recipe (PCD-1)"),
     ),
     (
         BENCH,
