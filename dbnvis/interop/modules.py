@@ -90,10 +90,6 @@ def from_torch(
         own = copy.deepcopy(module).cpu().double().eval()
     except Exception as error:
         raise ValueError(f"the module cannot be copied: {_short(error)}") from None
-    part: Any  # torch says that a module's attributes are tensors and modules
-    for part in own.modules():
-        if getattr(part, "inplace", False):
-            part.inplace = False
     x = probes(shape, input_range, images)
     before = _normalization(normalize, shape)
     seen = x if before is None else x * _by_channel(before.scale, shape) + _by_channel(before.shift, shape)
@@ -197,7 +193,7 @@ def _recorded(module: Any, images: Array) -> tuple[Any, dict[Any, Array]]:
     x = images.reshape(len(images), *_form(module, traced.graph, images.shape[1:]))
     with torch.no_grad():
         try:
-            Keeping(traced).run(torch.as_tensor(x))
+            Keeping(traced).run(torch.tensor(x))  # a copy, which the module may overwrite
         except Exception as error:
             message = str(error).partition("While executing")[0]
             raise ValueError(f"{name} does not take images of shape {x.shape[1:]}: {_short(message)}") from None

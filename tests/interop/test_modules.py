@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from dbnvis import checkpoint
 from dbnvis.interop import from_torch
+from dbnvis.interop import modules as conversion
 from dbnvis.models.convnet import ConvNet
 from dbnvis.models.layers import Softmax
 from dbnvis.models.mlp import MLP
@@ -190,6 +191,39 @@ def test_the_module_is_left_as_it_is(digits):
         from_torch(digits, (12, 12))
     assert digits.training and digits.drop.training
     assert all(torch.equal(x, before[name]) for name, x in digits.state_dict().items())
+
+
+class RectifiedInput(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.last = nn.Linear(6, 4)
+
+    def forward(self, x):
+        return self.last(F.relu(x, inplace=True))
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        RectifiedInput(),
+        nn.Sequential(nn.ReLU(inplace=True), nn.Linear(6, 4)),
+        nn.Sequential(nn.Linear(6, 5), nn.ReLU(inplace=True), nn.Linear(5, 4)),
+    ],
+)
+def test_a_module_that_overwrites_its_input_is_compared_at_the_images(module, monkeypatch):
+    compared = []
+
+    def model_of(links, shape, images, *others):
+        compared.append(images.copy())
+        return made_of(links, shape, images, *others)
+
+    made_of = conversion.model_of
+    monkeypatch.setattr(conversion, "model_of", model_of)
+    images = np.random.default_rng(0).uniform(-1, 1, (5, 6))
+    model = from_torch(module, (6,), images=images, input_range=(-1, 1))
+    np.testing.assert_allclose(compared[0][-5:], images)
+    outputs = module(torch.tensor(images, dtype=torch.float32)).detach().numpy()
+    np.testing.assert_allclose(model.network.forward(images.astype("float32"))[0], outputs, atol=1e-5)
 
 
 def test_names_that_are_no_addresses_get_the_stated_ones():

@@ -495,7 +495,8 @@ SAID = [
     ),
     (
         BENCH,
-        "An epoch takes {:.2f} times as long as one of CD-1 with AVX-512 kernels, {:.2f} times with AVX2 kernels.",
+        "An epoch of it takes {:.2f} times as long as one of CD-1 with AVX-512 kernels, "
+        "{:.2f} times with AVX2 kernels.",
         lambda: numbers("bench/rbm.csv", "times dbnvis", trainer="dbnvis, default recipe (PCD-1)"),
     ),
     (
